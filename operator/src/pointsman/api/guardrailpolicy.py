@@ -1,0 +1,161 @@
+"""GuardrailPolicy: what must hold for the other kinds, and for what passes through a route."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StrictBool, StrictInt
+
+from pointsman.api.markers import Column, ListMap, ListSet
+from pointsman.api.meta import API_VERSION, Condition, LabelSelector
+from pointsman.api.names import Count, Generation, Namespace, ObjectName, ShortText, Text, Word
+from pointsman.api.policyruntime import RuntimeGuards
+from pointsman.api.record import Record, Rule
+from pointsman.api.resource import Resource
+from pointsman.api.scalars import Timestamp
+
+
+class PolicyMode(StrEnum):
+    ENFORCE = "enforce"
+    WARN = "warn"
+    AUDIT = "audit"
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class PolicyKind(StrEnum):
+    MODEL_DEPLOYMENT = "ModelDeployment"
+    MODEL_ROUTE = "ModelRoute"
+    POD = "Pod"
+
+
+class AppliesTo(Record):
+    """Labels of namespaces only: owners label their own objects."""
+
+    namespace_selector: LabelSelector
+
+
+PackParameter = Annotated[
+    StrictInt | StrictBool | Annotated[str, Field(max_length=1024)], Field(union_mode="left_to_right")
+]
+
+
+class Pack(Record):
+    """A set of rules that comes with Pointsman."""
+
+    name: Word
+    exclude: Annotated[tuple[Word, ...], ListSet(), Field(max_length=64)] = ()
+    parameters: Annotated[dict[Word, PackParameter], Field(max_length=32)] = Field(default_factory=dict)
+
+
+class PolicyRule(Record):
+    """A rule of one's own, in CEL."""
+
+    id: Word
+    mode: PolicyMode | None = None
+    kinds: Annotated[tuple[PolicyKind, ...], ListSet(), Field(min_length=1, max_length=3)]
+    expression: Annotated[str, Field(min_length=1, max_length=8192)]
+    message: Annotated[str, Field(min_length=1, max_length=1024)]
+    severity: Severity = Severity.MEDIUM
+    controls: Annotated[tuple[ShortText, ...], ListSet(), Field(max_length=32)] = ()
+
+
+class ExceptionMatch(Record):
+    namespaces: Annotated[tuple[Namespace, ...], ListSet(), Field(max_length=64)] = ()
+    names: Annotated[tuple[ObjectName, ...], ListSet(), Field(max_length=64)] = ()
+
+    constraints = (
+        Rule(
+            cel="(has(self.namespaces) && size(self.namespaces) > 0)"
+            " || (has(self.names) && size(self.names) > 0)",
+            holds=lambda match: bool(match.namespaces or match.names),
+            what="an exception for everything is no exception",
+            todo="state namespaces or names",
+        ),
+    )
+
+
+class PolicyException(Record):
+    """A rule does not hold for some objects until a date."""
+
+    id: Word
+    rules: Annotated[tuple[Word, ...], ListSet(), Field(min_length=1, max_length=64)]
+    match: ExceptionMatch
+    until: Timestamp
+    reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    ticket: ShortText = ""
+    approved_by: Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class GuardrailPolicySpec(Record):
+    mode: PolicyMode = PolicyMode.WARN
+    applies_to: AppliesTo | None = None
+    packs: Annotated[tuple[Pack, ...], ListMap("name"), Field(max_length=32)] = ()
+    rules: Annotated[tuple[PolicyRule, ...], ListMap("id"), Field(max_length=64)] = ()
+    exceptions: Annotated[tuple[PolicyException, ...], ListMap("id"), Field(max_length=128)] = ()
+    runtime: RuntimeGuards | None = None
+
+    constraints = (
+        Rule(
+            cel="(has(self.packs) && size(self.packs) > 0) || (has(self.rules) && size(self.rules) > 0)"
+            " || has(self.runtime)",
+            holds=lambda spec: bool(spec.packs or spec.rules) or spec.runtime is not None,
+            what="says nothing that must hold",
+            todo="state packs, rules or runtime",
+        ),
+    )
+
+
+class Violation(Record):
+    kind: ShortText
+    namespace: ShortText = ""
+    name: ShortText
+    rule: ShortText
+    message: Text = ""
+
+
+class Violations(Record):
+    total: Count = 0
+    objects: Annotated[tuple[Violation, ...], Field(max_length=50)] = ()
+
+
+class ExceptionsStatus(Record):
+    active: Count = 0
+    expired: Count = 0
+    next_expiry: Annotated[str, Field(max_length=64)] = ""
+
+
+class GuardrailPolicyStatus(Record):
+    """Conditions: Compiled, Enforced, RuntimeProgrammed, Ready."""
+
+    observed_generation: Generation = 0
+    rules: Count = 0
+    violations: Violations | None = None
+    exceptions: ExceptionsStatus | None = None
+    conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)] = ()
+
+
+class GuardrailPolicy(Resource):
+    """What must hold for deployments, routes and their pods, with exceptions that end by themselves."""
+
+    api_version: Literal["pointsman.dev/v1alpha1"] = API_VERSION
+    kind: Literal["GuardrailPolicy"] = "GuardrailPolicy"
+    spec: GuardrailPolicySpec
+    status: GuardrailPolicyStatus = Field(default_factory=GuardrailPolicyStatus)
+
+    plural: ClassVar[str] = "guardrailpolicies"
+    short_name: ClassVar[str] = "pgp"
+    namespaced: ClassVar[bool] = False
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+        Column("Mode", ".spec.mode"),
+        Column("Rules", ".status.rules", "integer"),
+        Column("Violations", ".status.violations.total", "integer"),
+        Column("Exceptions", ".status.exceptions.active", "integer"),
+        Column("Next-Expiry", ".status.exceptions.nextExpiry"),
+        Column("Age", ".metadata.creationTimestamp", "date"),
+    )

@@ -1,0 +1,103 @@
+"""Annotations for fields that the API server treats specially, used inside `Annotated[...]`.
+
+They write the `x-kubernetes-*` extensions into the generated schema and hold the same constraint in Python.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from pointsman.api.record import camel_case
+
+DUPLICATE_ITEM = "duplicate_item"
+
+
+def _refuse_duplicates(keys: Sequence[Hashable], what: str) -> None:
+    seen: set[Hashable] = set()
+    for index, key in enumerate(keys):
+        if key in seen:
+            raise PydanticCustomError(DUPLICATE_ITEM, "{what} given twice", {"what": what, "index": index})
+        seen.add(key)
+
+
+@dataclass(frozen=True)
+class ListMap:
+    """A list whose items are told apart by one attribute; server-side apply merges by it."""
+
+    attribute: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def unique(items: Sequence[Any]) -> Sequence[Any]:
+            _refuse_duplicates([getattr(item, self.attribute) for item in items], camel_case(self.attribute))
+            return items
+
+        return core_schema.no_info_after_validator_function(unique, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [camel_case(self.attribute)]}
+        return {**handler(core), **keys}
+
+
+@dataclass(frozen=True)
+class ListSet:
+    """A list of scalars without duplicates."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def unique(items: Sequence[Any]) -> Sequence[Any]:
+            _refuse_duplicates(items, "value")
+            return items
+
+        return core_schema.no_info_after_validator_function(unique, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core), "x-kubernetes-list-type": "set"}
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A part of another API that is passed on as it stands (an affinity, a volume): kept, not read."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+@dataclass(frozen=True)
+class Immutable:
+    """A field that keeps its first value; the API server compares with `oldSelf`, files have no old value."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core)
+        rule = {"rule": "self == oldSelf", "message": "may not be changed; create another object instead"}
+        return {**schema, "x-kubernetes-validations": [*schema.get("x-kubernetes-validations", []), rule]}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`; `wide` columns appear with `-o wide` only."""
+
+    name: str
+    json_path: str
+    type: str = "string"
+    wide: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scale subresource, so that `kubectl scale`, HPA and KEDA work."""
+
+    spec_replicas_path: str
+    status_replicas_path: str
+    label_selector_path: str

@@ -1,0 +1,90 @@
+"""What Pointsman says about a ModelDeployment.
+
+Conditions: Placed, WeightsAvailable, Progressing, Available, MetricsAvailable, ScalingActive, Compliant,
+Ready.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pointsman.api.markers import ListMap
+from pointsman.api.meta import Condition
+from pointsman.api.names import Count, Flag, Generation, ShortText, Text
+from pointsman.api.record import Record
+from pointsman.api.scalars import Money
+
+Conditions = Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)]
+
+
+class PlacementAlternative(Record):
+    """A placement that was not chosen, and why."""
+
+    accelerator: ShortText
+    accelerators_per_replica: Count = 0
+    reason: Text = ""
+
+
+class PlacementStatus(Record):
+    accelerator: ShortText = ""
+    accelerators_per_replica: Count = 0
+    tensor: Count = 0
+    pipeline: Count = 0
+    summary: ShortText = ""
+    """Accelerators of one replica in a few characters, for the table: 2×H100-SXM."""
+    reason: Text = ""
+    alternatives: Annotated[tuple[PlacementAlternative, ...], Field(max_length=16)] = ()
+
+
+class PoolStatus(Record):
+    name: ShortText
+    accelerator: ShortText = ""
+    replicas: Count = 0
+    ready: Count = 0
+    price_per_hour: Money | None = None
+
+
+class PoolReplicas(Record):
+    name: ShortText
+    replicas: Count
+
+
+class ScalingStatus(Record):
+    """Written by the autoscaler alone."""
+
+    observed_generation: Generation = 0
+    for_replicas: Count = 0
+    pools: Annotated[tuple[PoolReplicas, ...], ListMap("name"), Field(max_length=16)] = ()
+    reason: Text = ""
+    since: Annotated[str, Field(max_length=64)] = ""
+
+
+class MetricStatus(Record):
+    """How a metric of ours is found at this engine version."""
+
+    name: ShortText
+    resolved_to: ShortText = ""
+    available: Flag = False
+
+
+class EngineStatus(Record):
+    name: ShortText = ""
+    """The engine, or the provider of a hosted model."""
+    version: ShortText = ""
+    metrics: Annotated[tuple[MetricStatus, ...], ListMap("name"), Field(max_length=64)] = ()
+
+
+class ModelDeploymentStatus(Record):
+    observed_generation: Generation = 0
+    replicas: Count = 0
+    ready_replicas: Count = 0
+    selector: Text = ""
+    url: Annotated[str, Field(max_length=2048)] = ""
+    model: ShortText = ""
+    """The model and its revision in a few characters, for the table: Qwen/Qwen3-32B@9216."""
+    cost_per_hour: Money | None = None
+    placement: PlacementStatus | None = None
+    pools: Annotated[tuple[PoolStatus, ...], ListMap("name"), Field(max_length=16)] = ()
+    scaling: ScalingStatus | None = None
+    engine: EngineStatus | None = None
+    conditions: Conditions = ()

@@ -1,0 +1,49 @@
+"""What Pointsman says about a ModelRoute.
+
+Conditions: Accepted, ResolvedRefs, Programmed, CanaryHealthy, Compliant, Ready.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pointsman.api.markers import ListMap
+from pointsman.api.meta import Condition
+from pointsman.api.names import Count, Flag, Generation, Percent, ShortText, Text
+from pointsman.api.record import Record
+
+
+class TargetStatus(Record):
+    deployment: ShortText
+    weight: Count = 0
+    ready: Flag = False
+    reason: Text = ""
+
+
+class Verdict(Record):
+    """What one metric says about the canary."""
+
+    metric: ShortText
+    evidence: ShortText = ""
+    decision: ShortText = ""
+    samples: Generation = 0
+
+
+class RolloutStatus(Record):
+    phase: ShortText = ""
+    step: Count = 0
+    weight: Percent = 0
+    since: Annotated[str, Field(max_length=64)] = ""
+    summary: ShortText = ""
+    """The canary and its share in a few characters, for the table: qwen3-32b-v2@5%."""
+    verdicts: Annotated[tuple[Verdict, ...], ListMap("metric"), Field(max_length=8)] = ()
+
+
+class ModelRouteStatus(Record):
+    observed_generation: Generation = 0
+    url: Annotated[str, Field(max_length=2048)] = ""
+    summary: ShortText = ""
+    """The default rule's targets and fallbacks in a few characters, for the table: qwen3-32b→gpt-5-mini."""
+    targets: Annotated[tuple[TargetStatus, ...], ListMap("deployment"), Field(max_length=256)] = ()
+    rollout: RolloutStatus | None = None
+    conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)] = ()
