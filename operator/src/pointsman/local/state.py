@@ -1,0 +1,168 @@
+"""The state folder: who holds it, and files in it that are always whole.
+
+    lock                                    held by the one `pointsman up` that runs on the folder
+    up.json                                 where that one listens
+    objects/<Kind>/<namespace>/<name>.json  the objects with their status
+    engines/<replica>.json                  engine processes, for adoption by the next start
+    logs/<name>.log                         what engines and the gateway said
+
+Everything is readable by its owner alone: prompts may be quoted in engine logs.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pointsman.errors import PointsmanError
+
+# A write past a quota or a file-size limit is the same trouble to a person as a full disk.
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+CLUSTER_SCOPE = "_cluster"
+"""Stands for the namespace of objects that have none."""
+
+
+def default_state_path(environment: dict[str, str]) -> Path:
+    """`$XDG_STATE_HOME/pointsman/local`, by default below `~/.local/state`."""
+    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "pointsman" / "local"
+
+
+def default_cache_path(environment: dict[str, str]) -> Path:
+    """`$XDG_CACHE_HOME/pointsman`, by default below `~/.cache`."""
+    home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "pointsman"
+
+
+def unwritable(path: Path, error: OSError) -> PointsmanError:
+    """One line for a file that could not be written."""
+    if error.errno in DISK_FULL:
+        return PointsmanError(
+            "the disk is full", where=str(path), todo="free some space; it is written again later"
+        )
+    return PointsmanError(
+        f"cannot be written ({os.strerror(error.errno or 0)})",
+        where=str(path),
+        todo="check the folder's owner and permissions, or choose another with --state-dir",
+    )
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader, or a crash, sees the former content or this one and nothing between.
+
+    Raises PointsmanError when it cannot be written; the former content then stays.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def to_json(document: Any) -> bytes:
+    """Stable bytes: equal documents are equal files."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The document in a file, or None where there is none or it is not one (a half-copied state folder)."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+class StateFolder:
+    """Paths inside one state folder, and its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engines = path / "engines"
+        self.logs = path / "logs"
+        self.gateway = path / "gateway"
+        self._objects = path / "objects"
+        self._lock = path / "lock"
+        self._up = path / "up.json"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for as long as the block runs. Raises PointsmanError if another process holds
+        it.
+        """
+        try:
+            for folder in (self.path, self.engines, self.logs, self._objects):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        try:
+            self._take(descriptor)
+            try:
+                yield
+            finally:
+                self._up.unlink(missing_ok=True)
+        finally:
+            # The file stays: unlinking it would let a third process lock a new file while a second waits on
+            # this one.
+            os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PointsmanError(
+                f"another `pointsman up` (pid {self._holder() or 'unknown'}) runs on {self.path}",
+                todo="stop it or choose --state-dir",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
+
+    def holder(self) -> int | None:
+        """The process id of the `up` that runs on this folder, None if none does."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._holder()
+        finally:
+            os.close(descriptor)
+        return None
+
+    def _holder(self) -> int | None:
+        document = read_json(self._lock) or {}
+        pid = document.get("pid")
+        return pid if isinstance(pid, int) else None
+
+    def write_up(self, document: dict[str, Any]) -> None:
+        """Say where this `up` listens, for `get`, `explain` and `demo`."""
+        write_whole(self._up, to_json(document))
+
+    def read_up(self) -> dict[str, Any]:
+        """What the running `up` said, empty if none runs."""
+        return (read_json(self._up) or {}) if self.holder() is not None else {}
+
+    def object_path(self, kind: str, namespace: str, name: str) -> Path:
+        return self._objects / kind / (namespace or CLUSTER_SCOPE) / f"{name}.json"
+
+    def objects(self, kind: str) -> list[dict[str, Any]]:
+        """All stored objects of a kind, by namespace and name."""
+        found = (read_json(path) for path in sorted((self._objects / kind).glob("*/[!.]*.json")))
+        return [document for document in found if document is not None]
+
+    def log_path(self, name: str) -> Path:
+        return self.logs / f"{name}.log"

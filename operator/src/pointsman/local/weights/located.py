@@ -1,0 +1,66 @@
+"""Weights that are on this machine already: found without a network, a child process or reading the file."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pointsman.local.state import read_json, to_json, write_whole
+from pointsman.local.weights.checksum import known_sha256
+from pointsman.local.weights.package import find_packaged
+from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file that may be used. `origin` says in words where it came from, `terms` is a licence file
+    beside it.
+    """
+
+    path: Path
+    size_bytes: int
+    origin: str
+    terms: str = ""
+
+
+def hub_path(repository: str, commit: str, file: str, cache: Path) -> Path:
+    """Where a file of the hub is kept."""
+    return cache / "weights" / "hub" / repository.replace("/", "--") / commit / file
+
+
+def _hub_memory(source: HubSource, cache: Path) -> Path:
+    name = hashlib.sha256(f"{source}@{source.revision}".encode()).hexdigest()[:32]
+    return cache / "weights" / "hub" / "resolved" / f"{name}.json"
+
+
+def remember_hub(source: HubSource, cache: Path, path: Path) -> None:
+    """Keep where a source led, so that the next start needs no network."""
+    write_whole(
+        _hub_memory(source, cache),
+        to_json({"source": str(source), "revision": source.revision, "path": str(path)}),
+    )
+
+
+def locate(source: WeightsSource, sha256: str | None, cache: Path) -> Weights | None:
+    """The weights if they are here and known to be right; None if they must be fetched, put together or
+    checked.
+
+    A `sha256` that was never compared with the file means None. Raises WeightsError for a package that is
+    missing or not built by the rule.
+    """
+    match source:
+        case FileSource(path):
+            origin, terms = "a file", ""
+        case HubSource():
+            document = read_json(_hub_memory(source, cache)) or {}
+            path, origin, terms = Path(str(document.get("path", ""))), "the hub's cache", ""
+        case PackageSource():
+            packaged = find_packaged(source)
+            path, origin = packaged.cached_at(cache), "the package cache"
+            terms = "" if packaged.terms is None else str(packaged.terms)
+            if not packaged.is_whole and path.is_file() and known_sha256(path, cache) != packaged.sha256:
+                return None
+    if not path.is_file():
+        return None
+    if sha256 is not None and known_sha256(path, cache) != sha256:
+        return None
+    return Weights(path, path.stat().st_size, origin, terms)
