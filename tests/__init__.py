@@ -1,0 +1,1 @@
+"""Tests of Pointsman, by level; `support` is what they stand on."""

@@ -1,0 +1,1 @@
+"""Tests of the stand-ins, clients and builders in tests/support."""
