@@ -1,0 +1,26 @@
+"""What is known of engines, accelerators and models before anything runs: YAML data, its schema, its loader.
+
+Facts only, each with its source; what follows from them (placement, arguments, a fleet's prices) is decided
+in the rooms above. Pure: the data ships inside the package, nothing is fetched.
+"""
+
+from pointsman.catalog.accelerators import Accelerator
+from pointsman.catalog.engines import EngineFacts, OwnedArgument
+from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
+from pointsman.catalog.metrics import EngineMetric, MetricName
+from pointsman.catalog.models import KnownModel
+from pointsman.catalog.ownership import owned_argument, owned_variable
+
+__all__ = [
+    "Accelerator",
+    "Catalog",
+    "EngineFacts",
+    "EngineMetric",
+    "KnownModel",
+    "MetricName",
+    "OwnedArgument",
+    "owned_argument",
+    "owned_variable",
+    "read_catalog",
+    "shipped_catalog",
+]

@@ -1,0 +1,27 @@
+"""Which engine arguments and variables are Pointsman's own, so that a user's copy is refused by name."""
+
+from pointsman.catalog.engines import OwnedArgument
+from pointsman.catalog.loading import Catalog, shipped_catalog
+
+
+def owned_argument(engine: str, argument: str, catalog: Catalog | None = None) -> OwnedArgument | None:
+    """The owner of an entry of `spec.engine.args`, or None where the user may pass it (or it is a value).
+
+    Understands `--flag`, `--flag=value`, and underscores for dashes, which the engines' parsers also accept.
+    An unknown engine owns nothing.
+    """
+    flag = argument.split("=", 1)[0]
+    if flag.startswith("--"):
+        flag = f"--{flag[2:].replace('_', '-')}"
+    facts = (catalog or shipped_catalog()).engines.get(engine)
+    if facts is None:
+        return None
+    return next((owner for owner in facts.arguments if flag in owner.flags), None)
+
+
+def owned_variable(engine: str, variable: str, catalog: Catalog | None = None) -> OwnedArgument | None:
+    """The owner of an environment variable of `spec.engine.env`, or None where the user may set it."""
+    facts = (catalog or shipped_catalog()).engines.get(engine)
+    if facts is None:
+        return None
+    return next((owner for owner in facts.arguments if variable in owner.variables), None)
