@@ -14,7 +14,7 @@ _Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
 class ListPrice(Record):
-    """A cloud's published on-demand price of one device, with its date: a default until a fleet states its own."""
+    """A cloud's published on-demand price of one device, with its date; a fleet's own prices come first."""
 
     per_hour: Money
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -33,7 +33,7 @@ class Accelerator(Record):
     resource: LabelKey
     """The extended resource that a pod asks for."""
     products: tuple[Annotated[str, StringConstraints(min_length=1, max_length=63)], ...] = ()
-    """Values of the node label that names the product; a label that begins with one of them is this device."""
+    """Values of the node label that names the product; a label may go on with a dash (`-SHARED`)."""
     memory_mebibytes: Annotated[StrictInt, Field(ge=1024, le=10_000_000)]
     """What the driver shows, which is less than the marketing figure."""
     memory_gigabytes_per_second: _Rate

@@ -34,7 +34,7 @@ class Endpoints(Record):
     alive: _Path
     """Tells that the process lives, which says little about whether it serves."""
     ready: _Path
-    """Tells that the model is loaded; Pointsman asks for one token as well before it counts a replica as ready."""
+    """Tells that the model is loaded; a replica counts as ready only after it answered with a token too."""
     models: _Path | None = None
     metrics: _Path | None = None
     metrics_port: _Port | None = None
@@ -43,7 +43,7 @@ class Endpoints(Record):
 
 
 class Startup(Record):
-    """How long a start may take before it counts as failed: a fixed part, and one that grows with the weights."""
+    """How long a start may take before it counts as failed; a part of it grows with the weights."""
 
     fixed_seconds: Annotated[StrictInt, Field(ge=1, le=3600)]
     seconds_per_gibibyte: Annotated[float, Field(gt=0, le=600)]
@@ -97,7 +97,7 @@ class ErrorShape(Record):
 
 
 class EngineFacts(Record):
-    """One engine. `verified` is False where a fact stands on memory and must be checked before it is relied on."""
+    """One engine. `verified` is False where facts stand on memory: check them before relying on them."""
 
     name: EngineName
     summary: _Text

@@ -34,7 +34,7 @@ class _Models(Record):
 
 @dataclass(frozen=True)
 class Catalog:
-    """All facts, by name. `revision` changes with any byte of the data, and is what a placement was based on."""
+    """All facts, by name. `revision` changes with any byte of the data."""
 
     revision: str
     engines: Mapping[str, EngineFacts]
@@ -42,7 +42,7 @@ class Catalog:
     models: Mapping[str, KnownModel]
 
     def model_at(self, source: str) -> KnownModel | None:
-        """The model that a deployment's `model.source` names, or None where the catalogue does not know it."""
+        """The model that a deployment's `model.source` names, or None where it is unknown."""
         return next((model for model in self.models.values() if model.is_at(source)), None)
 
 
@@ -61,7 +61,7 @@ def shipped_catalog() -> Catalog:
 
 
 def read_catalog(texts: Mapping[str, str]) -> Catalog:
-    """A catalogue from the texts of its files, by path below the data folder (`engines/vllm.yaml`, `models.yaml`).
+    """A catalogue from its files' texts, by path below the data folder (`engines/vllm.yaml`, `models.yaml`).
 
     PointsmanError for the first thing that does not fit: a syntax error, an unknown or missing field, a wrong
     type, a name that stands twice.
