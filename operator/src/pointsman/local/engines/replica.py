@@ -1,0 +1,240 @@
+"""The life of one replica: start, ready, failed and started again, drained."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import aiohttp
+
+from pointsman.api import ObjectKey
+from pointsman.catalog import shipped_catalog
+from pointsman.errors import PointsmanError
+from pointsman.local.engines import backoff
+from pointsman.local.engines.launch import Launched, Launcher
+from pointsman.local.engines.log_tail import last_lines
+from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
+from pointsman.local.engines.probe import first_token, running_requests
+from pointsman.local.engines.records import EngineRecord, write_record
+from pointsman.local.engines.spec import EngineSpec
+from pointsman.local.processes import RunningProcess
+
+_PROBE_AGAIN_SECONDS = 0.2
+_DRAIN_POLL_SECONDS = 0.25
+# The gateway hears of a removed endpoint within milliseconds; a request that it had sent just before takes
+# a moment to be counted by the engine.
+_SETTLE_SECONDS = 1.0
+# Engines end at once when nothing runs.
+_END_SECONDS = 3.0
+_SHOWN_LINES = 6
+
+
+def start_budget_seconds(weights_bytes: int) -> float:
+    """How long a start may take until it counts as failed, by the catalogue."""
+    return shipped_catalog().engines["llama.cpp"].startup.budget_seconds(weights_bytes)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every replica needs; `changed` is called at each change of a replica's phase.
+
+    `say` tells a person one line. `budget` gives the seconds that a start may take for that many bytes of
+    weights.
+    """
+
+    launcher: Launcher
+    session: aiohttp.ClientSession
+    rng: Random
+    changed: Callable[[], None]
+    say: Callable[[str], None]
+    budget: Callable[[int], float] = start_budget_seconds
+
+
+class _Failed(Exception):
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+class Replica:
+    """One replica; keeps its process alive until it is drained or ended."""
+
+    def __init__(
+        self,
+        deployment: ObjectKey,
+        slot: int,
+        spec: EngineSpec,
+        threads: Callable[[], int],
+        record: Path,
+        log: Path,
+        around: Surroundings,
+    ) -> None:
+        self.slot = slot
+        self.spec = spec
+        self._deployment = deployment
+        self._threads = threads
+        self._record = record
+        self._log = log
+        self._around = around
+        self._phase = Phase.STARTING
+        self._port = 0
+        self._trouble: Trouble | None = None
+        self._process: RunningProcess | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._drained_port = 0
+
+    def start(self, adopted: tuple[RunningProcess, int] | None = None) -> None:
+        """Begin; an adopted process and its port are ready already."""
+        if adopted is not None:
+            self._process, self._port = adopted
+            self._phase = Phase.READY
+        self._task = asyncio.create_task(self._live(), name=f"replica {self._deployment} {self.slot}")
+
+    @property
+    def view(self) -> ReplicaView:
+        return ReplicaView(self.slot, self.spec.hash, self._phase, self._port, self._trouble)
+
+    def retire(self) -> None:
+        """Leave the endpoints for good, at once; `drain` or `end` must follow."""
+        if self._phase is not Phase.DRAINING:
+            self._drained_port = self._port
+            self._change(Phase.DRAINING)
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Wait until nothing runs (at most so long), and end the process."""
+        self.retire()
+        await self._stop_living()
+        process = self._process
+        if process is not None and self._drained_port:
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await self._until_idle(process, self._drained_port)
+            except TimeoutError:
+                self._around.say(f"{self._deployment}: requests still ran after drain.timeout and were cut")
+        await self.end()
+
+    async def end(self) -> None:
+        """End the process now."""
+        self.retire()
+        await self._stop_living()
+        if self._process is not None:
+            await self._process.end(_END_SECONDS)
+        self._record.unlink(missing_ok=True)
+
+    async def _stop_living(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    async def _until_idle(self, process: RunningProcess, port: int) -> None:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        idle_polls = 0
+        while process.is_alive and idle_polls < 2:
+            # An engine that does not say counts as busy: blind means hold.
+            idle_polls = idle_polls + 1 if await running_requests(self._around.session, port) == 0 else 0
+            await asyncio.sleep(_DRAIN_POLL_SECONDS)
+
+    def _change(self, phase: Phase, *, port: int = 0, trouble: Trouble | None = None) -> None:
+        if self._phase is Phase.DRAINING:
+            return
+        self._phase, self._port, self._trouble = phase, port, trouble
+        self._around.changed()
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            ready_at = loop.time()
+            try:
+                if self._phase is not Phase.READY:
+                    await self._become_ready()
+                    ready_at = loop.time()
+                assert self._process is not None
+                await self._process.exited()
+                raise _Failed(self._exit_trouble(self._process, 0, "EngineExited"))
+            except _Failed as failed:
+                was_stable = self._phase is Phase.READY and loop.time() - ready_at >= backoff.STABLE_SECONDS
+                failures = 1 if was_stable else failures + 1
+                self._record.unlink(missing_ok=True)
+                self._change(Phase.WAITING, trouble=failed.trouble)
+                await asyncio.sleep(backoff.delay_seconds(failures, self._around.rng))
+                self._change(Phase.STARTING, trouble=failed.trouble)
+
+    async def _become_ready(self) -> None:
+        budget = self._around.budget(self.spec.weights_bytes)
+        launched = self._launch()
+        self._process = launched.process
+        self._write_record(launched.process, 0)
+        exited = asyncio.create_task(launched.process.exited())
+        ready = asyncio.create_task(self._until_ready(launched))
+        try:
+            done, _ = await asyncio.wait((exited, ready), timeout=budget, return_when=asyncio.FIRST_COMPLETED)
+            if exited in done:
+                raise _Failed(self._exit_trouble(launched.process, launched.log_begin, "EngineDiedAtStart"))
+            if ready not in done:
+                raise _Failed(self._too_late(launched, budget))
+            port = ready.result()
+        except _Failed:
+            launched.process.send(signal.SIGKILL)
+            await launched.process.exited()
+            raise
+        finally:
+            exited.cancel()
+            ready.cancel()
+            launched.port.cancel()
+        self._write_record(launched.process, port)
+        self._change(Phase.READY, port=port)
+
+    def _launch(self) -> Launched:
+        try:
+            return self._around.launcher.launch(self.spec, self._threads(), self._log)
+        except OSError as error:
+            message = f"the engine's process cannot be started: {error.strerror}"
+            raise _Failed(Trouble("EngineNotStarted", message)) from error
+
+    async def _until_ready(self, launched: Launched) -> int:
+        """The port, once a real token came. Raises _Failed if the engine refuses for good."""
+        try:
+            port = await launched.port
+        except EOFError:
+            await launched.process.exited()
+            raise _Failed(
+                self._exit_trouble(launched.process, launched.log_begin, "EngineDiedAtStart")
+            ) from None
+        while True:
+            refusal = await first_token(
+                self._around.session, port, self.spec.tasks, self.spec.served_names[0]
+            )
+            if refusal is None:
+                return port
+            trouble = Trouble("FirstTokenRefused", f"the engine is up but {refusal.message}")
+            if refusal.final:
+                raise _Failed(trouble)
+            self._change(Phase.STARTING, trouble=trouble)
+            await asyncio.sleep(_PROBE_AGAIN_SECONDS)
+
+    def _exit_trouble(self, process: RunningProcess, since_byte: int, reason: str) -> Trouble:
+        lines = last_lines(self._log, since_byte=since_byte, most=_SHOWN_LINES)
+        said = f"; its last line: {lines[-1]}" if lines else ""
+        return Trouble(
+            reason, f"the engine {process.exit_text}{said}; all of it in {self._log}", tuple(lines)
+        )
+
+    def _too_late(self, launched: Launched, budget: float) -> Trouble:
+        former = "" if self._trouble is None else f" ({self._trouble.message})"
+        return Trouble(
+            "NotReadyInTime",
+            f"no first token within {budget:.0f} s{former}; lower spec.model.contextLength or "
+            f"spec.engine.maxConcurrency, or see {self._log}",
+            tuple(last_lines(self._log, since_byte=launched.log_begin, most=_SHOWN_LINES)),
+        )
+
+    def _write_record(self, process: RunningProcess, port: int) -> None:
+        try:
+            write_record(self._record, EngineRecord(self._deployment, process.identity, port, self.spec.hash))
+        except PointsmanError as error:
+            # It serves all the same; what is lost is its adoption by a later start.
+            self._around.say(str(error))
