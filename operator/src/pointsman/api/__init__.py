@@ -5,10 +5,12 @@ Pure: reading files is the caller's job.
 
 from pointsman.api.authentication import ApiKeys, Authentication, Jwt
 from pointsman.api.canary import Canary
+from pointsman.api.findings import Finding, in_order
 from pointsman.api.fleet import FleetAccelerator, FleetSettings, GatewaySettings, NameClaim
 from pointsman.api.guardrailpolicy import GuardrailPolicy, GuardrailPolicySpec, GuardrailPolicyStatus
 from pointsman.api.hardware import Hardware
 from pointsman.api.hosted import Hosted, Price, Provider
+from pointsman.api.located import Located, Stated
 from pointsman.api.meta import (
     API_VERSION,
     DEFAULT_NAMESPACE,
@@ -26,6 +28,7 @@ from pointsman.api.modeldeployment import Drain, ModelDeployment, ModelDeploymen
 from pointsman.api.modeldeployment_status import EngineStatus, ModelDeploymentStatus, PlacementStatus
 from pointsman.api.modelroute import Mirror, ModelRoute, ModelRouteSpec
 from pointsman.api.modelroute_status import ModelRouteStatus, TargetStatus
+from pointsman.api.parsing import parse_documents
 from pointsman.api.routematch import HeaderMatch, Match
 from pointsman.api.routerule import (
     Affinity,
@@ -80,6 +83,7 @@ __all__ = [
     "Fallback",
     "FallbackReason",
     "FallbackTarget",
+    "Finding",
     "FleetAccelerator",
     "FleetSettings",
     "GatewaySettings",
@@ -91,6 +95,7 @@ __all__ = [
     "Hosted",
     "Jwt",
     "LabelSelector",
+    "Located",
     "Match",
     "Mirror",
     "Model",
@@ -116,10 +121,13 @@ __all__ = [
     "Secret",
     "SecretKeySelector",
     "Share",
+    "Stated",
     "Target",
     "TargetStatus",
     "Task",
     "Tier",
     "Timeouts",
     "Timestamp",
+    "in_order",
+    "parse_documents",
 ]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field
 
 from pointsman.api.markers import Column, ListMap, ListSet
 from pointsman.api.meta import API_VERSION, Condition, LabelSelector
@@ -11,7 +11,7 @@ from pointsman.api.names import Count, Generation, Namespace, ObjectName, ShortT
 from pointsman.api.policyruntime import RuntimeGuards
 from pointsman.api.record import Record, Rule
 from pointsman.api.resource import Resource
-from pointsman.api.scalars import Timestamp
+from pointsman.api.scalars import IntOrText, Timestamp
 
 
 class PolicyMode(StrEnum):
@@ -39,17 +39,12 @@ class AppliesTo(Record):
     namespace_selector: LabelSelector
 
 
-PackParameter = Annotated[
-    StrictInt | StrictBool | Annotated[str, Field(max_length=1024)], Field(union_mode="left_to_right")
-]
-
-
 class Pack(Record):
     """A set of rules that comes with Pointsman."""
 
     name: Word
     exclude: Annotated[tuple[Word, ...], ListSet(), Field(max_length=64)] = ()
-    parameters: Annotated[dict[Word, PackParameter], Field(max_length=32)] = Field(default_factory=dict)
+    parameters: Annotated[dict[Word, IntOrText], Field(max_length=32)] = Field(default_factory=dict)
 
 
 class PolicyRule(Record):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, StrictInt
 
 from pointsman.api.meta import Credentials
-from pointsman.api.names import Flag, HttpUrl, PositiveCount, Word
+from pointsman.api.names import Flag, HttpUrl, PositiveCount, ProviderModel, Word
 from pointsman.api.record import Record, Rule
 from pointsman.api.scalars import Money
 
@@ -47,7 +47,7 @@ class Hosted(Record):
     """Whose API it is; custom: any other that is shaped like OpenAI's."""
     base_url: HttpUrl
     """Where the API begins, with its version: https://api.openai.com/v1"""
-    model: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
+    model: ProviderModel
     """The provider's name of the model."""
     credentials: Credentials | None = None
     """The key; its Secret's annotation pointsman.dev/allowed-hosts names the hosts it may go to."""

@@ -1,87 +1,142 @@
-"""The spellings of names and texts that the API accepts, each with its bound.
+"""The spellings of names and texts that the API accepts, each with its bound and its description for people.
 
 Patterns are ASCII and without look-around, so that the API server (RE2) and pydantic (Rust) read them alike.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StrictBool, StrictInt, StringConstraints
 
+LOOKS_LIKE: Final[dict[str, str]] = {}
+"""Pattern -> what a value of it looks like, to finish the sentence "must be …"."""
+
+
+def spelling(pattern: str, looks_like: str, *, longest: int, shortest: int | None = 1) -> StringConstraints:
+    """A constraint on text that can say in words what it asks for."""
+    LOOKS_LIKE[pattern] = looks_like
+    return StringConstraints(min_length=shortest, max_length=longest, pattern=pattern)
+
+
 _LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_QUALIFIED = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+_SUBDOMAIN = rf"^{_LABEL}(\.{_LABEL})*$"
+_LOWER = "lower-case letters, digits, - and ., beginning and ending with a letter or digit"
 
 # RFC 1123 subdomain, as Kubernetes asks of metadata.name.
-ObjectName = Annotated[
-    str, StringConstraints(min_length=1, max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")
-]
+ObjectName = Annotated[str, spelling(_SUBDOMAIN, _LOWER, longest=253)]
 # A name that is also used as a label value, which ends at 63 characters.
-ShortObjectName = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=rf"^{_LABEL}(\.{_LABEL})*$")
-]
-Namespace = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=rf"^{_LABEL}$")]
+ShortObjectName = Annotated[str, spelling(_SUBDOMAIN, _LOWER, longest=63)]
+Namespace = Annotated[str, spelling(rf"^{_LABEL}$", "lower-case letters, digits and -", longest=63)]
 # A word that we or a platform team choose: a data class, a pool, a step, a suite.
 Word = Annotated[
-    str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
+    str,
+    spelling(
+        rf"^{_QUALIFIED}$",
+        "letters, digits, -, _ and ., beginning and ending with a letter or digit",
+        longest=63,
+    ),
 ]
 LabelKey = Annotated[
     str,
-    StringConstraints(
-        min_length=1,
-        max_length=317,
-        pattern=rf"^({_LABEL}(\.{_LABEL})*/)?[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+    spelling(
+        rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$",
+        'a label key such as "team" or "example.com/team"',
+        longest=317,
     ),
 ]
 LabelValue = Annotated[
-    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")
+    str,
+    spelling(rf"^({_QUALIFIED})?$", "a label value: letters, digits, -, _ and .", longest=63, shortest=None),
 ]
 # The keys of a Secret's or ConfigMap's data.
-DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+DataKey = Annotated[str, spelling(r"^[-._a-zA-Z0-9]+$", "letters, digits, -, _ and .", longest=253)]
 EnvironmentName = Annotated[
-    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    str,
+    spelling(r"^[A-Za-z_][A-Za-z0-9_]*$", "letters, digits and _, not beginning with a digit", longest=256),
 ]
 
 # What a client writes as "model". Not "!…", which the gateway keeps to itself; a slash groups names by owner.
 ModelName = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
+    str,
+    spelling(
+        r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$",
+        "letters, digits, . _ : / and -, beginning with a letter or digit",
+        longest=128,
+    ),
 ]
-# The same with one "*" at the end, for who may claim which names.
+# The same, optionally with one "*" at the end, for who may claim which names.
 ModelNamePattern = Annotated[
-    str, StringConstraints(min_length=1, max_length=129, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/-]*\*?)$")
+    str,
+    spelling(
+        r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/-]*\*?)$",
+        'a model name, with at most one "*" at its end',
+        longest=129,
+    ),
+]
+# What a provider calls its model.
+ProviderModel = Annotated[
+    str,
+    spelling(
+        r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$",
+        "letters, digits, . _ : / @ and -, beginning with a letter or digit",
+        longest=256,
+    ),
 ]
 # RFC 9110 token; not ":…", which names HTTP/2 pseudo headers.
 HeaderName = Annotated[
-    str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+    str, spelling(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "a header name such as x-tier", longest=128)
 ]
 HeaderValue = Annotated[
-    str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x08\x0a-\x1f\x7f]+$")
+    str, spelling(r"^[^\x00-\x08\x0a-\x1f\x7f]+$", "text without control characters", longest=1024)
 ]
 HttpUrl = Annotated[
     str,
-    StringConstraints(
-        max_length=2048,
-        pattern=r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$",
+    spelling(
+        r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$",
+        "a URL such as https://api.example.com/v1, without user, query and fragment",
+        longest=2048,
     ),
 ]
 # Where weights come from; which schemes work depends on where Pointsman runs.
 SourceUri = Annotated[
-    str, StringConstraints(max_length=2048, pattern=r"^(hf|s3|gs|az|oci|pvc|https|file|package)://[^\s]+$")
+    str,
+    spelling(
+        r"^(hf|s3|gs|az|oci|pvc|https|file|package)://[^\s]+$",
+        "hf://owner/name, s3://, gs://, az://, oci://, pvc://, https://, file:// or package://",
+        longest=2048,
+    ),
 ]
 Revision = Annotated[
-    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$")
+    str,
+    spelling(
+        r"^[A-Za-z0-9][A-Za-z0-9._:/+-]*$",
+        "a commit, tag or version: letters, digits, . _ : / + and -",
+        longest=256,
+    ),
 ]
-Sha256 = Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[
+    str, spelling(r"^[0-9a-f]{64}$", "64 hexadecimal digits in lower case", longest=64, shortest=None)
+]
 ImageReference = Annotated[
-    str, StringConstraints(max_length=512, pattern=r"^[a-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}$")
+    str,
+    spelling(
+        r"^[a-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}$",
+        "an image pinned by its digest: registry.example.com/name@sha256:…",
+        longest=512,
+    ),
 ]
-Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, spelling(r"^[A-Z]{3}$", "an ISO 4217 code such as USD", longest=3)]
 # Five fields of cron, as Kubernetes' CronJob reads them.
 CronExpression = Annotated[
     str,
-    StringConstraints(
-        max_length=100, pattern=r"^[0-9*/,-]+ [0-9*/,-]+ [0-9*/,-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+$"
+    spelling(
+        r"^[0-9*/,-]+ [0-9*/,-]+ [0-9*/,-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+$",
+        'five fields of cron, such as "0 7 * * 1-5"',
+        longest=100,
     ),
 ]
 TimeZone = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$")
+    str, spelling(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", "a time zone such as Europe/Berlin", longest=64)
 ]
 
 ShortText = Annotated[str, StringConstraints(max_length=253)]

@@ -1,25 +1,37 @@
 """What a platform lays over the pods of a ModelDeployment; passed on to Kubernetes as it stands."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from pointsman.api.markers import ListMap, Opaque
-from pointsman.api.names import LabelKey, Labels, LabelValue, ObjectName, Text
+from pointsman.api.names import Count, LabelKey, Labels, LabelValue, ObjectName, Text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Quantity
+
+
+class TolerationOperator(StrEnum):
+    EXISTS = "Exists"
+    EQUAL = "Equal"
+    LESS_THAN = "Lt"
+    GREATER_THAN = "Gt"
+
+
+class TaintEffect(StrEnum):
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
 
 
 class Toleration(Record):
     """Kubernetes' toleration."""
 
     key: LabelKey | None = None
-    operator: Annotated[str, Field(max_length=16, pattern=r"^(Exists|Equal|Lt|Gt)$")] = "Equal"
+    operator: TolerationOperator = TolerationOperator.EQUAL
     value: LabelValue | None = None
-    effect: (
-        Annotated[str, Field(max_length=32, pattern=r"^(NoSchedule|PreferNoSchedule|NoExecute)$")] | None
-    ) = None
-    toleration_seconds: Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)] | None = None
+    effect: TaintEffect | None = None
+    toleration_seconds: Count | None = None
 
 
 class LocalObjectReference(Record):

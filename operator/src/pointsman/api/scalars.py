@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -136,9 +136,14 @@ class Quantity(Scalar):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        whole = core_schema.no_info_after_validator_function(str, core_schema.int_schema(strict=True, ge=0))
-        either = core_schema.union_schema([core_schema.str_schema(), whole], mode="left_to_right")
-        return core_schema.no_info_after_validator_function(cls._read, either)
+        return core_schema.no_info_plain_validator_function(
+            cls._read_either, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def _read_either(cls, value: object) -> Self:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return cls._read(str(value) if whole or isinstance(value, str) else "")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -175,3 +180,28 @@ class Timestamp(Scalar):
             return self.instant.timestamp() >= 0
         except ValueError:
             return False
+
+
+class _WholeOrText:
+    """A whole number or a text, told apart by how the file writes it (Kubernetes' int-or-string)."""
+
+    longest = 1024
+
+    @classmethod
+    def _read(cls, value: object) -> int | str:
+        whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+        if whole or (isinstance(value, str) and len(value) <= cls.longest):
+            return cast(int | str, value)
+        looks_like = f"a whole number, or text of at most {cls.longest:,} characters"
+        raise PydanticCustomError(MALFORMED, "must be {looks_like}", {"looks_like": looks_like})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"x-kubernetes-int-or-string": True, "maxLength": self.longest}
+
+
+IntOrText = Annotated[int | str, _WholeOrText()]
