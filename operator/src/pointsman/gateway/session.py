@@ -1,0 +1,198 @@
+"""One delta discovery stream, without the transport: requests in, responses out.
+
+Order within a change (what Envoy needs so that no request meets a half-made path):
+secrets, clusters and endpoints first; listeners and scopes when those are accepted; clusters that are gone last.
+
+A refused response is split in halves and sent again until each refused resource stands alone; that one is marked in
+the store, which then serves its last accepted form or its stub, and everything else goes through.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
+
+from pointsman.gateway.store import ResourceStore
+from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, Resource
+
+_GROUND = (SECRET, CLUSTER, ENDPOINTS)
+_ROOF = (LISTENER, SCOPE)
+_WILDCARD = frozenset({CLUSTER, LISTENER, SCOPE})
+_EVERYTHING = "*"
+
+
+@dataclass(slots=True)
+class _Type:
+    """What is known of one resource type on this stream."""
+
+    names: set[str] = field(default_factory=set)
+    everything: bool = False
+    answered: bool = False
+    sent: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    type_url: str
+    resources: tuple[Resource, ...]
+
+
+class DeltaSession:
+    """State of one stream. Not thread-safe; lives on the event loop of the server."""
+
+    def __init__(self, store: ResourceStore) -> None:
+        self._store = store
+        self._types: dict[str, _Type] = {}
+        self._in_flight: dict[str, _InFlight] = {}
+        self._again: list[_InFlight] = []
+        self._nonce = 0
+        self._acked: dict[tuple[str, str], str] = {}
+
+    def receive(self, request: DeltaDiscoveryRequest) -> None:
+        """Take a subscription change, an acceptance or a refusal."""
+        known = self._types.get(request.type_url)
+        if known is None:
+            known = self._types[request.type_url] = _Type()
+            if request.type_url in _WILDCARD and not request.resource_names_subscribe:
+                known.everything = True
+            for name, version in request.initial_resource_versions.items():
+                known.sent[name] = version
+                self._acked[request.type_url, name] = version
+        for name in request.resource_names_subscribe:
+            if name == _EVERYTHING:
+                known.everything = True
+            else:
+                known.names.add(name)
+                known.sent.pop(name, None)
+                known.absent.discard(name)
+        for name in request.resource_names_unsubscribe:
+            known.names.discard(name)
+            known.sent.pop(name, None)
+            known.absent.discard(name)
+        if request.response_nonce:
+            self._verdict(request)
+
+    def _verdict(self, request: DeltaDiscoveryRequest) -> None:
+        flight = self._in_flight.pop(request.response_nonce, None)
+        if flight is None:
+            return
+        if not request.HasField("error_detail"):
+            for resource in flight.resources:
+                self._acked[resource.type_url, resource.name] = resource.version
+                self._store.accept(resource)
+            return
+        reason = request.error_detail.message
+        if len(flight.resources) > 1:
+            named = [r for r in flight.resources if f"{r.name}:" in reason or f"'{r.name}'" in reason]
+            if 0 < len(named) <= 8:
+                rest = tuple(r for r in flight.resources if r not in named)
+                self._again += [_InFlight(flight.type_url, (r,)) for r in named]
+                self._again += [_InFlight(flight.type_url, rest)] if rest else []
+            else:
+                middle = len(flight.resources) // 2
+                self._again.append(_InFlight(flight.type_url, flight.resources[:middle]))
+                self._again.append(_InFlight(flight.type_url, flight.resources[middle:]))
+            return
+        for resource in flight.resources:
+            self._types[flight.type_url].sent.pop(resource.name, None)
+            self._store.refuse(resource, " ".join(reason.split()))
+
+    def responses(self) -> list[DeltaDiscoveryResponse]:
+        """Everything that may be sent now."""
+        out = [self._response(flight.type_url, flight.resources, ()) for flight in self._again]
+        self._again.clear()
+        for type_url in _GROUND:
+            out += self._changes(type_url)
+        if self._ground_is_ready():
+            for type_url in _ROOF:
+                out += self._changes(type_url)
+                out += self._removals(type_url)
+            if not self._in_flight:
+                out += self._removals(CLUSTER)
+        return out
+
+    def settled(self) -> bool:
+        """Whether Envoy has said yes or no to everything that it asked for."""
+        return (
+            LISTENER in self._types
+            and not self._in_flight
+            and not self._again
+            and self._ground_is_ready()
+            and not any(True for type_url in _GROUND + _ROOF for _ in self._due(type_url))
+        )
+
+    def holds(self, resource: Resource) -> bool:
+        """Whether Envoy has accepted exactly this version on this stream."""
+        return self._acked.get((resource.type_url, resource.name)) == resource.version
+
+    def _subscribed(self, type_url: str) -> Iterable[str]:
+        known = self._types.get(type_url)
+        if known is None:
+            return ()
+        return self._store.names(type_url) if known.everything else known.names
+
+    def _due(self, type_url: str) -> Iterable[Resource]:
+        known = self._types.get(type_url)
+        if known is None:
+            return
+        sent = known.sent
+        for name in self._subscribed(type_url):
+            served = self._store.served(type_url, name)
+            if served is not None and sent.get(name) != served.version:
+                yield served
+
+    def _changes(self, type_url: str) -> list[DeltaDiscoveryResponse]:
+        known = self._types.get(type_url)
+        if known is None:
+            return []
+        due = tuple(self._due(type_url))
+        # A name that does not exist must be answered too, or Envoy waits for it until its fetch timeout.
+        missing = [name for name in known.names - known.absent if self._store.served(type_url, name) is None]
+        known.absent.update(missing)
+        for resource in due:
+            known.sent[resource.name] = resource.version
+            known.absent.discard(resource.name)
+        if not due and not missing and (known.answered or not known.everything):
+            return []
+        # Nothing at all is an answer too: without it Envoy starts only after its fetch timeout of 15 s.
+        known.answered = True
+        return [self._response(type_url, due, missing)]
+
+    def _removals(self, type_url: str) -> list[DeltaDiscoveryResponse]:
+        known = self._types.get(type_url)
+        if known is None or not known.everything:
+            return []
+        gone = [name for name in known.sent if self._store.served(type_url, name) is None]
+        if not gone:
+            return []
+        for name in gone:
+            del known.sent[name]
+            self._acked.pop((type_url, name), None)
+        return [self._response(type_url, (), gone)]
+
+    def _ground_is_ready(self) -> bool:
+        """Clusters accepted, and the endpoints that they wait for asked for and accepted."""
+        if CLUSTER not in self._types or any(f.type_url in _GROUND for f in self._in_flight.values()):
+            return False
+        if any(flight.type_url in _GROUND for flight in self._again):
+            return False
+        asked = self._types[ENDPOINTS].names if ENDPOINTS in self._types else set()
+        for name in self._store.names(CLUSTER):
+            served = self._store.served(CLUSTER, name)
+            if served is not None and served.endpoints and served.endpoints not in asked:
+                return False
+        return not any(True for type_url in _GROUND for _ in self._due(type_url))
+
+    def _response(
+        self, type_url: str, resources: tuple[Resource, ...], removed: Iterable[str]
+    ) -> DeltaDiscoveryResponse:
+        self._nonce += 1
+        response = DeltaDiscoveryResponse(type_url=type_url, nonce=str(self._nonce))
+        for resource in resources:
+            item = response.resources.add(name=resource.name, version=resource.version)
+            item.resource.type_url = type_url
+            item.resource.value = resource.body
+        response.removed_resources.extend(removed)
+        self._in_flight[response.nonce] = _InFlight(type_url, resources)
+        return response

@@ -1,0 +1,145 @@
+"""A rule -> the order in which its targets are tried, and what makes the next one be tried."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman.api import FallbackReason, ModelDeployment, ModelRoute, ObjectKey, RouteRule
+from pointsman.routing.names import RETRY_HEADER
+from pointsman.routing.targets import ClusterUse, Ejection, cluster_name, replica_count
+from pointsman.routing.typed import known, newer, seconds
+
+_PRIORITY_GROUPS = (
+    "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
+)
+_PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+
+# Without a fallback a replica that fails is still better than none: at most half of them rest at once.
+_EJECTED_WITHOUT_FALLBACK_PERCENT = 50
+_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS = 5, 30.0
+
+_SERVER_ERRORS = (500, 502, 503, 504, 529)
+_OTHER_REPLICA_ERRORS = (502, 503)  # What one replica answers when it, and not the request, is the trouble.
+_BY_HEADER = (FallbackReason.CONTEXT_OVERFLOW, FallbackReason.REFUSAL, FallbackReason.NO_CAPACITY)
+
+Group = tuple[tuple[str, int], ...]
+"""Clusters with their weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Attempt n uses group n, and the last group from then on."""
+
+    groups: tuple[Group, ...]
+    retry: Mapping[str, Any]
+    stream_attempt_seconds: float | None
+    plain_attempt_seconds: float | None
+    hashed: bool
+
+
+def rule_deployments(rule: RouteRule, namespace: str) -> tuple[ObjectKey, ...]:
+    """Every deployment that a rule may send requests to, first come first."""
+    names = [target.deployment for target in rule.targets if target.weight > 0]
+    names += [target.deployment for target in rule.fallback.targets] if rule.fallback else []
+    return tuple(dict.fromkeys(ObjectKey(namespace, name) for name in names))
+
+
+def cluster_use(rule: RouteRule) -> ClusterUse:
+    """What a rule asks of its targets' clusters."""
+    if rule.fallback is None:
+        ejection = Ejection(_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS, _EJECTED_WITHOUT_FALLBACK_PERCENT)
+    else:
+        cooldown = rule.fallback.cooldown
+        ejection = Ejection(cooldown.failures, cooldown.for_.seconds, 100)
+    return ClusterUse(ejection, rule.affinity is not None)
+
+
+MIRROR_USE = ClusterUse(
+    Ejection(_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS, _EJECTED_WITHOUT_FALLBACK_PERCENT), False
+)
+
+
+def rule_chain(
+    rule: RouteRule, route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]
+) -> Chain | None:
+    """The attempts of a rule over the targets that can be used; None where there is none."""
+    namespace = route.metadata.namespace
+    use = cluster_use(rule)
+
+    def cluster(name: str) -> str | None:
+        key = ObjectKey(namespace, name)
+        return cluster_name(key, use) if key in usable else None
+
+    primary = tuple(
+        (name, target.weight)
+        for target in rule.targets
+        if target.weight > 0 and (name := cluster(target.deployment)) is not None
+    )
+    fallbacks = [
+        ((name, 1),)
+        for target in (rule.fallback.targets if rule.fallback else ())
+        if (name := cluster(target.deployment)) is not None
+    ]
+    first = [primary] if primary else []
+    if primary and (not fallbacks or _has_other_replica(rule, namespace, usable)):
+        first = [primary, primary]
+    groups = (*first, *fallbacks)
+    if not groups:
+        return None
+    when = frozenset(rule.fallback.when) if rule.fallback and fallbacks else frozenset()
+    limit = rule.timeouts.first_token
+    plain = rule.timeouts.request.seconds / len(groups) if FallbackReason.TIMEOUT in when else None
+    return Chain(groups, _retry(when, len(groups)), limit.seconds if limit else None, plain, use.hashed)
+
+
+def _has_other_replica(rule: RouteRule, namespace: str, usable: Mapping[ObjectKey, ModelDeployment]) -> bool:
+    found = (
+        usable.get(ObjectKey(namespace, target.deployment)) for target in rule.targets if target.weight > 0
+    )
+    return any(deployment is not None and replica_count(deployment) > 1 for deployment in found)
+
+
+def _retry(when: frozenset[FallbackReason], attempts: int) -> dict[str, Any]:
+    on = ["connect-failure", "refused-stream", "reset"]
+    codes: list[int] = []
+    headers: list[str] = []
+    if not when:
+        codes += _OTHER_REPLICA_ERRORS
+    if FallbackReason.SERVER_ERROR in when:
+        codes += _SERVER_ERRORS
+    if FallbackReason.RATE_LIMITED in when:
+        codes.append(429)
+    headers += [reason.value for reason in _BY_HEADER if reason in when]
+    if when and FallbackReason.CONNECT_FAILURE not in when:
+        # Envoy counts an attempt that ran out of time as a reset.
+        timed = {FallbackReason.TIMEOUT, FallbackReason.FIRST_TOKEN_TIMEOUT} & when
+        on = ["reset"] if timed else []
+    if codes:
+        on.append("retriable-status-codes")
+    if headers:
+        on.append("retriable-headers")
+    return {
+        "retry_on": ",".join(on),
+        "num_retries": attempts - 1,
+        "retriable_status_codes": sorted(codes),
+        "retriable_headers": [{"name": RETRY_HEADER, "string_match": {"exact": value}} for value in headers],
+        "retry_host_predicate": [
+            {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": known(_PREVIOUS_HOSTS)}
+        ],
+        "host_selection_retry_max_attempts": 5,
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.025s"},
+    }
+
+
+def specifier(chain: Chain) -> dict[str, Any]:
+    """The cluster specifier that gives attempt n its group."""
+    groups = [
+        {"name": f"g{n}", "clusters": [{"cluster_name": name, "weight": weight} for name, weight in group]}
+        for n, group in enumerate(chain.groups)
+    ]
+    value = {"priority_groups": groups, **({"use_hash_policy": True} if chain.hashed else {})}
+    return {"extension": {"name": "pointsman.chain", "typed_config": newer(_PRIORITY_GROUPS, value)}}
+
+
+def attempt_limit(limit_seconds: float | None) -> dict[str, Any]:
+    return {} if limit_seconds is None else {"per_try_timeout": seconds(limit_seconds)}

@@ -1,0 +1,201 @@
+"""The whole walk: a routing input -> every Envoy resource, compiling again only what changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
+from pointsman.routing.authentication import Admission, admission, anyone_of
+from pointsman.routing.chain import MIRROR_USE, cluster_use, rule_deployments
+from pointsman.routing.claims import claimed_names
+from pointsman.routing.clusters import target_cluster
+from pointsman.routing.credentials import TargetSecrets, target_secrets
+from pointsman.routing.endpoints import load_assignment
+from pointsman.routing.inputs import Endpoint, RoutingInput
+from pointsman.routing.listeners import listeners
+from pointsman.routing.model_list import models_scope
+from pointsman.routing.names import endpoints_name
+from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, Resource, ResourceSet
+from pointsman.routing.scopes import error_scopes, route_scopes
+from pointsman.routing.settings import ProxySettings
+from pointsman.routing.targets import ClusterUse
+
+_Owners = dict[tuple[ObjectKey, ClusterUse], set[ObjectKey]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a route cannot use one of its deployments."""
+
+    deployment: ObjectKey
+    reason: str
+
+
+class Compiler:
+    """Compiles inputs one after another and remembers the parts of the last one.
+
+    What it remembers changes no result, only the work: compiling an input anew gives the same bytes.
+    """
+
+    def __init__(self, settings: ProxySettings) -> None:
+        self._settings = settings
+        self._fixed = listeners(settings), error_scopes(settings)
+        self._memory: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
+        self._fresh: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
+
+    def compile(self, given: RoutingInput) -> ResourceSet:
+        """Every resource of a gateway with this input."""
+        self._fresh = {}
+        claims = claimed_names(given.routes.values())
+        names: dict[ObjectKey, list[str]] = {}
+        for name, route in claims.items():
+            names.setdefault(route.key, []).append(name)
+        admissions = {key: admission(route, given) for key, route in given.routes.items()}
+        owners = _owners(given, names)
+        secrets = self._secrets(given, owners)
+        usable = {
+            key: deployment for key, deployment in given.deployments.items() if not secrets[key].missing
+        }
+        made: dict[str, dict[str, Resource]] = {
+            SECRET: {},
+            CLUSTER: {},
+            ENDPOINTS: {},
+            LISTENER: {},
+            SCOPE: {},
+        }
+
+        def add(resource: Resource) -> None:
+            made[resource.type_url][resource.name] = resource
+
+        for key in sorted({deployment for deployment, _ in owners}):
+            found = secrets[key]
+            for secret in (found.key, found.authorities):
+                if secret is not None and key in usable:
+                    add(secret)
+            if key in usable and usable[key].spec.hosted is None:
+                add(self._endpoints(key, given.endpoints.get(key, ())))
+        for (key, use), routes in sorted(owners.items(), key=lambda item: (item[0][0], item[0][1].suffix())):
+            if key in usable:
+                add(self._cluster(usable[key], use, secrets[key], frozenset(routes)))
+        for listener in self._fixed[0]:
+            add(listener)
+        for scope in self._fixed[1]:
+            add(scope)
+        for key in sorted(names):
+            for scope in self._scopes(given.routes[key], names[key], usable, admissions[key]):
+                add(scope)
+        stated = [one for key in sorted(names) if (one := admissions[key]) is not None]
+        add(self._models(claims, anyone_of(stated)))
+        self._memory = self._fresh
+        return made
+
+    def _remembered(self, key: tuple[Any, ...], inputs: tuple[Any, ...], make: Any) -> Any:
+        last = self._memory.get(key)
+        if last is not None and len(last[0]) == len(inputs) and all(map(_same, last[0], inputs)):
+            self._fresh[key] = last
+            return last[1]
+        value = make()
+        self._fresh[key] = (inputs, value)
+        return value
+
+    def _secrets(self, given: RoutingInput, owners: _Owners) -> dict[ObjectKey, TargetSecrets]:
+        routes_of: dict[ObjectKey, frozenset[ObjectKey]] = {}
+        for (key, _), routes in owners.items():
+            routes_of[key] = routes_of.get(key, frozenset()) | routes
+        return {
+            key: target_secrets(deployment, given, routes_of.get(key, frozenset()))
+            for key, deployment in given.deployments.items()
+        }
+
+    def _endpoints(self, key: ObjectKey, replicas: tuple[Endpoint, ...]) -> Resource:
+        made: Resource = self._remembered(
+            ("endpoints", key),
+            (replicas,),
+            lambda: load_assignment(endpoints_name(key), replicas, self._settings),
+        )
+        return made
+
+    def _cluster(
+        self,
+        deployment: ModelDeployment,
+        use: ClusterUse,
+        secrets: TargetSecrets,
+        owners: frozenset[ObjectKey],
+    ) -> Resource:
+        made: Resource = self._remembered(
+            ("cluster", deployment.key, use),
+            (deployment.spec, secrets, owners),
+            lambda: target_cluster(deployment, use, secrets, self._settings, owners),
+        )
+        return made
+
+    def _scopes(
+        self,
+        route: ModelRoute,
+        names: list[str],
+        usable: Mapping[ObjectKey, ModelDeployment],
+        who: Admission | None,
+    ) -> list[Resource]:
+        concerned = {key: usable[key] for key in route_deployments(route) if key in usable}
+        made: list[Resource] = self._remembered(
+            ("scopes", route.key),
+            (route.spec, names, who, tuple(concerned), tuple(d.spec.replicas for d in concerned.values())),
+            lambda: route_scopes(route, names, concerned, who, self._settings),
+        )
+        return made
+
+    def _models(self, claims: Mapping[str, ModelRoute], who: Admission) -> Resource:
+        made: Resource = self._remembered(
+            ("models",),
+            (
+                tuple(
+                    (name, route.key, route.metadata.creation_timestamp)
+                    for name, route in sorted(claims.items())
+                ),
+                who,
+            ),
+            lambda: models_scope(claims, who),
+        )
+        return made
+
+
+def unusable_targets(route: ModelRoute, given: RoutingInput) -> list[Unusable]:
+    """The deployments that a route names and cannot use, with the reason."""
+    found = []
+    for key in route_deployments(route):
+        deployment = given.deployments.get(key)
+        if deployment is None:
+            found.append(Unusable(key, f"ModelDeployment {key} does not exist"))
+        elif missing := target_secrets(deployment, given, frozenset()).missing:
+            found.append(Unusable(key, missing))
+    return found
+
+
+def route_deployments(route: ModelRoute) -> tuple[ObjectKey, ...]:
+    """Every deployment that a route names, each once."""
+    namespace = route.metadata.namespace
+    keys = [key for rule in route.spec.rules for key in rule_deployments(rule, namespace)]
+    if route.spec.mirror is not None:
+        keys.append(ObjectKey(namespace, route.spec.mirror.deployment))
+    return tuple(dict.fromkeys(keys))
+
+
+def _owners(given: RoutingInput, names: Mapping[ObjectKey, list[str]]) -> _Owners:
+    """Which routes use which cluster. A route without a name of its own needs none."""
+    owners: _Owners = {}
+    for key in names:
+        route = given.routes[key]
+        namespace = route.metadata.namespace
+        uses = [
+            (d, cluster_use(rule)) for rule in route.spec.rules for d in rule_deployments(rule, namespace)
+        ]
+        if route.spec.mirror is not None:
+            uses.append((ObjectKey(namespace, route.spec.mirror.deployment), MIRROR_USE))
+        for deployment, use in uses:
+            if deployment in given.deployments:
+                owners.setdefault((deployment, use), set()).add(key)
+    return owners
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or bool(one == other)

@@ -1,0 +1,78 @@
+"""Secrets on their way to Envoy: which key may go to which host, and in which form."""
+
+from dataclasses import dataclass
+
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret as EnvoySecret
+
+from pointsman.api import ModelDeployment, ObjectKey, Secret, SecretKeySelector
+from pointsman.routing.inputs import RoutingInput
+from pointsman.routing.names import secret_name
+from pointsman.routing.resources import SECRET, Resource, resource
+from pointsman.routing.targets import hosted_address
+from pointsman.routing.typed import parse
+
+_KEY_USE = "key"
+_AUTHORITY_USE = "authorities"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSecrets:
+    """What a hosted target needs of Secrets. `missing` says in one phrase why it cannot be used, if so."""
+
+    key: Resource | None = None
+    authorities: Resource | None = None
+    missing: str = ""
+
+
+def target_secrets(
+    deployment: ModelDeployment, given: RoutingInput, owners: frozenset[ObjectKey]
+) -> TargetSecrets:
+    """The Envoy secrets of a target. A key that its Secret does not allow for the host is never handed out."""
+    hosted = deployment.spec.hosted
+    if hosted is None:
+        return TargetSecrets()
+    key = authorities = None
+    namespace = deployment.metadata.namespace
+    if hosted.credentials is not None:
+        reference = hosted.credentials.secret_ref
+        secret, missing = _secret(given, namespace, reference)
+        if secret is None:
+            return TargetSecrets(missing=missing)
+        host = hosted_address(hosted.base_url).host
+        if host not in secret.allowed_hosts:
+            return TargetSecrets(
+                missing=f"Secret {secret.key} does not allow its keys to go to {host} "
+                f"(annotation pointsman.dev/allowed-hosts)"
+            )
+        key = _envoy_secret(secret, reference, _KEY_USE, owners)
+    if hosted.ca_certificates is not None:
+        reference = hosted.ca_certificates.secret_ref
+        secret, missing = _secret(given, namespace, reference)
+        if secret is None:
+            return TargetSecrets(missing=missing)
+        authorities = _envoy_secret(secret, reference, _AUTHORITY_USE, owners)
+    return TargetSecrets(key, authorities)
+
+
+def _secret(given: RoutingInput, namespace: str, reference: SecretKeySelector) -> tuple[Secret | None, str]:
+    key = ObjectKey(namespace, reference.name)
+    secret = given.secrets.get(key)
+    if secret is None:
+        return None, f"Secret {key} does not exist"
+    if not (secret.value(reference.key) or b"").strip():
+        return None, f"Secret {key} has no value for the key {reference.key}"
+    return secret, ""
+
+
+def _envoy_secret(
+    secret: Secret, reference: SecretKeySelector, use: str, owners: frozenset[ObjectKey]
+) -> Resource:
+    name = secret_name(secret.key, reference.key, use)
+    value = (secret.value(reference.key) or b"").decode("utf-8", "replace").strip()
+    source = {"inline_string": value}
+    body = (
+        {"generic_secret": {"secret": source}}
+        if use == _KEY_USE
+        else {"validation_context": {"trusted_ca": source}}
+    )
+    return resource(SECRET, name, parse({"name": name, **body}, EnvoySecret()), owners=owners)

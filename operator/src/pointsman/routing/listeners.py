@@ -1,0 +1,138 @@
+"""The endpoint that clients talk to, and the tombstone that answers for targets without a replica."""
+
+from importlib.resources import files
+from typing import Any
+
+from envoy.config.listener.v3.listener_pb2 import Listener
+
+from pointsman.routing.answers import NO_CAPACITY, direct_route, local_reply_mappers
+from pointsman.routing.authentication import key_filter
+from pointsman.routing.clusters import ADS
+from pointsman.routing.endpoints import socket
+from pointsman.routing.metrics import attempt_stats, request_stats
+from pointsman.routing.names import (
+    CLIENT_HEADER,
+    CLIENT_STATE,
+    INTERNAL_PREFIX,
+    METADATA,
+    MODEL_HEADER,
+    REQUEST_FILTER,
+    RETRY_HEADER,
+)
+from pointsman.routing.resources import LISTENER, Resource, resource
+from pointsman.routing.settings import ProxySettings
+from pointsman.routing.typed import known, newer, parse
+from pointsman.routing.usage import body_filter, event_filter
+
+_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_REQUEST_SCRIPT = files("pointsman.routing.lua").joinpath("request.lua").read_text(encoding="utf-8")
+
+
+def listeners(settings: ProxySettings) -> list[Resource]:
+    """Every listener of a gateway."""
+    return [_front(settings), _tombstone(settings)]
+
+
+def _front(settings: ProxySettings) -> Resource:
+    manager = {
+        "stat_prefix": "front",
+        "use_remote_address": True,
+        "skip_xff_append": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "server_header_transformation": "PASS_THROUGH",
+        "early_header_mutation_extensions": [_door()],
+        "scoped_routes": {
+            "name": "models",
+            "scope_key_builder": {
+                "fragments": [{"header_value_extractor": {"name": MODEL_HEADER, "index": 0}}]
+            },
+            "rds_config_source": ADS,
+            "scoped_rds": {"scoped_rds_config_source": ADS},
+        },
+        # The whole head of a request must come soon; a body may take as long as the route lets the request last.
+        "request_headers_timeout": "10s",
+        "stream_idle_timeout": "300s",
+        "common_http_protocol_options": {"idle_timeout": "600s"},
+        "local_reply_config": {"mappers": local_reply_mappers()},
+        "access_log": request_stats(),
+        "http_filters": [
+            _body_cap(settings),
+            body_filter(),
+            _lua(REQUEST_FILTER, _REQUEST_SCRIPT),
+            key_filter(),
+            _client_state(),
+            event_filter(),
+            _router(),
+        ],
+    }
+    return _listener(
+        "front", settings.listen_address, settings.listen_port, manager, settings.max_request_bytes
+    )
+
+
+def _tombstone(settings: ProxySettings) -> Resource:
+    answer = direct_route(NO_CAPACITY)
+    marks = [{"header": {"key": RETRY_HEADER, "value": "noCapacity"}}]
+    answer["response_headers_to_add"] = [*answer["response_headers_to_add"], *marks]
+    host = {"name": "tombstone", "domains": ["*"], "routes": [answer]}
+    manager = {
+        "stat_prefix": "tombstone",
+        "route_config": {"name": "tombstone", "virtual_hosts": [host]},
+        "http_filters": [_router()],
+    }
+    return _listener("tombstone", "127.0.0.1", settings.tombstone_port, manager, settings.max_request_bytes)
+
+
+def _listener(name: str, address: str, port: int, manager: dict[str, Any], buffer_bytes: int) -> Resource:
+    filters = [{"name": "http", "typed_config": known(_MANAGER, manager)}]
+    value = {
+        "name": name,
+        "address": socket(address, port),
+        "per_connection_buffer_limit_bytes": buffer_bytes,
+        # Shared ports would let a second gateway on this machine take half of the connections unnoticed.
+        "enable_reuse_port": False,
+        "filter_chains": [{"filters": filters}],
+    }
+    return resource(LISTENER, name, parse(value, Listener()))
+
+
+def _door() -> dict[str, Any]:
+    """What a client may not say: our own headers, and Envoy's, which would change retries and timeouts."""
+    mutations = [
+        {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in (INTERNAL_PREFIX, "x-envoy-")
+    ]
+    kind = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    return {"name": "pointsman.door", "typed_config": known(kind, {"mutations": mutations})}
+
+
+def _body_cap(settings: ProxySettings) -> dict[str, Any]:
+    kind = "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"
+    return {
+        "name": "pointsman.body_cap",
+        "typed_config": newer(kind, {"max_request_bytes": settings.max_request_bytes}),
+    }
+
+
+def _lua(name: str, script: str) -> dict[str, Any]:
+    value = {"default_source_code": {"inline_string": script}, "shared_vm_id": f"{METADATA}.request"}
+    return {"name": name, "typed_config": newer("envoy.extensions.filters.http.lua.v3.Lua", value)}
+
+
+def _client_state() -> dict[str, Any]:
+    """The client's name outlives the headers, for metrics."""
+    name = {"text_format_source": {"inline_string": f"%REQ({CLIENT_HEADER})%"}}
+    state = {"object_key": CLIENT_STATE, "factory_key": "envoy.string", "format_string": name}
+    value = {"on_request_headers": [state]}
+    return {
+        "name": "pointsman.client",
+        "typed_config": newer("envoy.extensions.filters.http.set_filter_state.v3.Config", value),
+    }
+
+
+def _router() -> dict[str, Any]:
+    value = {"suppress_envoy_headers": True, "upstream_log": [attempt_stats()]}
+    return {
+        "name": "envoy.filters.http.router",
+        "typed_config": known("envoy.extensions.filters.http.router.v3.Router", value),
+    }

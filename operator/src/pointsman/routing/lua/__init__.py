@@ -1,0 +1,1 @@
+"""Scripts that run inside Envoy, read as data."""

@@ -1,0 +1,181 @@
+-- Once an attempt, in the upstream chain of one target. All attempts of a request share one set of headers, so
+-- each attempt writes everything anew and leaves nothing of the one before: above all no credential.
+--
+-- filter context of a target:
+--   name     namespace/name, shown to the client
+--   model    name that the target knows the model by; empty: any name will do
+--   host     value of :authority
+--   prefix   what stands in the path in place of "/v1"; empty: the path stays
+--   usage    whether the target takes stream_options.include_usage
+
+local find, byte, sub = string.find, string.byte, string.sub
+local QUOTE, OPEN_BRACE, OPEN_BRACKET = 34, 123, 91
+
+-- Index of the quote that ends the string which begins at `start`.
+local function string_end(text, start)
+  local i = start + 1
+  while true do
+    local at = find(text, '["\\]', i)
+    if at == nil then return nil end
+    if byte(text, at) == QUOTE then return at end
+    i = at + 2
+  end
+end
+
+local function plain(key)
+  if not find(key, "\\", 1, true) then return key end
+  return (key:gsub("\\u00(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- Where the values of top-level members begin and end: { model = {{first, last}, …}, … }. Strings are skipped
+-- whole, so a "model" inside a prompt is never met.
+local function members(text, wanted)
+  local found, depth, i = {}, 0, 1
+  local open_key, opened_at
+  while true do
+    local at = find(text, '["{}%[%]]', i)
+    if at == nil then return found end
+    local c = byte(text, at)
+    if c == QUOTE then
+      local last = string_end(text, at)
+      if last == nil then return found end
+      if depth == 1 then
+        local _, colon = find(text, "^%s*:%s*", last + 1)
+        if colon then
+          local key = plain(sub(text, at + 1, last - 1))
+          if wanted[key] then
+            found[key] = found[key] or {}
+            local first = colon + 1
+            local lead = byte(text, first)
+            if lead == QUOTE then
+              local value_end = string_end(text, first)
+              if value_end == nil then return found end
+              table.insert(found[key], { first, value_end })
+              last = value_end
+            elseif lead == OPEN_BRACE or lead == OPEN_BRACKET then
+              open_key, opened_at = key, first
+            else
+              local _, value_end = find(text, "^[^,}%s]+", first)
+              table.insert(found[key], { first, value_end or first })
+              last = value_end or first
+            end
+          end
+        end
+      end
+      i = last + 1
+    else
+      if c == OPEN_BRACE or c == OPEN_BRACKET then
+        depth = depth + 1
+      else
+        depth = depth - 1
+        if depth == 1 and open_key ~= nil then
+          table.insert(found[open_key], { opened_at, at })
+          open_key = nil
+        end
+      end
+      i = at + 1
+    end
+  end
+end
+
+-- Replace spans, given in any order; spans do not overlap.
+local function spliced(text, edits)
+  table.sort(edits, function(a, b) return a[1] < b[1] end)
+  local parts, i = {}, 1
+  for _, edit in ipairs(edits) do
+    parts[#parts + 1] = sub(text, i, edit[1] - 1)
+    parts[#parts + 1] = edit[3]
+    i = edit[2] + 1
+  end
+  parts[#parts + 1] = sub(text, i)
+  return table.concat(parts)
+end
+
+-- A stream_options value that asks for usage and keeps what else it says.
+local function with_usage(options)
+  if find(options, '"include_usage"', 1, true) then
+    return (options:gsub('"include_usage"%s*:%s*%a+', '"include_usage":true'))
+  end
+  if find(options, "^{%s*}$") or byte(options, 1) ~= OPEN_BRACE then return '{"include_usage":true}' end
+  return '{"include_usage":true,' .. sub(options, 2)
+end
+
+local WANTED = { model = true, stream_options = true }
+
+local function rewritten(text, model, add_usage)
+  local found = members(text, WANTED)
+  local edits = {}
+  if model ~= "" then
+    for _, span in ipairs(found["model"] or {}) do
+      edits[#edits + 1] = { span[1], span[2], '"' .. model .. '"' }
+    end
+  end
+  if add_usage then
+    local spans = found["stream_options"]
+    if spans == nil then
+      local brace = find(text, "{", 1, true)
+      edits[#edits + 1] = { brace + 1, brace, '"stream_options":{"include_usage":true},' }
+    else
+      for _, span in ipairs(spans) do
+        edits[#edits + 1] = { span[1], span[2], with_usage(sub(text, span[1], span[2])) }
+      end
+    end
+  end
+  return spliced(text, edits)
+end
+
+function envoy_on_request(handle)
+  local headers, context = handle:headers(), handle:filterContext()
+  headers:remove("authorization")
+  headers:remove("api-key")
+  headers:remove("x-api-key")
+  headers:replace(":authority", context:get("host"))
+  local request = handle:streamInfo():dynamicMetadata():get("pm") or {}
+  local path, prefix = request["path"], context:get("prefix")
+  if path == nil then return end
+  if prefix ~= "" then path = prefix .. path:sub(4) end
+  headers:replace(":path", path)
+  local add_usage = context:get("usage") and request["strip_usage"] == true
+  local model = context:get("model")
+  if model == request["model"] then model = "" end
+  if model == "" and not add_usage and request["length"] == headers:get("content-length") then return end
+  local body = handle:body()
+  if body == nil then return end
+  local text = body:getBytes(0, body:length())
+  if model ~= "" or add_usage then
+    text = rewritten(text, model, add_usage)
+    body:setBytes(text)
+  end
+  -- Objects do not outlive the wait for the body.
+  handle:headers():replace("content-length", tostring(#text))
+end
+
+-- How engines and providers word the two refusals of a prompt that another target may take.
+-- OpenAI, vLLM, llama.cpp, Anthropic, TEI; then OpenAI, Azure.
+local CONTEXT_OVERFLOW = {
+  "context_length_exceeded", "maximum context length", "exceed_context_size", "prompt is too long",
+  "longer than the maximum model length", "must have less than",
+}
+local REFUSAL = { "content_filter", "content_policy", "ResponsibleAIPolicyViolation" }
+local READ = { ["400"] = true, ["413"] = true, ["422"] = true }
+
+local function mentions(text, phrases)
+  for _, phrase in ipairs(phrases) do
+    if find(text, phrase, 1, true) then return true end
+  end
+  return false
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  headers:replace("x-pointsman-target", handle:filterContext():get("name"))
+  if not READ[headers:get(":status")] then return end
+  local body = handle:body()
+  if body == nil then return end
+  local text = body:getBytes(0, math.min(body:length(), 16384))
+  if mentions(text, CONTEXT_OVERFLOW) then
+    handle:headers():replace("x-pm-retry", "contextOverflow")
+  elseif mentions(text, REFUSAL) then
+    handle:headers():replace("x-pm-retry", "refusal")
+  end
+end

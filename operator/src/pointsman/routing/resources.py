@@ -1,0 +1,63 @@
+"""Envoy resources as the gateway hands them out: named bytes with a version and the objects they serve.
+
+Types are served in the order of `SERVING_ORDER`: a cluster and its endpoints exist before a route names them.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from pointsman.api import ObjectKey
+
+_PREFIX = "type.googleapis.com/"
+SECRET = _PREFIX + "envoy.extensions.transport_sockets.tls.v3.Secret"
+CLUSTER = _PREFIX + "envoy.config.cluster.v3.Cluster"
+ENDPOINTS = _PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"
+LISTENER = _PREFIX + "envoy.config.listener.v3.Listener"
+SCOPE = _PREFIX + "envoy.config.route.v3.ScopedRouteConfiguration"
+
+SERVING_ORDER = (SECRET, CLUSTER, ENDPOINTS, LISTENER, SCOPE)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One Envoy resource.
+
+    `stub` is the harmless form that is served when Envoy refuses `body` and has accepted no earlier one.
+    `owners` are the routes that do not work as written while this resource is refused.
+    `endpoints` is the name of the ClusterLoadAssignment that a cluster waits for, empty where it waits for none.
+    """
+
+    type_url: str
+    name: str
+    body: bytes = field(repr=False)
+    version: str
+    owners: frozenset[ObjectKey] = frozenset()
+    stub: bytes | None = field(default=None, repr=False)
+    endpoints: str = ""
+
+
+ResourceSet = Mapping[str, Mapping[str, Resource]]
+"""Resources by type URL, then by name."""
+
+
+def resource(
+    type_url: str,
+    name: str,
+    message: Message,
+    *,
+    owners: frozenset[ObjectKey] = frozenset(),
+    stub: Message | None = None,
+    endpoints: str = "",
+) -> Resource:
+    """Freeze a message: equal messages give equal bytes and so equal versions."""
+    body = message.SerializeToString(deterministic=True)
+    stub_body = None if stub is None else stub.SerializeToString(deterministic=True)
+    return Resource(type_url, name, body, version_of(body), owners, stub_body, endpoints)
+
+
+def version_of(body: bytes) -> str:
+    """Sixteen hex digits that name these bytes."""
+    return hashlib.blake2b(body, digest_size=8).hexdigest()

@@ -1,0 +1,181 @@
+"""One ModelRoute -> one scope for each public name, each with the whole route inside.
+
+Envoy finds a scope by hashing the name, so a thousand models cost no more than one; a changed route is one changed
+resource for each of its names; and a route that Envoy refuses takes no other with it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
+
+from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, RouteRule
+from pointsman.routing.answers import (
+    BY_SCOPE,
+    NO_AUTHENTICATION,
+    NO_RULE,
+    NO_TARGET,
+    REFUSED,
+    Answer,
+    direct_route,
+)
+from pointsman.routing.authentication import Admission
+from pointsman.routing.chain import MIRROR_USE, Chain, attempt_limit, rule_chain, specifier
+from pointsman.routing.names import (
+    AFFINITY_HEADER,
+    ATTEMPTS_HEADER,
+    BYTES_HEADER,
+    CLIENT_HEADER,
+    OPEN_HEADER,
+    MODEL_HEADER,
+    RETRY_HEADER,
+    STREAM_HEADER,
+    route_name,
+)
+from pointsman.routing.resources import SCOPE, Resource, resource
+from pointsman.routing.settings import ProxySettings
+from pointsman.routing.targets import cluster_name
+from pointsman.routing.typed import parse, seconds
+
+BYTES_PER_TOKEN = 4
+"""A prompt's tokens are estimated from its bytes: about 4 in English text, 3 in German, fewer in code."""
+
+_REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
+_INTERNAL_HEADERS = [MODEL_HEADER, STREAM_HEADER, BYTES_HEADER, AFFINITY_HEADER, CLIENT_HEADER, OPEN_HEADER]
+
+
+def route_scopes(
+    route: ModelRoute,
+    names: Iterable[str],
+    usable: Mapping[ObjectKey, ModelDeployment],
+    admission: Admission | None,
+    settings: ProxySettings,
+) -> list[Resource]:
+    """The scopes of a route. `usable` are the deployments that exist and whose credentials do."""
+    rules = _rules(route, usable) if admission is not None else [direct_route(NO_AUTHENTICATION)]
+    who = admission or Admission(open=True)
+    owners = frozenset({route.key})
+    return [
+        resource(
+            SCOPE,
+            name,
+            _scope(name, route_name(route.key), rules, who, settings),
+            owners=owners,
+            stub=_scope(name, route_name(route.key), [direct_route(REFUSED)], who, settings),
+        )
+        for name in names
+    ]
+
+
+def error_scopes(settings: ProxySettings) -> list[Resource]:
+    """The scopes of requests that name no model."""
+    open_to_all = Admission(open=True)
+    return [
+        resource(SCOPE, name, _scope(name, name, [direct_route(answer)], open_to_all, settings))
+        for name, answer in sorted(BY_SCOPE.items())
+    ]
+
+
+def _scope(
+    name: str, route: str, routes: list[dict[str, Any]], who: Admission, settings: ProxySettings
+) -> ScopedRouteConfiguration:
+    host = {
+        "name": route,
+        "domains": ["*"],
+        "routes": [{**route, "metadata": who.metadata()} for route in routes],
+        "request_body_buffer_limit": str(settings.max_request_bytes),
+        "typed_per_filter_config": who.filter_config(),
+    }
+    configuration = {
+        "name": route,
+        "virtual_hosts": [host],
+        "request_headers_to_remove": _INTERNAL_HEADERS,
+        "response_headers_to_remove": [RETRY_HEADER],
+    }
+    message = parse(
+        {"name": name, "key": {"fragments": [{"string_key": name}]}, "route_configuration": configuration},
+        ScopedRouteConfiguration(),
+    )
+    for entry in message.route_configuration.virtual_hosts[0].routes:
+        if entry.route.HasField("retry_policy"):
+            entry.route.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
+    return message
+
+
+def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    for index, rule in enumerate(route.spec.rules):
+        match = _match(rule)
+        name = f"{route.key}#{index}"
+        chain = rule_chain(rule, route, usable)
+        if chain is None:
+            entries.append(_answered(match, name, NO_TARGET))
+        else:
+            entries += _tried(match, name, rule, chain, _mirrors(route, usable))
+    if all(rule.match is not None for rule in route.spec.rules):
+        entries.append(_answered({"prefix": "/"}, str(route.key), NO_RULE))
+    return entries
+
+
+def _answered(match: dict[str, Any], name: str, answer: Answer) -> dict[str, Any]:
+    return {**direct_route(answer), "match": match, "name": name}
+
+
+def _match(rule: RouteRule) -> dict[str, Any]:
+    match: dict[str, Any] = {"prefix": "/"}
+    headers: list[dict[str, Any]] = []
+    for wanted in (rule.match.headers or ()) if rule.match else ():
+        how = {"exact": wanted.value} if wanted.regex is None else {"safe_regex": {"regex": wanted.regex}}
+        headers.append({"name": wanted.name, "string_match": how})
+    tokens = rule.match.min_prompt_tokens if rule.match else None
+    if tokens is not None:
+        at_least = {"start": str(tokens * BYTES_PER_TOKEN), "end": str(2**62)}
+        headers.append({"name": BYTES_HEADER, "range_match": at_least})
+    return {**match, "headers": headers} if headers else match
+
+
+def _tried(
+    match: dict[str, Any], name: str, rule: RouteRule, chain: Chain, mirrors: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One entry, or two where a stream's attempts are limited otherwise than an answer in one piece:
+    a first-token timeout would cut the latter."""
+
+    def entry(where: dict[str, Any], limit_seconds: float | None) -> dict[str, Any]:
+        action: dict[str, Any] = {
+            "inline_cluster_specifier_plugin": specifier(chain),
+            "timeout": seconds(rule.timeouts.request.seconds),
+            "idle_timeout": seconds(rule.timeouts.idle.seconds),
+            "retry_policy": {**chain.retry, **attempt_limit(limit_seconds)},
+        }
+        if rule.affinity is not None:
+            header = rule.affinity.header or AFFINITY_HEADER
+            action["hash_policy"] = [{"header": {"header_name": header}}]
+        if mirrors:
+            action["request_mirror_policies"] = mirrors
+        return {"name": name, "match": where, "route": action, "response_headers_to_add": _TRACE}
+
+    plain = entry(match, chain.plain_attempt_seconds)
+    if chain.stream_attempt_seconds == chain.plain_attempt_seconds:
+        return [plain]
+    streamed = {"name": STREAM_HEADER, "string_match": {"exact": "true"}}
+    stream_match = {**match, "headers": [*match.get("headers", ()), streamed]}
+    return [entry(stream_match, chain.stream_attempt_seconds), plain]
+
+
+_TRACE = [
+    {
+        "header": {"key": ATTEMPTS_HEADER, "value": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    },
+]
+
+
+def _mirrors(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> list[dict[str, Any]]:
+    mirror = route.spec.mirror
+    if mirror is None:
+        return []
+    key = ObjectKey(route.metadata.namespace, mirror.deployment)
+    if key not in usable:
+        return []
+    share = {"default_value": {"numerator": mirror.percent, "denominator": "HUNDRED"}}
+    return [{"cluster": cluster_name(key, MIRROR_USE), "runtime_fraction": share}]
