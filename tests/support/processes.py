@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +16,11 @@ import aiohttp
 import psutil
 
 from tests.support.clients import require_loopback
+from tests.support.polling import eventually, eventually_async
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _LINES_KEPT = 5_000
-_POLL_SECONDS = 0.02
 _END_SECONDS = 10.0
 
 
@@ -128,6 +126,10 @@ def python_module(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
 
 
+class ProcessEnded(Exception):
+    """A process ended while it was waited for; the message has its exit code and output."""
+
+
 async def wait_until_url_answers(
     url: str,
     timeout_seconds: float = 20.0,
@@ -137,25 +139,23 @@ async def wait_until_url_answers(
 ) -> None:
     """Poll `url` until its status is accepted.
 
-    Raises AssertionError past the deadline or when `process` ended first; the message has its output.
+    Raises AssertionError past the deadline, ProcessEnded as soon as `process` has ended.
     """
     require_loopback(url)
-    deadline = time.monotonic() + timeout_seconds
-    last = "nothing"
+
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-        while time.monotonic() < deadline:
+
+        async def answered() -> bool:
             if process is not None and process.exit_code is not None:
-                raise AssertionError(f"{process} ended with {process.exit_code}\n{process.output}")
+                raise ProcessEnded(f"{process} ended with {process.wait(1)}\n{process.output}")
             try:
                 async with session.get(url) as response:
-                    if accept(response.status):
-                        return
-                    last = f"status {response.status}"
+                    assert accept(response.status), f"status {response.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
-                last = f"{type(error).__name__}: {error}"
-            await asyncio.sleep(_POLL_SECONDS)
-    output = process.output if process is not None else ""
-    raise AssertionError(f"{url} did not answer within {timeout_seconds} s; last: {last}\n{output}")
+                raise AssertionError(f"{type(error).__name__}: {error}") from error
+            return True
+
+        await eventually_async(answered, timeout_seconds, f"{url} answers")
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
@@ -192,8 +192,10 @@ def running_with(text: str) -> list[psutil.Process]:
 
 def assert_none_left(text: str, timeout_seconds: float = 5.0) -> None:
     """Assert that no process whose command line contains `text` (a state folder, say) runs any more."""
-    deadline = time.monotonic() + timeout_seconds
-    while left := running_with(text):
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"left behind: {[(p.pid, ' '.join(p.cmdline())) for p in left]}")
-        psutil.wait_procs(left, timeout=_POLL_SECONDS)
+
+    def none_left() -> bool:
+        left = running_with(text)
+        assert not left, f"left behind: {[process.pid for process in left]}"
+        return True
+
+    eventually(none_left, timeout_seconds, f"no process with {text} runs")

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from tests.support.behaviour import Behaviour
 from tests.support.openai_answers import CREATED, Question, question_from
+from tests.support.polling import eventually_async
 from tests.support.script import Script
 from tests.support.scripted_answer import Abandoned, play
 from tests.support.seen_requests import RequestLog, SeenRequest
@@ -29,9 +30,6 @@ _PARSED_BYTES_AT_MOST = 64 * 1024 * 1024
 
 _SHUTDOWN_SECONDS = 1.0
 """Streams that are open when the stand-in stops get this long; tests that want a cut use kill or a fault."""
-
-
-_POLL_SECONDS = 0.01
 
 
 class StandIn:
@@ -96,12 +94,8 @@ class StandIn:
         await self.stop()
 
     async def settled(self, timeout_seconds: float = 5.0) -> None:
-        """Wait until no request is in flight: a hang-up is noticed a moment after it. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_seconds):
-            while True:
-                if not self.log.in_flight:
-                    return
-                await asyncio.sleep(_POLL_SECONDS)
+        """Wait until no request is in flight: a hang-up is noticed a moment after it."""
+        await eventually_async(lambda: not self.log.in_flight, timeout_seconds, "no request is in flight")
 
     # What kinds of stand-in differ in.
 

@@ -13,8 +13,10 @@ from tests.support.behaviour import Behaviour, Fault
 from tests.support.clients import Ending, OpenAIClient
 from tests.support.engine_process import EngineProcess
 from tests.support.event_loop_thread import EventLoopThread
+from tests.support.polling import eventually
 from tests.support.ports import free_ports
 from tests.support.processes import (
+    ProcessEnded,
     StartedProcess,
     assert_none_left,
     process_tree,
@@ -65,7 +67,7 @@ async def test_an_engine_process_is_steered_and_read_through_its_control_endpoin
 async def test_a_process_that_ends_early_is_told_with_its_output() -> None:
     with (
         StartedProcess([sys.executable, "-c", "print('no such option'); raise SystemExit(3)"]) as process,
-        pytest.raises(AssertionError, match="ended with 3\nno such option"),
+        pytest.raises(ProcessEnded, match="ended with 3\nno such option"),
     ):
         await wait_until_url_answers("http://127.0.0.1:9", process=process)
 
@@ -73,17 +75,14 @@ async def test_a_process_that_ends_early_is_told_with_its_output() -> None:
 def test_memory_is_that_of_the_whole_tree() -> None:
     code = "import sys; print('up', flush=True); x = bytearray(60_000_000); sys.stdin.read()"
     with StartedProcess([sys.executable, "-c", f"{code}; import time; time.sleep(60)"]) as process:
-        while "up" not in process.output or process.rss_bytes() < 60_000_000:
-            assert process.exit_code is None
+        eventually(lambda: process.rss_bytes() > 60_000_000, 10, "the process has filled its memory")
         assert process.rss_bytes() < 200_000_000
 
 
 def test_what_a_killed_parent_leaves_is_found() -> None:
     mark = uuid.uuid4().hex
     with StartedProcess([sys.executable, "-c", PARENT_OF_A_SLEEPER, mark]) as process:
-        while len(process.tree()) < 2:
-            assert process.exit_code is None
-        assert len(running_with(mark)) == 2
+        eventually(lambda: len(running_with(mark)) == 2, 10, "the parent and its child run")
         process.kill()
         with pytest.raises(AssertionError, match="left behind"):
             assert_none_left(mark, timeout_seconds=0.2)
@@ -95,8 +94,7 @@ def test_what_a_killed_parent_leaves_is_found() -> None:
 def test_the_end_of_a_process_takes_its_children_along() -> None:
     mark = uuid.uuid4().hex
     with StartedProcess([sys.executable, "-c", PARENT_OF_A_SLEEPER, mark]) as process:
-        while len(process.tree()) < 2:
-            assert process.exit_code is None
+        eventually(lambda: len(running_with(mark)) == 2, 10, "the parent and its child run")
         pid = process.pid
     assert process_tree(pid) == []
     assert_none_left(mark)
