@@ -14,6 +14,19 @@ class ApiKeys(Record):
 
     secret_selector: LabelSelector
 
+    constraints = (
+        Rule(
+            cel="(has(self.secretSelector.matchLabels) && size(self.secretSelector.matchLabels) > 0) || "
+            "(has(self.secretSelector.matchExpressions) && size(self.secretSelector.matchExpressions) > 0)",
+            holds=lambda keys: bool(
+                keys.secret_selector.match_labels or keys.secret_selector.match_expressions
+            ),
+            what="an empty selector would make every Secret of the namespace a list of API keys",
+            todo="state matchLabels",
+            field="secretSelector",
+        ),
+    )
+
 
 class Jwt(Record):
     """Clients with a token of an issuer."""

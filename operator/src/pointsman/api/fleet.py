@@ -38,7 +38,7 @@ class FleetAccelerator(Record):
 
 
 class NameClaim(Record):
-    """Namespaces that may claim these public model names; a name that a claim covers is closed to others."""
+    """Namespaces that may claim these public model names."""
 
     namespace_selector: LabelSelector
     models: Annotated[tuple[ModelNamePattern, ...], Field(min_length=1, max_length=256)]
@@ -46,9 +46,9 @@ class NameClaim(Record):
 
 class GatewaySettings(Record):
     names: Annotated[tuple[NameClaim, ...], Field(max_length=256)] = ()
-    """Who may claim which names; default: any namespace, any name."""
+    """Who may claim which names, and nobody else; default: any namespace, any name."""
     allowed_private_hosts: Annotated[tuple[ShortText, ...], Field(max_length=256)] = ()
-    """Hosts, addresses or networks in private ranges or in the cluster that a hosted baseURL may name."""
+    """Private hosts, *.suffixes, addresses and networks that a hosted baseURL may name."""
 
 
 class PrometheusSettings(Record):

@@ -1,0 +1,97 @@
+"""Everything that is checked together, found by key; and what is known to be missing from the picture."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pointsman.api.fleet import FleetSettings
+from pointsman.api.located import Located, Stated
+from pointsman.api.meta import ObjectKey
+from pointsman.api.modeldeployment import ModelDeployment
+from pointsman.api.modelroute import ModelRoute
+from pointsman.api.nodes import Path
+from pointsman.api.secret import Secret
+from pointsman.api.support import Mode
+
+# Kubernetes gives each namespace this label itself.
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What the objects may refer to although it is not among them."""
+
+    objects: Collection[tuple[str, ObjectKey]] = frozenset()
+    """Kind and key of objects that were given but are wrong: no second finding because they are not here."""
+    anything: bool = False
+    """Some text could not be read at all: whatever seems to be missing may stand there."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The first object of each key; `mode` and namespace labels decide what is allowed."""
+
+    deployments: Mapping[ObjectKey, Located[ModelDeployment]]
+    routes: Mapping[ObjectKey, Located[ModelRoute]]
+    secrets: Mapping[ObjectKey, Located[Secret]]
+    fleet: FleetSettings
+    mode: Mode = "any"
+    unread: Unread = field(default_factory=Unread)
+    namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def labels_of(self, namespace: str) -> Mapping[str, str]:
+        return {NAMESPACE_NAME_LABEL: namespace, **self.namespace_labels.get(namespace, {})}
+
+    def may_exist(self, kind: str, key: ObjectKey) -> bool:
+        """Whether an object that is not here may still be there."""
+        return self.unread.anything or (kind, key) in self.unread.objects
+
+
+def take_inventory(
+    objects: Iterable[Located[Stated]],
+    mode: Mode,
+    unread: Unread,
+    namespace_labels: Mapping[str, Mapping[str, str]],
+) -> Inventory:
+    deployments: dict[ObjectKey, Located[ModelDeployment]] = {}
+    routes: dict[ObjectKey, Located[ModelRoute]] = {}
+    secrets: dict[ObjectKey, Located[Secret]] = {}
+    fleets: list[FleetSettings] = []
+    for located in objects:
+        match located.resource:
+            case ModelDeployment() as deployment:
+                deployments.setdefault(deployment.key, Located(deployment, located.file, located.document))
+            case ModelRoute() as route:
+                routes.setdefault(route.key, Located(route, located.file, located.document))
+            case Secret() as secret:
+                secrets.setdefault(secret.key, Located(secret, located.file, located.document))
+            case FleetSettings() as fleet:
+                fleets.append(fleet)
+    return Inventory(
+        deployments, routes, secrets, fleets[0] if fleets else FleetSettings(), mode, unread, namespace_labels
+    )
+
+
+@dataclass(frozen=True)
+class Use:
+    """A deployment that a route names, and where."""
+
+    path: Path
+    key: ObjectKey
+    what: str
+    """target, fallback or mirror"""
+
+
+def uses(route: ModelRoute) -> list[Use]:
+    """Every deployment that a route sends requests to, in the order of its file."""
+    namespace = route.metadata.namespace
+    found: list[Use] = []
+    for index, rule in enumerate(route.spec.rules):
+        at: Path = ("spec", "rules", index)
+        for place, target in enumerate(rule.targets):
+            found.append(Use((*at, "targets", place), ObjectKey(namespace, target.deployment), "target"))
+        for place, fallback in enumerate(rule.fallback.targets if rule.fallback is not None else ()):
+            path = (*at, "fallback", "targets", place)
+            found.append(Use(path, ObjectKey(namespace, fallback.deployment), "fallback"))
+    if route.spec.mirror is not None:
+        found.append(Use(("spec", "mirror"), ObjectKey(namespace, route.spec.mirror.deployment), "mirror"))
+    return found
