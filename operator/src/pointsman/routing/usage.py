@@ -11,7 +11,7 @@ _EVENTS = "envoy.extensions.filters.http.sse_to_metadata.v3.SseToMetadata"
 _PARSER = "envoy.extensions.content_parsers.json.v3.JsonContentParser"
 
 # application/json, with or without parameters.
-_CONTENT_TYPE = {"google_re2": {}, "regex": r"(?i)application/json(\s*;.*)?"}
+_CONTENT_TYPE = {"regex": r"(?i)application/json(\s*;.*)?"}
 _LARGEST_EVENT_BYTES = 1024 * 1024
 
 _REQUEST = {

@@ -2,6 +2,7 @@
 ;;
 ;; Engines send headers before they have a token, and Envoy's per-try timeout and retries end at the headers. Behind
 ;; this gate an engine that sends headers and then hangs, dies or streams an error is a failed attempt like any other.
+;; An answer in one piece is held until it is whole (up to 256 KiB), as half of it is of no use to anyone.
 ;;
 ;; A body that begins with an error inside a 200 becomes a 503, which the route's retry policy knows:
 ;;   data: {"error"      data:{"error"      event: error      {"error"
@@ -11,7 +12,7 @@
   (import "env" "proxy_get_buffer_bytes" (func $get_buffer (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_header_map_value" (func $get_header (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_replace_header_map_value" (func $set_header (param i32 i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 4)
+  (memory (export "memory") 5)
   (global $heap (mut i32) (i32.const 65536))
   (data (i32.const 64) ":status")
   (data (i32.const 80) "503")
@@ -19,6 +20,8 @@
   (data (i32.const 112) "event:")
   (data (i32.const 128) "error")
   (data (i32.const 144) "{\"error\"")
+  (data (i32.const 160) "content-type")
+  (data (i32.const 176) "text/event-stream")
   (func (export "proxy_abi_version_0_2_1"))
 
   ;; A ring: what the host hands over is read within the same call and never kept.
@@ -33,25 +36,35 @@
   (func (export "proxy_on_vm_start") (param i32 i32) (result i32) (i32.const 1))
   (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 1))
 
-  ;; One bit a stream, by its number modulo 524,288, from 196608 to the end of memory: 1 once its headers have gone.
-  ;; Two streams half a million apart may share a bit; then a later chunk is looked at again, which changes nothing.
-  (func $cell (param $ctx i32) (result i32)
-    (i32.add (i32.const 196608) (i32.shr_u (i32.and (local.get $ctx) (i32.const 524287)) (i32.const 3))))
+  ;; Two tables of one bit a stream, by its number modulo 524,288. From 196608: 1 once its headers have gone. From
+  ;; 262144: 1 if it is a stream of events. Two streams half a million apart may share their bits; then a later chunk
+  ;; is looked at again, which changes nothing.
+  (func $cell (param $table i32) (param $ctx i32) (result i32)
+    (i32.add (local.get $table) (i32.shr_u (i32.and (local.get $ctx) (i32.const 524287)) (i32.const 3))))
   (func $bit (param $ctx i32) (result i32)
     (i32.shl (i32.const 1) (i32.and (local.get $ctx) (i32.const 7))))
-  (func $gone (param $ctx i32) (result i32)
-    (i32.and (i32.load8_u (call $cell (local.get $ctx))) (call $bit (local.get $ctx))))
-  (func $let_go (param $ctx i32)
-    (i32.store8 (call $cell (local.get $ctx))
-      (i32.or (i32.load8_u (call $cell (local.get $ctx))) (call $bit (local.get $ctx)))))
-  (func $hold (param $ctx i32)
-    (i32.store8 (call $cell (local.get $ctx))
-      (i32.and (i32.load8_u (call $cell (local.get $ctx))) (i32.xor (call $bit (local.get $ctx)) (i32.const 255)))))
+  (func $get (param $table i32) (param $ctx i32) (result i32)
+    (i32.and (i32.load8_u (call $cell (local.get $table) (local.get $ctx))) (call $bit (local.get $ctx))))
+  (func $set (param $table i32) (param $ctx i32) (param $on i32) (local $at i32)
+    (local.set $at (call $cell (local.get $table) (local.get $ctx)))
+    (i32.store8 (local.get $at)
+      (select
+        (i32.or (i32.load8_u (local.get $at)) (call $bit (local.get $ctx)))
+        (i32.and (i32.load8_u (local.get $at)) (i32.xor (call $bit (local.get $ctx)) (i32.const 255)))
+        (local.get $on))))
 
   ;; 1 is StopIteration. A response without a body has nothing to wait for.
   (func (export "proxy_on_response_headers") (param $ctx i32) (param $n i32) (param $end i32) (result i32)
-    (call $hold (local.get $ctx))
+    (call $set (i32.const 196608) (local.get $ctx) (i32.const 0))
+    (call $set (i32.const 262144) (local.get $ctx) (call $is_events))
     (i32.eqz (local.get $end)))
+
+  (func $is_events (result i32) (local $p i32)
+    (if (call $get_header (i32.const 2) (i32.const 160) (i32.const 12) (i32.const 16) (i32.const 20))
+      (then (return (i32.const 0))))
+    (local.set $p (i32.load (i32.const 16)))
+    (i32.eq (i32.const 1)
+      (call $begins (local.get $p) (i32.add (local.get $p) (i32.load (i32.const 20))) (i32.const 176) (i32.const 17))))
 
   ;; Whether the bytes at $at, before $stop, begin with the $n bytes at $word. 2: too few bytes to tell.
   (func $begins (param $at i32) (param $stop i32) (param $word i32) (param $n i32) (result i32) (local $i i32)
@@ -110,10 +123,13 @@
 
   (func (export "proxy_on_response_body") (param $ctx i32) (param $len i32) (param $end i32) (result i32)
     (local $p i32) (local $r i32)
-    (if (call $gone (local.get $ctx)) (then (return (i32.const 0))))
+    (if (call $get (i32.const 196608) (local.get $ctx)) (then (return (i32.const 0))))
     (if (i32.eqz (local.get $len)) (then (return (i32.eqz (local.get $end)))))
+    (if (i32.and (i32.eqz (call $get (i32.const 262144) (local.get $ctx)))
+                 (i32.and (i32.eqz (local.get $end)) (i32.lt_u (local.get $len) (i32.const 262144))))
+      (then (return (i32.const 1))))
     (if (call $get_buffer (i32.const 1) (i32.const 0) (i32.const 512) (i32.const 16) (i32.const 20))
-      (then (call $let_go (local.get $ctx)) (return (i32.const 0))))
+      (then (call $set (i32.const 196608) (local.get $ctx) (i32.const 1)) (return (i32.const 0))))
     (local.set $p (i32.load (i32.const 16)))
     (local.set $r (call $verdict (local.get $p) (i32.add (local.get $p) (i32.load (i32.const 20)))))
     ;; Too early to tell: wait for more, unless this is all there is, or 512 bytes of comments.
@@ -124,7 +140,7 @@
       (then
         (if (call $is_success)
           (then (drop (call $set_header (i32.const 2) (i32.const 64) (i32.const 7) (i32.const 80) (i32.const 3)))))))
-    (call $let_go (local.get $ctx))
+    (call $set (i32.const 196608) (local.get $ctx) (i32.const 1))
     (i32.const 0))
 
   (func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))
