@@ -29,7 +29,7 @@ test-all: $(READY) ## run every test, the long ones too
 	@$(RUN)/python -m pytest --ignore=tests/bench
 
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
-	@$(RUN)/python -m pytest tests/bench
+	@$(RUN)/python -m tests.bench
 
 lint: $(READY) ## style, types, import contracts
 	@$(RUN)/ruff check .

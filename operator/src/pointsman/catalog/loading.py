@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pointsman.api.nodes import path_text
 from pointsman.api.record import Record
 from pointsman.catalog.accelerators import Accelerator
 from pointsman.catalog.engines import EngineFacts
@@ -94,15 +95,8 @@ def _record(kind: type[_Kind], path: str, text: str) -> _Kind:
         first = error.errors(include_url=False, include_input=False)[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         message = first["msg"].removeprefix("Value error, ")
-        raise PointsmanError(f"{message}{more}", where=f"{path}: {_field(first['loc'])}") from error
-
-
-def _field(location: Iterable[int | str]) -> str:
-    """`("arguments", 3, "flags")` -> `arguments[3].flags`."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.lstrip(".") or "the document"
+        field = path_text(first["loc"]) or "the document"
+        raise PointsmanError(f"{message}{more}", where=f"{path}: {field}") from error
 
 
 def _by_name(found: Iterable[tuple[str, Any]]) -> Mapping[str, Any]:
