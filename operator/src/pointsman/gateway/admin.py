@@ -1,6 +1,5 @@
 """Envoy's admin interface, over its Unix socket."""
 
-import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -37,7 +36,7 @@ class Admin:
                 session.request(method, f"http://admin{path}") as response,
             ):
                 return await response.text()
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise PointsmanError(
                 f"Envoy's admin interface does not answer ({error})", where=path.split("?")[0]
             ) from error

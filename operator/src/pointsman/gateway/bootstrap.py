@@ -24,11 +24,17 @@ _KEPT_STATS = (
     "listener_manager.",
     "cluster_manager.",
 )
-_KEPT_CLUSTER_STATS = r"cluster\..*\.(upstream_rq_active|upstream_cx_active|membership_healthy|outlier_detection\.ejections_active|upstream_rq_pending_overflow|upstream_rq_retry_overflow)"
+_KEPT_CLUSTER_STATS = (
+    r"cluster\..*\.(upstream_rq_active|upstream_cx_active|membership_healthy"
+    r"|outlier_detection\.ejections_active|upstream_rq_pending_overflow|upstream_rq_retry_overflow)"
+)
 
 
 def bootstrap(settings: ProxySettings, folder: Path) -> dict[str, Any]:
-    """The bootstrap as Envoy's JSON. Sockets are in `folder`, whose path must be short (107 bytes with a name)."""
+    """The bootstrap as Envoy's JSON.
+
+    Sockets are in `folder`, whose path must be short (107 bytes with a name).
+    """
     ads = {"ads": {}, "resource_api_version": "V3"}
     grpc = {
         "api_type": "DELTA_GRPC",
@@ -68,7 +74,7 @@ def _discovery(socket: Path) -> dict[str, Any]:
 
 
 def _overload(settings: ProxySettings) -> dict[str, Any]:
-    """Shed load before the machine does: first give memory back, then refuse requests, then end the largest."""
+    """Shed load before the machine does: give memory back, then refuse requests, then end the largest."""
     heap, connections = (
         "envoy.resource_monitors.fixed_heap",
         "envoy.resource_monitors.global_downstream_max_connections",

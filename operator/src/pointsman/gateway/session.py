@@ -1,10 +1,11 @@
 """One delta discovery stream, without the transport: requests in, responses out.
 
 Order within a change (what Envoy needs so that no request meets a half-made path):
-secrets, clusters and endpoints first; listeners and scopes when those are accepted; clusters that are gone last.
+secrets, clusters and endpoints first; listeners and scopes when those are accepted; clusters that are gone
+last.
 
-A refused response is split in halves and sent again until each refused resource stands alone; that one is marked in
-the store, which then serves its last accepted form or its stub, and everything else goes through.
+A refused response is split in halves and sent again until each refused resource stands alone; that one is
+marked in the store, which then serves its last accepted form or its stub, and everything else goes through.
 """
 
 from collections.abc import Iterable

@@ -51,7 +51,7 @@ class ResourceStore:
         return self._desired.get(ident[0], {}).get(ident[1])
 
     def served(self, type_url: str, name: str) -> Resource | None:
-        """What to send: the desired form; if that was refused the last accepted form, else its stub, else nothing."""
+        """What to send: the desired form; if refused the last accepted one, else its stub, else nothing."""
         wanted = self._desired.get(type_url, {}).get(name)
         ident = (type_url, name)
         if wanted is None or ident not in self._refused:

@@ -1,4 +1,4 @@
-"""Answers that the gateway gives itself, in the shape that OpenAI clients parse: {"error": {message, type, code}}."""
+"""Answers that the gateway gives itself, shaped as OpenAI clients parse: {"error": {message, type, code}}."""
 
 import json
 from dataclasses import dataclass
@@ -56,14 +56,23 @@ BY_SCOPE = {
     "!model": MODEL,
 }
 
-# What Envoy itself answers with, by status. `flagged`: only where Envoy notes a reason of its own; direct answers
-# of ours have none and keep their words.
+# What Envoy itself answers with, by status. `flagged`: only where Envoy notes a reason of its own; direct
+# answers of ours have none and keep their words.
 _FLAGGED, _ALWAYS = True, False
 LOCAL = (
     (Answer(400, "The request is not valid HTTP.", "bad_request"), _FLAGGED),
-    (Answer(401, "The API key is missing or wrong; send it as: Authorization: Bearer KEY.", "invalid_api_key"), _ALWAYS),
     (
-        Answer(404, "The model '%REQ(x-pm-model)%' does not exist; GET /v1/models lists those that do.", "model_not_found"),
+        Answer(
+            401, "The API key is missing or wrong; send it as: Authorization: Bearer KEY.", "invalid_api_key"
+        ),
+        _ALWAYS,
+    ),
+    (
+        Answer(
+            404,
+            "The model '%REQ(x-pm-model)%' does not exist; GET /v1/models lists those that do.",
+            "model_not_found",
+        ),
         _FLAGGED,
     ),
     (Answer(408, "The request took too long to arrive.", "request_timeout"), _ALWAYS),
@@ -71,7 +80,10 @@ LOCAL = (
     (Answer(431, "The request's headers are larger than this gateway takes.", "headers_too_large"), _ALWAYS),
     (Answer(500, "The gateway could not pass the answer on.", "gateway_error", SERVER), _ALWAYS),
     (Answer(502, "The model's answer was not valid HTTP.", "bad_gateway", SERVER), _ALWAYS),
-    (Answer(503, "No target of this model could answer; try again in a moment.", "unavailable", SERVER), _FLAGGED),
+    (
+        Answer(503, "No target of this model could answer; try again in a moment.", "unavailable", SERVER),
+        _FLAGGED,
+    ),
     (Answer(504, "The model did not answer in time.", "timeout", SERVER), _ALWAYS),
 )
 

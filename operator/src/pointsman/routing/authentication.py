@@ -95,7 +95,7 @@ def admission(route: ModelRoute, given: RoutingInput) -> Admission | None:
 
 
 def anyone_of(admissions: Iterable[Admission]) -> Admission:
-    """Who may see the list of models: everyone if some model is open to everyone, else whoever may call one."""
+    """Who may see the list of models: everyone if some model is open to all, else whoever may call one."""
     admissions = list(admissions)
     if not admissions or any(one.open for one in admissions):
         return Admission(open=True)

@@ -1,4 +1,4 @@
-"""One target -> one Envoy cluster: where it is, what each attempt writes anew, when a replica is left alone."""
+"""One target -> one Envoy cluster: where it is, what attempts write anew, when a replica is left alone."""
 
 import base64
 from importlib.resources import files
@@ -60,10 +60,7 @@ def target_cluster(
     hosted = deployment.spec.hosted
     address = hosted_address(hosted.base_url) if hosted else None
     common = _common(name, deployment, use)
-    if address is None:
-        placed = _own(deployment)
-    else:
-        placed = _hosted(name, address, secrets, settings)
+    placed = _own(deployment) if address is None else _hosted(name, address, secrets, settings)
     message = parse({**common, **placed, **_protocol(deployment, address, secrets)}, Cluster())
     stub = parse(
         {**common, **_nowhere(name, settings), **_protocol(deployment, None, TargetSecrets())}, Cluster()

@@ -27,7 +27,7 @@ class TargetSecrets:
 def target_secrets(
     deployment: ModelDeployment, given: RoutingInput, owners: frozenset[ObjectKey]
 ) -> TargetSecrets:
-    """The Envoy secrets of a target. A key that its Secret does not allow for the host is never handed out."""
+    """The Envoy secrets of a target. A key whose Secret does not allow the host is never handed out."""
     hosted = deployment.spec.hosted
     if hosted is None:
         return TargetSecrets()

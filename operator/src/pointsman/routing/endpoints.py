@@ -9,7 +9,8 @@ from pointsman.routing.resources import ENDPOINTS, Resource, resource
 from pointsman.routing.settings import ProxySettings
 from pointsman.routing.typed import parse
 
-# With Envoy's default of 140 a third of the requests go to the next priority while half the replicas are healthy.
+# With Envoy's default of 140 a third of the requests go to the next priority while half the replicas are
+# healthy.
 OVERPROVISIONING = 100_000
 TOMBSTONE_MATCH = {"tombstone": True}
 
@@ -21,8 +22,8 @@ def socket(address: str, port: int) -> dict[str, Any]:
 def with_tombstone(replicas: list[dict[str, Any]], settings: ProxySettings) -> list[dict[str, Any]]:
     """Priority 0: the replicas. Priority 1: the tombstone.
 
-    A cluster whose replicas are all gone or ejected answers 503 without a retry; with the tombstone it answers a
-    503 that the retry policy knows, at once, and the next target is tried.
+    A cluster whose replicas are all gone or ejected answers 503 without a retry; with the tombstone it
+    answers a 503 that the retry policy knows, at once, and the next target is tried.
     """
     tombstone = {
         "endpoint": {"address": socket("127.0.0.1", settings.tombstone_port)},

@@ -50,7 +50,7 @@ def _front(settings: ProxySettings) -> Resource:
             "rds_config_source": ADS,
             "scoped_rds": {"scoped_rds_config_source": ADS},
         },
-        # The whole head of a request must come soon; a body may take as long as the route lets the request last.
+        # The head of a request must come soon; a body may take as long as the route lets the request last.
         "request_headers_timeout": "10s",
         "stream_idle_timeout": "300s",
         "common_http_protocol_options": {"idle_timeout": "600s"},

@@ -6,13 +6,14 @@ Times are milliseconds, counts are plain.
 
 from typing import Any
 
-from pointsman.routing.names import CLIENT_STATE, METADATA
+from pointsman.routing.names import CLIENT_STATE, METADATA, RETRY_HEADER
 from pointsman.routing.typed import newer
 
 PREFIX = "pointsman"
 _STATS = "envoy.extensions.access_loggers.stats.v3.Config"
 
-# From 5 ms (an answer from a cache) to 10 minutes (a long prompt on a busy engine), each 1.6 to 2.5 times the last.
+# From 5 ms (an answer from a cache) to 10 minutes (a long prompt on a busy engine), each 1.25 to 2.5 times
+# the last.
 BUCKETS_MILLISECONDS = (
     5, 10, 25, 50, 75, 100, 150, 250, 400, 600, 800, 1000, 1500, 2500, 4000,
     6000, 10_000, 15_000, 25_000, 40_000, 60_000, 120_000, 300_000, 600_000,
@@ -73,7 +74,7 @@ def request_stats() -> list[dict[str, Any]]:
 
 def attempt_stats() -> dict[str, Any]:
     """Once an attempt: what failed on the way, even where the request was answered in the end."""
-    tags = [_ROUTE, _TARGET, _CODE, _FLAGS]
+    tags = [_ROUTE, _TARGET, _CODE, _FLAGS, {"name": "verdict", "value_format": f"%RESP({RETRY_HEADER})%"}]
     return _logger("attempts", {"counters": [{"stat": {"name": "attempts", "tags": tags}, "value_fixed": 1}]})
 
 

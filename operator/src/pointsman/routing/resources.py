@@ -27,7 +27,7 @@ class Resource:
 
     `stub` is the harmless form that is served when Envoy refuses `body` and has accepted no earlier one.
     `owners` are the routes that do not work as written while this resource is refused.
-    `endpoints` is the name of the ClusterLoadAssignment that a cluster waits for, empty where it waits for none.
+    `endpoints` is the name of the ClusterLoadAssignment that a cluster waits for, empty where there is none.
     """
 
     type_url: str

@@ -1,7 +1,7 @@
 """One ModelRoute -> one scope for each public name, each with the whole route inside.
 
-Envoy finds a scope by hashing the name, so a thousand models cost no more than one; a changed route is one changed
-resource for each of its names; and a route that Envoy refuses takes no other with it.
+Envoy finds a scope by hashing the name, so a thousand models cost no more than one; a changed route is one
+changed resource for each of its names; and a route that Envoy refuses takes no other with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,8 +26,8 @@ from pointsman.routing.names import (
     ATTEMPTS_HEADER,
     BYTES_HEADER,
     CLIENT_HEADER,
-    OPEN_HEADER,
     MODEL_HEADER,
+    OPEN_HEADER,
     RETRY_HEADER,
     STREAM_HEADER,
     route_name,

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from pointsman.api import ModelDeployment, ObjectKey
 
-# Envoy's defaults (1,024 and 3 retries) turn a busy target's death into refused retries. A replica that states no
-# concurrency is given this many requests; the floor leaves room for the queue that every engine keeps itself.
+# Envoy's defaults (1,024 and 3 retries) turn a busy target's death into refused retries. A replica that
+# states no concurrency is given this many requests; the floor leaves room for the queue that every engine
+# keeps itself.
 _UNSTATED_CONCURRENCY = 1024
 _QUEUE_FACTOR = 4
 _FLOOR = 4096
@@ -19,7 +20,7 @@ _KEY_HEADER = {"azure": "api-key"}
 
 @dataclass(frozen=True, slots=True)
 class Ejection:
-    """When a replica is left alone: after `failures` in a row, for `seconds`, at most `percent` of them at once."""
+    """When a replica rests: after `failures` in a row, for `seconds`, at most `percent` of them at once."""
 
     failures: int
     seconds: float

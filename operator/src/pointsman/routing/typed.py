@@ -1,7 +1,7 @@
 """Envoy messages from plain dicts.
 
-The generated protobufs lag Envoy; an extension that they do not know goes as a TypedStruct (type URL and JSON),
-which Envoy validates on arrival like any other.
+The generated protobufs lag Envoy; an extension that they do not know goes as a TypedStruct (type URL and
+JSON), which Envoy validates on arrival like any other.
 """
 
 from collections.abc import Mapping
