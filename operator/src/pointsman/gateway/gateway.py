@@ -35,7 +35,7 @@ class Gateway:
         self._discovery = DiscoveryServer(self._store)
         # Unix socket paths may have 107 bytes; a state folder may be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="pointsman-"))
-        self._input = RoutingInput()
+        self.given = RoutingInput()
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
 
     async def start(self) -> None:
@@ -46,7 +46,7 @@ class Gateway:
     def update(self, given: RoutingInput) -> None:
         """Take a new input; Envoy gets the difference."""
         resources = self._compiler.compile(given)
-        self._input = given
+        self.given = given
         self._store.replace(resources)
 
     async def ready(self, within_seconds: float) -> None:
@@ -69,7 +69,7 @@ class Gateway:
 
     def programming(self) -> Mapping[ObjectKey, RouteProgramming]:
         """The state of each route in this gateway's Envoy."""
-        return route_programming(self._input, self._store, self._discovery.session)
+        return route_programming(self.given, self._store, self._discovery.session)
 
     async def changed(self) -> None:
         """Wait until what `programming` says may have changed."""

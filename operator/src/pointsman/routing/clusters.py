@@ -116,7 +116,6 @@ def _hosted(
     placed: dict[str, Any] = {
         "type": "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
-        "respect_dns_ttl": True,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": with_tombstone(replicas, settings),

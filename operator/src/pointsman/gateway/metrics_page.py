@@ -1,0 +1,89 @@
+"""The gateway's own small HTTP server: /metrics for Prometheus, /ready for a readiness probe."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from pointsman.errors import PointsmanError
+from pointsman.gateway.cost import CostMeter
+from pointsman.gateway.exposition import COST, Family, Sample, page, renamed
+from pointsman.gateway.gateway import Gateway
+
+_log = structlog.get_logger(__name__)
+
+# Often enough that a price change or a crash of Envoy loses little; Prometheus asks about as often.
+_COST_EVERY_SECONDS = 15.0
+
+_RESTARTS = Family(
+    "envoy_restarts_total", "counter", "Times that Envoy ended by itself and was started again."
+)
+_REFUSED = Family("refused_routes", "gauge", "Routes that are not in use as written.")
+_ROUTES = Family("routes", "gauge", "Routes that this gateway was told of.")
+
+
+class MetricsPage:
+    """Serves one gateway's metrics on its own address, apart from where clients go."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._costs = CostMeter()
+        self._runner: web.AppRunner | None = None
+        self._meter: asyncio.Task[None] | None = None
+
+    async def start(self, address: str, port: int) -> None:
+        """Listen. Raises PointsmanError when the port is taken."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/ready", self._ready)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, address, port).start()
+        except OSError as error:
+            raise PointsmanError(
+                f"{address}:{port} cannot be used for metrics ({error.strerror})", todo="choose another port"
+            ) from error
+        self._meter = asyncio.create_task(self._keep_metering())
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._meter is not None:
+            self._meter.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._meter
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def text(self) -> str:
+        """The page."""
+        families = renamed(await self._gateway.envoy.admin.get("/stats/prometheus"))
+        self._costs.observe(
+            (sample for _, found in families for sample in found), self._gateway.given.deployments
+        )
+        families.append((COST, self._costs.spent()))
+        states = self._gateway.programming().values()
+        own = ((_RESTARTS, self._gateway.envoy.restarts), (_ROUTES, len(states)))
+        families += [(family, [Sample(family.name, {}, float(value))]) for family, value in own]
+        refused = sum(not state.accepted for state in states)
+        families.append((_REFUSED, [Sample(_REFUSED.name, {}, float(refused))]))
+        return page(families)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        try:
+            return web.Response(text=await self.text(), content_type="text/plain", charset="utf-8")
+        except PointsmanError as error:
+            return web.Response(status=503, text=f"{error}\n")
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        ready = self._gateway.is_ready()
+        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "Envoy is not ready\n")
+
+    async def _keep_metering(self) -> None:
+        while True:
+            await asyncio.sleep(_COST_EVERY_SECONDS)
+            try:
+                await self.text()
+            except PointsmanError as error:
+                _log.warning("metering_failed", reason=str(error))
