@@ -13,7 +13,12 @@ _Seen = TypeVar("_Seen")
 INTERVAL_SECONDS = 0.02
 
 
-def eventually(predicate: Callable[[], _Seen], within_seconds: float, what: str) -> _Seen:
+def eventually(
+    predicate: Callable[[], _Seen],
+    within_seconds: float,
+    what: str,
+    interval_seconds: float = INTERVAL_SECONDS,
+) -> _Seen:
     """Look until `predicate` returns something true, and return that.
 
     An AssertionError of the predicate counts as "not yet"; any other error is the test's. After
@@ -32,7 +37,7 @@ def eventually(predicate: Callable[[], _Seen], within_seconds: float, what: str)
                 return seen
             if time.monotonic() >= deadline:
                 _give_up(what, within_seconds, repr(seen), None)
-        pause.wait(INTERVAL_SECONDS)
+        pause.wait(interval_seconds)
 
 
 @overload
