@@ -67,7 +67,7 @@ class Deadline(Record):
 
 
 class Analysis(Record):
-    metrics: Annotated[tuple[CanaryMetric, ...], ListMap("name"), Field(min_length=1, max_length=8)]
+    metrics: Annotated[tuple[CanaryMetric, ...], Field(min_length=1, max_length=8), ListMap("name")]
     on_deadline: Deadline | None = None
 
 
@@ -112,8 +112,7 @@ class Canary(Record):
 
     constraints = (
         Rule(
-            cel="self.steps.all(i, self.steps.filter(j, j <= i).size() >= 1) && "
-            "range(1, self.steps.size()).all(i, self.steps[i - 1] < self.steps[i])",
+            cel="self.steps.isSorted() && self.steps.all(step, self.steps.exists_one(other, other == step))",
             holds=lambda canary: all(a < b for a, b in zip(canary.steps, canary.steps[1:], strict=False)),
             what="steps do not rise",
             todo="order them from the smallest to the largest",

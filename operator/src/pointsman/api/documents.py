@@ -11,6 +11,7 @@ from pointsman.api.nodes import Node, Path, Position, Problem
 
 # What the API server takes in one request (its limit for the body of a request).
 LARGEST_CHARACTERS = 3 * 1024 * 1024
+TOO_LARGE = ("the file is larger than 3 MiB", "split it")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -83,7 +84,7 @@ def _objects(root: Node) -> Iterator[Document]:
 def _compose(text: str, composer: Composer) -> Problem | None:
     """Feeds the text to the composer; returns what ended the reading early."""
     if len(text) > LARGEST_CHARACTERS:
-        return Problem("the file is larger than 3 MiB", "split it", Position(1, 1))
+        return Problem(*TOO_LARGE, Position(1, 1))
     try:
         encoded = text.encode()
         composer.compose(yaml.parse(text, Loader=_LOADER))

@@ -43,9 +43,9 @@ class Finding:
 
     def to_document(self) -> dict[str, Any]:
         """For `-o json`; the keys are stable."""
-        document = asdict(self)
-        document["ruleId"] = document.pop("rule_id")
-        return document
+        stated = asdict(self)
+        keys = ("severity", "file", "line", "kind", "namespace", "name", "path", "what", "todo")
+        return {**{key: stated[key] for key in keys}, "ruleId": self.rule_id}
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -64,6 +64,6 @@ class FleetSettings(Record):
     """What the platform has: its currency, its accelerators, who may claim which names."""
 
     currency: Currency = "USD"
-    accelerators: Annotated[tuple[FleetAccelerator, ...], ListMap("name"), Field(max_length=256)] = ()
+    accelerators: Annotated[tuple[FleetAccelerator, ...], Field(max_length=256), ListMap("name")] = ()
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)

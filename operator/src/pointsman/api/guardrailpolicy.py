@@ -43,7 +43,7 @@ class Pack(Record):
     """A set of rules that comes with Pointsman."""
 
     name: Word
-    exclude: Annotated[tuple[Word, ...], ListSet(), Field(max_length=64)] = ()
+    exclude: Annotated[tuple[Word, ...], Field(max_length=64), ListSet()] = ()
     parameters: Annotated[dict[Word, IntOrText], Field(max_length=32)] = Field(default_factory=dict)
 
 
@@ -52,16 +52,16 @@ class PolicyRule(Record):
 
     id: Word
     mode: PolicyMode | None = None
-    kinds: Annotated[tuple[PolicyKind, ...], ListSet(), Field(min_length=1, max_length=3)]
+    kinds: Annotated[tuple[PolicyKind, ...], Field(min_length=1, max_length=3), ListSet()]
     expression: Annotated[str, Field(min_length=1, max_length=8192)]
     message: Annotated[str, Field(min_length=1, max_length=1024)]
     severity: Severity = Severity.MEDIUM
-    controls: Annotated[tuple[ShortText, ...], ListSet(), Field(max_length=32)] = ()
+    controls: Annotated[tuple[ShortText, ...], Field(max_length=32), ListSet()] = ()
 
 
 class ExceptionMatch(Record):
-    namespaces: Annotated[tuple[Namespace, ...], ListSet(), Field(max_length=64)] = ()
-    names: Annotated[tuple[ObjectName, ...], ListSet(), Field(max_length=64)] = ()
+    namespaces: Annotated[tuple[Namespace, ...], Field(max_length=64), ListSet()] = ()
+    names: Annotated[tuple[ObjectName, ...], Field(max_length=64), ListSet()] = ()
 
     constraints = (
         Rule(
@@ -78,7 +78,7 @@ class PolicyException(Record):
     """A rule does not hold for some objects until a date."""
 
     id: Word
-    rules: Annotated[tuple[Word, ...], ListSet(), Field(min_length=1, max_length=64)]
+    rules: Annotated[tuple[Word, ...], Field(min_length=1, max_length=64), ListSet()]
     match: ExceptionMatch
     until: Timestamp
     reason: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -89,9 +89,9 @@ class PolicyException(Record):
 class GuardrailPolicySpec(Record):
     mode: PolicyMode = PolicyMode.WARN
     applies_to: AppliesTo | None = None
-    packs: Annotated[tuple[Pack, ...], ListMap("name"), Field(max_length=32)] = ()
-    rules: Annotated[tuple[PolicyRule, ...], ListMap("id"), Field(max_length=64)] = ()
-    exceptions: Annotated[tuple[PolicyException, ...], ListMap("id"), Field(max_length=128)] = ()
+    packs: Annotated[tuple[Pack, ...], Field(max_length=32), ListMap("name")] = ()
+    rules: Annotated[tuple[PolicyRule, ...], Field(max_length=64), ListMap("id")] = ()
+    exceptions: Annotated[tuple[PolicyException, ...], Field(max_length=128), ListMap("id")] = ()
     runtime: RuntimeGuards | None = None
 
     constraints = (
@@ -131,7 +131,7 @@ class GuardrailPolicyStatus(Record):
     rules: Count = 0
     violations: Violations | None = None
     exceptions: ExceptionsStatus | None = None
-    conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
 
 
 class GuardrailPolicy(Resource):

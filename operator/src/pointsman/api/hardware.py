@@ -55,12 +55,12 @@ class Hardware(Record):
     """What may be used, and what the choice should be good at."""
 
     objective: Objective = Objective.COST
-    accelerators: Annotated[tuple[Word, ...], ListSet(), Field(max_length=64)] = ()
+    accelerators: Annotated[tuple[Word, ...], Field(max_length=64), ListSet()] = ()
     """The accelerators to choose from; default: the whole fleet."""
     parallelism: Parallelism | None = None
     nodes: Annotated[StrictInt, Field(ge=1, le=64)] = 1
     """How many nodes one replica spans."""
-    pools: Annotated[tuple[Pool, ...], ListMap("name"), Field(max_length=16)] = ()
+    pools: Annotated[tuple[Pool, ...], Field(max_length=16), ListMap("name")] = ()
     """Instead of a choice: the flavours, spelled out, first preferred."""
 
     constraints = (

@@ -110,6 +110,8 @@ class SelectorRequirement(Record):
 class LabelSelector(Record):
     """Kubernetes' label selector; an empty one matches everything."""
 
+    atomic = True
+
     match_labels: Labels = Field(default_factory=dict)
     match_expressions: Annotated[tuple[SelectorRequirement, ...], Field(max_length=32)] = ()
 
@@ -121,6 +123,8 @@ class LabelSelector(Record):
 
 class SecretKeySelector(Record):
     """One key of a Secret in the object's own namespace."""
+
+    atomic = True
 
     name: ObjectName
     key: DataKey

@@ -70,14 +70,14 @@ def _only_with_own_engine(attribute: str) -> Rule:
 class ModelDeploymentSpec(Record):
     """A union: `hosted` alone, or `model` and `engine` with what belongs to running them."""
 
-    tasks: Annotated[tuple[Task, ...], ListSet(), Field(min_length=1, max_length=7)] = (
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1, max_length=7), ListSet()] = (
         Task.CHAT,
         Task.COMPLETION,
     )
     """What the model can be asked to do."""
     tier: Tier | None = None
     """How the platform ranks the model."""
-    data_classes: Annotated[tuple[Word, ...], ListSet(), Field(max_length=16)] = ()
+    data_classes: Annotated[tuple[Word, ...], Field(max_length=16), ListSet()] = ()
     """What may be sent to the model; a route that carries another class may not use it."""
     license: ShortText = ""
     """The licence of the weights, as an SPDX identifier where there is one."""

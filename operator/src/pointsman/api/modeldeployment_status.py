@@ -14,7 +14,7 @@ from pointsman.api.names import Count, Flag, Generation, ShortText, Text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Money
 
-Conditions = Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)]
+Conditions = Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")]
 
 
 class PlacementAlternative(Record):
@@ -54,7 +54,7 @@ class ScalingStatus(Record):
 
     observed_generation: Generation = 0
     for_replicas: Count = 0
-    pools: Annotated[tuple[PoolReplicas, ...], ListMap("name"), Field(max_length=16)] = ()
+    pools: Annotated[tuple[PoolReplicas, ...], Field(max_length=16), ListMap("name")] = ()
     reason: Text = ""
     since: Annotated[str, Field(max_length=64)] = ""
 
@@ -71,7 +71,7 @@ class EngineStatus(Record):
     name: ShortText = ""
     """The engine, or the provider of a hosted model."""
     version: ShortText = ""
-    metrics: Annotated[tuple[MetricStatus, ...], ListMap("name"), Field(max_length=64)] = ()
+    metrics: Annotated[tuple[MetricStatus, ...], Field(max_length=64), ListMap("name")] = ()
 
 
 class ModelDeploymentStatus(Record):
@@ -84,7 +84,7 @@ class ModelDeploymentStatus(Record):
     """The model and its revision in a few characters, for the table: Qwen/Qwen3-32B@9216."""
     cost_per_hour: Money | None = None
     placement: PlacementStatus | None = None
-    pools: Annotated[tuple[PoolStatus, ...], ListMap("name"), Field(max_length=16)] = ()
+    pools: Annotated[tuple[PoolStatus, ...], Field(max_length=16), ListMap("name")] = ()
     scaling: ScalingStatus | None = None
     engine: EngineStatus | None = None
     conditions: Conditions = ()

@@ -47,7 +47,7 @@ class Archive(Record):
 
 
 class ModelRouteSpec(Record):
-    models: Annotated[tuple[ModelName, ...], ListSet(), Field(min_length=1, max_length=32)]
+    models: Annotated[tuple[ModelName, ...], Field(min_length=1, max_length=32), ListSet()]
     """The public names: what clients write as "model"."""
     rules: Annotated[tuple[RouteRule, ...], Field(min_length=1, max_length=16)]
     canary: Canary | None = None

@@ -36,7 +36,7 @@ class RolloutStatus(Record):
     since: Annotated[str, Field(max_length=64)] = ""
     summary: ShortText = ""
     """The canary and its share in a few characters, for the table: qwen3-32b-v2@5%."""
-    verdicts: Annotated[tuple[Verdict, ...], ListMap("metric"), Field(max_length=8)] = ()
+    verdicts: Annotated[tuple[Verdict, ...], Field(max_length=8), ListMap("metric")] = ()
 
 
 class ModelRouteStatus(Record):
@@ -44,6 +44,6 @@ class ModelRouteStatus(Record):
     url: Annotated[str, Field(max_length=2048)] = ""
     summary: ShortText = ""
     """The default rule's targets and fallbacks in a few characters, for the table: qwen3-32b→gpt-5-mini."""
-    targets: Annotated[tuple[TargetStatus, ...], ListMap("deployment"), Field(max_length=256)] = ()
+    targets: Annotated[tuple[TargetStatus, ...], Field(max_length=256), ListMap("deployment")] = ()
     rollout: RolloutStatus | None = None
-    conditions: Annotated[tuple[Condition, ...], ListMap("type"), Field(max_length=16)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()

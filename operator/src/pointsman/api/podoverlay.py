@@ -57,7 +57,7 @@ class PodOverlay(Record):
     priority_class_name: ObjectName | None = None
     service_account_name: ObjectName | None = None
     image_pull_secrets: Annotated[
-        tuple[LocalObjectReference, ...], ListMap("name"), Field(max_length=16)
+        tuple[LocalObjectReference, ...], Field(max_length=16), ListMap("name")
     ] = ()
     runtime_class_name: ObjectName | None = None
     resources: ResourceRequirements | None = None

@@ -36,7 +36,7 @@ class Guard(Record):
     """How sure the detector must be."""
 
 
-_Guards = Annotated[tuple[Guard, ...], ListMap("detector"), Field(max_length=8)]
+_Guards = Annotated[tuple[Guard, ...], Field(max_length=8), ListMap("detector")]
 
 
 class RuntimeGuards(Record):

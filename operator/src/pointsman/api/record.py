@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 # Keys that are not plain camelCase: Kubernetes writes initialisms in capitals (baseURL, jwksURI).
 _SPELLINGS = {"base_url": "baseURL", "jwks_uri": "jwksURI"}
@@ -43,6 +44,11 @@ class Rule:
     def message(self) -> str:
         return f"{self.what}; {self.todo}"
 
+    def to_schema(self) -> dict[str, str]:
+        """An entry of `x-kubernetes-validations`; a field of metadata cannot be pointed at."""
+        at = f".{self.field}" if self.field and not self.field.startswith("metadata") else ""
+        return {"rule": self.cel, "message": self.message, **({"fieldPath": at} if at else {})}
+
 
 class Record(BaseModel):
     """An immutable part of an object; unknown keys are refused unless a reader asks for `extra="ignore"`."""
@@ -59,6 +65,8 @@ class Record(BaseModel):
     )
 
     constraints: ClassVar[tuple[Rule, ...]] = ()
+    atomic: ClassVar[bool] = False
+    """Whether server-side apply replaces this record as a whole."""
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
@@ -68,6 +76,16 @@ class Record(BaseModel):
                 RULES_BROKEN, "{text}", {"text": "; ".join(rule.message for rule in broken), "broken": broken}
             )
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        if cls.constraints:
+            schema["x-kubernetes-validations"] = [rule.to_schema() for rule in cls.constraints]
+        if cls.atomic:
+            schema["x-kubernetes-map-type"] = "atomic"
+        return reference
 
     def states(self, attribute: str) -> bool:
         """Whether the file gave this field, as `has(self.field)` in CEL (a default is not given)."""

@@ -51,7 +51,7 @@ class Match(Record):
     """Which requests a rule is for; all that is given must hold."""
 
     headers: (
-        Annotated[tuple[HeaderMatch, ...], ListMap("name"), Field(min_length=1, max_length=16)] | None
+        Annotated[tuple[HeaderMatch, ...], Field(min_length=1, max_length=16), ListMap("name")] | None
     ) = None
     min_prompt_tokens: Annotated[StrictInt, Field(ge=1, le=100_000_000)] | None = None
     """Prompts that have at least about this many tokens (estimated from the body's size)."""

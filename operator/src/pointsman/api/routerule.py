@@ -52,7 +52,7 @@ class Cooldown(Record):
 class Fallback(Record):
     """Who answers when the rule's own targets cannot, in this order."""
 
-    when: Annotated[tuple[FallbackReason, ...], ListSet(), Field(min_length=1, max_length=8)] = (
+    when: Annotated[tuple[FallbackReason, ...], Field(min_length=1, max_length=8), ListSet()] = (
         DEFAULT_FALLBACK_REASONS
     )
     """What counts as failure; everything but refusal unless said otherwise."""
@@ -88,7 +88,7 @@ class Affinity(Record):
 class RouteRule(Record):
     match: Match | None = None
     """Which requests; without it, this is the default rule."""
-    targets: Annotated[tuple[Target, ...], ListMap("deployment"), Field(min_length=1, max_length=16)]
+    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=16), ListMap("deployment")]
     fallback: Fallback | None = None
     timeouts: Timeouts = Field(default_factory=Timeouts, json_schema_extra={"default": {}})
     affinity: Affinity | None = None

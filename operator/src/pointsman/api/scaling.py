@@ -75,7 +75,7 @@ class Scaling(Record):
     objectives: Objectives | None = None
     budget: ScalingBudget | None = None
     idle: Idle | None = None
-    schedule: Annotated[tuple[ScheduledMinimum, ...], ListMap("name"), Field(max_length=32)] = ()
+    schedule: Annotated[tuple[ScheduledMinimum, ...], Field(max_length=32), ListMap("name")] = ()
 
     constraints = (
         Rule(

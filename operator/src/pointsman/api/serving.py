@@ -74,12 +74,12 @@ class Model(Record):
     sha256: Sha256 | None = None
     """The checksum of the weights file, where the source is one file."""
     credentials: Credentials | None = None
-    served_names: Annotated[tuple[ModelName, ...], ListSet(), Field(max_length=16)] = ()
+    served_names: Annotated[tuple[ModelName, ...], Field(max_length=16), ListSet()] = ()
     """The names the engine answers to; default: the object's own name."""
     context_length: Annotated[StrictInt, Field(ge=1, le=100_000_000)] | None = None
     """Tokens that prompt and answer may have together; default: what the model was made for."""
     quantization: Quantization | None = None
-    adapters: Annotated[tuple[Adapter, ...], ListMap("name"), Field(max_length=64)] = ()
+    adapters: Annotated[tuple[Adapter, ...], Field(max_length=64), ListMap("name")] = ()
     facts: ModelFacts | None = None
 
     constraints = (
@@ -126,7 +126,7 @@ class Engine(Record):
         tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=64)
     ] = ()
     """Further arguments, after ours; an argument that a field of this object sets is refused."""
-    env: Annotated[tuple[EnvironmentVariable, ...], ListMap("name"), Field(max_length=64)] = ()
+    env: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=64), ListMap("name")] = ()
     chat_template: LongText | None = None
     """A Jinja template, where the model brings none or a wrong one."""
     max_concurrency: PositiveCount | None = None

@@ -1,0 +1,131 @@
+"""`pointsman validate PATH…`: reads files, has them examined, prints what was found. Nothing is run."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from pointsman.api.checks import Mode
+from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
+from pointsman.api.examination import examine
+from pointsman.api.findings import Finding, in_order
+from pointsman.local.watching import manifest_files
+
+_STANDARD_INPUT = "-"
+_SHOWN_STANDARD_INPUT = "(standard input)"
+
+_FOUND_ERRORS = 1
+_COULD_NOT_READ = 2
+
+_EXAMPLES = """\b
+Examples:
+  pointsman validate examples/quickstart
+  pointsman validate deploy/ --for cluster -o json
+  kustomize build . | pointsman validate -
+"""
+
+
+@click.command(name="validate", epilog=_EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "--for",
+    "mode",
+    type=click.Choice(["any", "local", "cluster"]),
+    default="any",
+    show_default=True,
+    help="Also refuse what local mode, or a cluster, cannot do; any: only what neither can.",
+)
+def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
+    """Check files without running anything.
+
+    Reads files, and folders with everything below that ends in .yaml or .yml; - is standard input. A file
+    named fleet.yaml holds the fleet settings. Prints one finding a line: file, line, object, field, what is
+    wrong, what to do.
+
+    Exits with 1 if there is an error, 2 if a path cannot be read, 0 otherwise; warnings are no errors.
+
+    With -o json: {"findings": [{severity, file, line, kind, namespace, name, path, what, todo, ruleId}],
+    "errors", "warnings", "files"}.
+    """
+    texts: dict[str, str] = {}
+    findings: list[Finding] = []
+    unreadable: list[str] = []
+    for name, path in _files(paths, unreadable):
+        try:
+            content = _content(path)
+        except OSError as error:
+            unreadable.append(f"{name}: {error.strerror or error}")
+            continue
+        text = _text(name, content)
+        if isinstance(text, Finding):
+            findings.append(text)
+        else:
+            texts[name] = text
+    files = len(texts) + len(findings)
+    findings = in_order([*findings, *examine(texts, mode).findings])
+    _print(findings, files, output)
+    for line in unreadable:
+        click.echo(line, err=True)
+    if unreadable:
+        return _COULD_NOT_READ
+    return _FOUND_ERRORS if any(finding.is_error for finding in findings) else 0
+
+
+def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Path | None]]:
+    """Name and path of each file to read, each once; the path is None for standard input."""
+    found: dict[str, Path | None] = {}
+    for name in paths:
+        if name == _STANDARD_INPUT:
+            found[_SHOWN_STANDARD_INPUT] = None
+            continue
+        below = list(manifest_files([Path(name)]))
+        if not below:
+            unreadable.append(f"{name}: has no file that ends in .yaml or .yml; name one")
+        found.update({str(path): path for path in below})
+    return list(found.items())
+
+
+def _content(path: Path | None) -> bytes:
+    """At most one byte more than may be, so that a file of any size costs little."""
+    if path is None:
+        return sys.stdin.buffer.read(LARGEST_CHARACTERS + 1)
+    with path.open("rb") as stream:
+        return stream.read(LARGEST_CHARACTERS + 1)
+
+
+def _text(name: str, content: bytes) -> str | Finding:
+    if len(content) > LARGEST_CHARACTERS:
+        what, todo = TOO_LARGE
+        return Finding("error", "", what, todo, file=name, line=1)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return Finding("error", "", "not Unicode text", "save it as UTF-8", file=name, line=line)
+
+
+def _print(findings: list[Finding], files: int, output: str) -> None:
+    errors = sum(finding.is_error for finding in findings)
+    warnings = len(findings) - errors
+    if output == "json":
+        counts = {"errors": errors, "warnings": warnings, "files": files}
+        document = {"findings": [finding.to_document() for finding in findings], **counts}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for finding in findings:
+        click.echo(finding.text())
+    if files:
+        click.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')} in {_count(files, 'file')}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
