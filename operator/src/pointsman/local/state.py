@@ -2,6 +2,8 @@
 
     lock                                    held by the one `pointsman up` that runs on the folder
     up.json                                 where that one listens
+    findings.json                           what is wrong in its files now
+    gateway.json                            its Envoy, to be ended by the next start if it is killed
     objects/<Kind>/<namespace>/<name>.json  the objects with their status
     engines/<replica>.json                  engine processes, for adoption by the next start
     logs/<name>.log                         what engines and the gateway said
@@ -13,7 +15,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,13 +29,13 @@ CLUSTER_SCOPE = "_cluster"
 """Stands for the namespace of objects that have none."""
 
 
-def default_state_path(environment: dict[str, str]) -> Path:
+def default_state_path(environment: Mapping[str, str]) -> Path:
     """`$XDG_STATE_HOME/pointsman/local`, by default below `~/.local/state`."""
     home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "pointsman" / "local"
 
 
-def default_cache_path(environment: dict[str, str]) -> Path:
+def default_cache_path(environment: Mapping[str, str]) -> Path:
     """`$XDG_CACHE_HOME/pointsman`, by default below `~/.cache`."""
     home = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "pointsman"
@@ -91,7 +93,8 @@ class StateFolder:
         self.path = path
         self.engines = path / "engines"
         self.logs = path / "logs"
-        self.gateway = path / "gateway"
+        self.gateway_record = path / "gateway.json"
+        self._findings = path / "findings.json"
         self._objects = path / "objects"
         self._lock = path / "lock"
         self._up = path / "up.json"
@@ -156,12 +159,24 @@ class StateFolder:
         """What the running `up` said, empty if none runs."""
         return (read_json(self._up) or {}) if self.holder() is not None else {}
 
+    def write_findings(self, findings: list[dict[str, Any]]) -> None:
+        """Keep what is wrong in the files, for `get`."""
+        write_whole(self._findings, to_json({"findings": findings}))
+
+    def read_findings(self) -> list[dict[str, Any]]:
+        found = (read_json(self._findings) or {}).get("findings", [])
+        return found if isinstance(found, list) else []
+
     def object_path(self, kind: str, namespace: str, name: str) -> Path:
         return self._objects / kind / (namespace or CLUSTER_SCOPE) / f"{name}.json"
 
+    def object_paths(self, kind: str) -> list[Path]:
+        """Files of all stored objects of a kind, by namespace and name."""
+        return sorted((self._objects / kind).glob("*/[!.]*.json"))
+
     def objects(self, kind: str) -> list[dict[str, Any]]:
         """All stored objects of a kind, by namespace and name."""
-        found = (read_json(path) for path in sorted((self._objects / kind).glob("*/[!.]*.json")))
+        found = (read_json(path) for path in self.object_paths(kind))
         return [document for document in found if document is not None]
 
     def log_path(self, name: str) -> Path:

@@ -12,6 +12,7 @@ import aiohttp
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
+from pointsman.local.background import Failed, spawn
 from pointsman.local.engines import backoff
 from pointsman.local.engines.launch import Launched, Launcher
 from pointsman.local.engines.log_tail import last_lines
@@ -40,14 +41,15 @@ def start_budget_seconds(weights_bytes: int) -> float:
 class Surroundings:
     """What every replica needs; `changed` is called at each change of a replica's phase.
 
-    `say` tells a person one line. `budget` gives the seconds that a start may take for that many bytes of
-    weights.
+    `failed` hears of an internal error, `say` tells a person one line. `budget` gives the seconds that a
+    start may take for that many bytes of weights.
     """
 
     launcher: Launcher
     session: aiohttp.ClientSession
     rng: Random
     changed: Callable[[], None]
+    failed: Failed
     say: Callable[[str], None]
     budget: Callable[[int], float] = start_budget_seconds
 
@@ -90,7 +92,7 @@ class Replica:
         if adopted is not None:
             self._process, self._port = adopted
             self._phase = Phase.READY
-        self._task = asyncio.create_task(self._live(), name=f"replica {self._deployment} {self.slot}")
+        self._task = spawn(self._live(), f"replica {self._deployment} {self.slot}", self._around.failed)
 
     @property
     def view(self) -> ReplicaView:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.api import ObjectKey
+from pointsman.local.background import spawn
 from pointsman.local.engines.plan import Phase, ReplicaView, plan
 from pointsman.local.engines.probe import first_token
 from pointsman.local.engines.records import EngineRecord, record_path, slot_of
@@ -55,7 +56,7 @@ class Supervisor:
         self._replicas: dict[int, Replica] = {}
         self._leaving: dict[int, asyncio.Task[None]] = {}
         self._wanted = Wanted(None, 0, 0.0)
-        self._task = asyncio.create_task(self._run(), name=f"supervisor {deployment}")
+        self._task = spawn(self._run(), f"supervisor {deployment}", around.failed)
 
     def want(self, wanted: Wanted) -> None:
         """Change what should run; nothing happens if it is the same."""
@@ -150,7 +151,7 @@ class Supervisor:
             del self._leaving[slot]
             self._around.changed()
 
-        self._leaving[slot] = asyncio.create_task(leave(), name=f"leaving {self._deployment} {slot}")
+        self._leaving[slot] = spawn(leave(), f"leaving {self._deployment} {slot}", self._around.failed)
 
     async def _adopt(self, spec: EngineSpec) -> None:
         left, self._left = self._left, []

@@ -1,0 +1,96 @@
+"""From a deployment and its Secrets to the spec of its engines, or the reason why there is none."""
+
+from collections.abc import Mapping
+
+from pointsman.api import Engine, EngineName, ModelDeployment, ObjectKey, Secret, SecretKeySelector, Task
+from pointsman.catalog import owned_argument, owned_variable, shipped_catalog
+from pointsman.errors import PointsmanError
+
+ENGINE = EngineName.LLAMA_CPP
+"""The one engine of local mode: it runs on any CPU and comes as a Python package."""
+
+
+def secret_value(
+    secrets: Mapping[ObjectKey, Secret], namespace: str, reference: SecretKeySelector, where: str
+) -> str:
+    """The value a reference names. Raises PointsmanError if the Secret or the key is missing."""
+    key = ObjectKey(namespace, reference.name)
+    secret = secrets.get(key)
+    value = None if secret is None else secret.value(reference.key)
+    if value is None:
+        what = (
+            f"Secret {key} does not exist"
+            if secret is None
+            else f"Secret {key} has no value for {reference.key}"
+        )
+        raise PointsmanError(what, where=where, todo="state it in a Secret manifest beside this one")
+    return value.decode("utf-8", "replace").strip()
+
+
+def hub_token(deployment: ModelDeployment, secrets: Mapping[ObjectKey, Secret]) -> str | None:
+    """The token for the source of the weights. Raises PointsmanError if it is named and missing."""
+    model = deployment.spec.model
+    if model is None or model.credentials is None:
+        return None
+    reference = model.credentials.secret_ref
+    return secret_value(secrets, deployment.metadata.namespace, reference, "spec.model.credentials.secretRef")
+
+
+def engine_environment(deployment: ModelDeployment, secrets: Mapping[ObjectKey, Secret]) -> dict[str, str]:
+    """The variables that `engine.env` states. Raises PointsmanError for a missing Secret key."""
+    found: dict[str, str] = {}
+    engine = deployment.spec.engine
+    for index, variable in enumerate(engine.env if engine is not None else ()):
+        if variable.value_from is not None:
+            where = f"spec.engine.env[{index}].valueFrom.secretKeyRef"
+            reference = variable.value_from.secret_key_ref
+            found[variable.name] = secret_value(secrets, deployment.metadata.namespace, reference, where)
+        else:
+            found[variable.name] = variable.value or ""
+    return found
+
+
+def refuse_unsupported(deployment: ModelDeployment) -> None:
+    """Raises PointsmanError for what a cluster can run and local mode cannot, and for arguments that are
+    ours.
+    """
+    engine, model = deployment.spec.engine, deployment.spec.model
+    assert engine is not None
+    assert model is not None
+    if engine.name is not ENGINE:
+        raise PointsmanError(
+            f"{engine.name} does not run in local mode",
+            where="spec.engine.name",
+            todo=f"use {ENGINE}, or a cluster",
+        )
+    if model.adapters:
+        raise PointsmanError(
+            "adapters are not supported yet in local mode", where="spec.model.adapters", todo="remove them"
+        )
+    _refuse_tasks(deployment.spec.tasks)
+    _refuse_owned(engine)
+
+
+def _refuse_tasks(tasks: tuple[Task, ...]) -> None:
+    possible = shipped_catalog().engines[ENGINE].tasks
+    for index, task in enumerate(tasks):
+        if task not in possible:
+            listed = ", ".join(str(one) for one in possible)
+            raise PointsmanError(
+                f"{ENGINE} cannot do {task}", where=f"spec.tasks[{index}]", todo=f"use {listed}"
+            )
+
+
+def _refuse_owned(engine: Engine) -> None:
+    for index, argument in enumerate(engine.args):
+        owner = owned_argument(ENGINE, argument)
+        if owner is not None:
+            raise PointsmanError(
+                f"{argument} is set by Pointsman", where=f"spec.engine.args[{index}]", todo=owner.advice
+            )
+    for index, variable in enumerate(engine.env):
+        owner = owned_variable(ENGINE, variable.name)
+        if owner is not None:
+            raise PointsmanError(
+                f"{variable.name} is set by Pointsman", where=f"spec.engine.env[{index}]", todo=owner.advice
+            )

@@ -1,0 +1,231 @@
+"""The files as the API: what they state now, and the last good version of what they state wrongly.
+
+An object that cannot be read, or that a check refuses, keeps the version that was admitted before; so a
+mistake in an edit changes nothing that runs. An object whose text is gone from its file, or whose file is
+gone, is gone.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pointsman.api import FleetSettings, GuardrailPolicy, ModelDeployment, ModelRoute, ObjectKey, Secret
+from pointsman.api.checks import Unread, check_objects
+from pointsman.api.findings import Finding, in_order
+from pointsman.api.located import Located, Stated
+from pointsman.api.parsing import parse_documents
+from pointsman.api.resource import Resource
+from pointsman.errors import PointsmanError
+from pointsman.local.secrets import resolve, secret_files
+from pointsman.local.watching import SettledChanges, manifest_files
+
+Ident = tuple[str, ObjectKey]
+"""Kind and key; the fleet settings have an empty key."""
+
+Check = Callable[[Sequence[Located[Stated]], Unread], list[Finding]]
+"""What does not fit together among objects; the second says what could not be read."""
+
+R = TypeVar("R", bound=Resource)
+
+
+def ident_of(stated: Stated) -> Ident:
+    key = stated.key if isinstance(stated, Resource) else ObjectKey("", "")
+    return (type(stated).__name__, key)
+
+
+def _ident_of_finding(finding: Finding) -> Ident:
+    return (finding.kind, ObjectKey(finding.namespace, finding.name))
+
+
+def check_locally(objects: Sequence[Located[Stated]], unread: Unread) -> list[Finding]:
+    return check_objects(objects, "local", unread=unread)
+
+
+def _unread(findings: Iterable[Finding]) -> Unread:
+    """What other objects may refer to although it could not be read."""
+    errors = [finding for finding in findings if finding.is_error]
+    return Unread(
+        objects=frozenset(_ident_of_finding(finding) for finding in errors if finding.name),
+        anything=any(not finding.name for finding in errors),
+    )
+
+
+def _meant(finding: Finding, objects: Iterable[Located[Stated]]) -> list[Located[Stated]]:
+    """The object that a check complains about: of two with one name, the one above whose line it is."""
+    same = [
+        located
+        for located in objects
+        if located.file == finding.file and ident_of(located.resource) == _ident_of_finding(finding)
+    ]
+    above = [located for located in same if located.line() <= finding.line]
+    return [max(above, key=lambda located: located.line())] if above else same[:1]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What is admitted, and what was found wrong.
+
+    `beside` says for each deployment in which folder its file is. `refused` holds the objects whose newest
+    version was not admitted, with the reason; an object in it may have a former version that is admitted.
+    """
+
+    deployments: Mapping[ObjectKey, ModelDeployment] = field(default_factory=dict)
+    routes: Mapping[ObjectKey, ModelRoute] = field(default_factory=dict)
+    policies: Mapping[ObjectKey, GuardrailPolicy] = field(default_factory=dict)
+    secrets: Mapping[ObjectKey, Secret] = field(default_factory=dict, repr=False)
+    fleet: FleetSettings = field(default_factory=FleetSettings)
+    beside: Mapping[ObjectKey, Path] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    refused: Mapping[Ident, Finding] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _File:
+    objects: tuple[Located[Stated], ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_broken(self) -> bool:
+        return any(finding.is_error for finding in self.findings)
+
+
+class Folder:
+    """Manifests below some paths. Not thread-safe; `read` and `refresh` do file work and may be slow."""
+
+    def __init__(
+        self, paths: Sequence[Path], environment: Mapping[str, str], check: Check = check_locally
+    ) -> None:
+        self._paths = paths
+        self._environment = environment
+        self._check = check
+        self._changes = SettledChanges()
+        self._files: dict[Path, _File] = {}
+        self._admitted: dict[Ident, Located[Stated]] = {}
+        self._secrets: dict[ObjectKey, Secret] = {}
+
+    def read(self) -> Objects:
+        """Read everything for the first time. Raises PointsmanError if a path does not exist."""
+        for path in self._paths:
+            if not path.exists():
+                raise PointsmanError(
+                    "no such file or folder", where=str(path), todo="name a file or folder of manifests"
+                )
+        for path in self._changes.first_look(manifest_files(self._paths)):
+            self._read_file(path)
+        objects = self._admit()
+        # Files of Secrets are known only now; they were read just before, and count as changed once if they
+        # differ.
+        self._changes.look(self._watched())
+        return objects
+
+    def refresh(self) -> Objects | None:
+        """What is stated now, None if nothing changed since the last answer."""
+        changed = self._changes.look(self._watched())
+        if not changed:
+            return None
+        manifests = set(manifest_files(self._paths))
+        for path in changed:
+            if path in manifests and path.exists():
+                self._read_file(path)
+            else:
+                self._files.pop(path, None)
+        return self._admit()
+
+    def _watched(self) -> Iterable[Path]:
+        yield from manifest_files(self._paths)
+        for located in self._secret_manifests():
+            yield from secret_files(located).values()
+
+    def _secret_manifests(self) -> Iterable[Located[Secret]]:
+        for located in self._admitted.values():
+            if isinstance(located.resource, Secret):
+                yield Located(located.resource, located.file, located.document)
+
+    def _read_file(self, path: Path) -> None:
+        try:
+            text = path.read_bytes().decode()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "it is not UTF-8 text"
+            finding = Finding("error", "", f"cannot be read ({reason})", "check the file", file=str(path))
+            self._files[path] = _File((), (finding,))
+            return
+        objects, findings = parse_documents(str(path), text)
+        self._files[path] = _File(tuple(self._same(located) for located in objects), tuple(findings))
+
+    def _same(self, located: Located[Stated]) -> Located[Stated]:
+        """The same Python object as before where nothing changed: what is identical is not compiled again."""
+        former = self._admitted.get(ident_of(located.resource))
+        if former is not None and former.resource == located.resource:
+            return replace(located, resource=former.resource)
+        return located
+
+    def _admit(self) -> Objects:
+        newest = list(self._stated())
+        found = [finding for file in self._files.values() for finding in file.findings]
+        checked = self._check(newest, _unread(found))
+        found += checked
+        refused = {
+            _ident_of_finding(finding): finding for finding in reversed(in_order(found)) if finding.is_error
+        }
+        wrong = {
+            id(located) for finding in checked if finding.is_error for located in _meant(finding, newest)
+        }
+        admitted: dict[Ident, Located[Stated]] = {}
+        for located in newest:
+            ident = ident_of(located.resource)
+            chosen = self._admitted.get(ident) if id(located) in wrong else located
+            if chosen is not None:
+                admitted.setdefault(ident, chosen)
+        for ident, located in admitted.items():
+            file = self._files.get(Path(located.file))
+            if file is not None and file.is_broken and located not in file.objects:
+                refused.setdefault(ident, next(finding for finding in file.findings if finding.is_error))
+        self._admitted = admitted
+        return self._objects(found, refused)
+
+    def _stated(self) -> Iterable[Located[Stated]]:
+        """Every object of every file; in a broken file also the former versions of what cannot be read
+        now.
+        """
+        for path, file in sorted(self._files.items()):
+            yield from file.objects
+            if file.is_broken:
+                readable = {ident_of(located.resource) for located in file.objects}
+                for ident, former in self._admitted.items():
+                    if former.file == str(path) and ident not in readable:
+                        yield former
+
+    def _objects(self, found: list[Finding], refused: dict[Ident, Finding]) -> Objects:
+        secrets: dict[ObjectKey, Secret] = {}
+        for located in self._secret_manifests():
+            resolved = resolve(located, self._environment)
+            key = resolved.secret.key
+            former = self._secrets.get(key)
+            secrets[key] = former if former is not None and former == resolved.secret else resolved.secret
+            found = [*found, *resolved.findings]
+        self._secrets = secrets
+        deployments = self._of(ModelDeployment)
+        fleet = [
+            located.resource
+            for located in self._admitted.values()
+            if isinstance(located.resource, FleetSettings)
+        ]
+        return Objects(
+            deployments=deployments,
+            routes=self._of(ModelRoute),
+            policies=self._of(GuardrailPolicy),
+            secrets=secrets,
+            fleet=fleet[0] if fleet else FleetSettings(),
+            beside={key: Path(self._admitted["ModelDeployment", key].file).parent for key in deployments},
+            findings=tuple(in_order(found)),
+            refused=refused,
+        )
+
+    def _of(self, kind: type[R]) -> dict[ObjectKey, R]:
+        return {
+            located.resource.key: located.resource
+            for located in self._admitted.values()
+            if isinstance(located.resource, kind)
+        }

@@ -1,0 +1,67 @@
+"""Addresses to listen on: read from the command line, free or not."""
+
+import errno
+import os
+import re
+import socket
+from dataclasses import dataclass
+
+from pointsman.errors import PointsmanError
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True)
+class Listen:
+    """An address and a port; `host` is an IP address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine finds it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{Listen(host, self.port)}/v1"
+
+
+def parse_listen(text: str) -> Listen:
+    """`HOST:PORT`, `:PORT` for every address, `[::1]:PORT`. Raises PointsmanError."""
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) < 65536:
+        raise PointsmanError(
+            f"{text!r} is no address", where="--listen", todo="write HOST:PORT, such as 127.0.0.1:8080"
+        )
+    host = found["host"].strip("[]") or "0.0.0.0"
+    try:
+        addresses = socket.getaddrinfo(host, int(found["port"]), type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise PointsmanError(
+            f"{host} has no address ({error})", where="--listen", todo="write an IP address"
+        ) from error
+    return Listen(str(addresses[0][4][0]), int(found["port"]))
+
+
+def refuse_if_taken(listen: Listen) -> None:
+    """Raises PointsmanError, one line that names the port, if it cannot be listened on."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Connections of a former gateway that linger do not count; a listener does.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            what = "is in use" if taken else f"cannot be listened on ({os.strerror(error.errno or 0)})"
+            todo = "end what listens there, or choose another address with --listen"
+            raise PointsmanError(f"{listen} {what}", todo=todo) from error
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,174 @@
+"""From what is observed to what is shown: status files and lines on the terminal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from pointsman.api import ModelDeployment, ModelDeploymentStatus, ModelRoute, ObjectKey
+from pointsman.api.findings import Finding
+from pointsman.api.resource import Resource
+from pointsman.errors import PointsmanError
+from pointsman.gateway import RouteProgramming
+from pointsman.local.conditions import TRUE
+from pointsman.local.deployments import OwnDeployment
+from pointsman.local.folder import Ident, Objects
+from pointsman.local.objects import ObjectStore
+from pointsman.local.observed import DeploymentObserved
+from pointsman.local.policy_status import policy_status
+from pointsman.local.route_status import route_status, unready_targets
+from pointsman.local.state import StateFolder
+from pointsman.local.status import deployment_status
+from pointsman.local.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line, weights_line
+from pointsman.routing import RoutingInput
+from pointsman.routing.credentials import target_secrets
+
+
+def now_text() -> str:
+    """The time as conditions have it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def installed_engines() -> dict[str, str]:
+    """Which version of which engine is installed here."""
+    try:
+        return {"llama.cpp": f"xllamacpp {version('xllamacpp')}"}
+    except PackageNotFoundError:
+        return {}
+
+
+class Publisher:
+    """Writes what changed, and says it once."""
+
+    def __init__(self, state: StateFolder, store: ObjectStore, terminal: Terminal, url: str) -> None:
+        self._state = state
+        self._store = store
+        self._terminal = terminal
+        self._url = url
+        self._engines = installed_engines()
+        self._idents: frozenset[Ident] | None = None
+        self._findings: tuple[Finding, ...] | None = None
+
+    def stamped(self, objects: Objects) -> Objects:
+        """The objects with their generations and ages."""
+        now = now_text()
+        return replace(
+            objects,
+            deployments={key: self._store.stamp(one, now) for key, one in objects.deployments.items()},
+            routes={key: self._store.stamp(one, now) for key, one in objects.routes.items()},
+            policies={key: self._store.stamp(one, now) for key, one in objects.policies.items()},
+        )
+
+    def tell_findings(self, findings: tuple[Finding, ...]) -> None:
+        """Print what is newly found wrong, and when everything is right again."""
+        if findings == self._findings:
+            return
+        former = self._findings or ()
+        self._findings = findings
+        for finding in findings:
+            if finding not in former:
+                self._terminal.plain(f" {BAD if finding.is_error else '!'} {finding.text()}")
+        if former and not findings:
+            self._terminal.plain(f" {GOOD} the files are without mistakes again")
+        self._keep(lambda: self._state.write_findings([finding.to_document() for finding in findings]))
+
+    def publish(
+        self,
+        objects: Objects,
+        own: Mapping[ObjectKey, OwnDeployment],
+        given: RoutingInput,
+        programming: Mapping[ObjectKey, RouteProgramming],
+    ) -> None:
+        """Bring status files and terminal to what is now."""
+        now = now_text()
+        unready: dict[ObjectKey, str] = {}
+        for key, deployment in objects.deployments.items():
+            running = own.get(key)
+            observed = self._observed(objects, deployment, running, given)
+            status = deployment_status(
+                deployment,
+                observed,
+                self._store.former_deployment(deployment),
+                engine_versions=self._engines,
+                now=now,
+            )
+            unready[key] = _why_unready(status)
+            self._write(deployment, status.to_document())
+            if running is not None and running.found is not None:
+                line = weights_line(running.found)
+                self._terminal.say(replace(line, about=str(running.found.path)))
+            self._say(deployment_line(deployment, observed, () if running is None else running.endpoints))
+        for key, route in objects.routes.items():
+            self._publish_route(objects, route, programming.get(key), unready, now)
+        for policy in objects.policies.values():
+            self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
+        self._forget_others(objects)
+
+    def _publish_route(
+        self,
+        objects: Objects,
+        route: ModelRoute,
+        programming: RouteProgramming | None,
+        unready: Mapping[ObjectKey, str],
+        now: str,
+    ) -> None:
+        status = route_status(
+            route,
+            programming,
+            unready_targets(route, unready),
+            objects.refused.get(("ModelRoute", route.key)),
+            self._store.former_route(route),
+            url=self._url,
+            now=now,
+        )
+        self._write(route, status.to_document())
+        found = {one.type: (str(one.status), one.message) for one in status.conditions}
+        self._say(route_line(route, found, self._url))
+
+    def _observed(
+        self,
+        objects: Objects,
+        deployment: ModelDeployment,
+        running: OwnDeployment | None,
+        given: RoutingInput,
+    ) -> DeploymentObserved:
+        if running is not None:
+            return running.observed
+        refused = objects.refused.get(("ModelDeployment", deployment.key))
+        if deployment.spec.hosted is None:
+            return DeploymentObserved(refused=refused)
+        missing = target_secrets(deployment, given, frozenset()).missing
+        return DeploymentObserved(refused=refused, hosted_trouble=missing)
+
+    def _forget_others(self, objects: Objects) -> None:
+        idents = frozenset(
+            [("ModelDeployment", key) for key in objects.deployments]
+            + [("ModelRoute", key) for key in objects.routes]
+            + [("GuardrailPolicy", key) for key in objects.policies]
+        )
+        if idents != self._idents:
+            self._idents = idents
+            self._store.keep_only(idents)
+
+    def _write(self, resource: Resource, status: dict[str, object]) -> None:
+        self._keep(lambda: self._store.write(resource, status))
+
+    def _keep(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except PointsmanError as error:
+            # What serves goes on; the next change writes again.
+            self._terminal.say(Line(BAD, "state", str(error)))
+        else:
+            self._terminal.forget("state")
+
+    def _say(self, line: Line | None) -> None:
+        if line is not None:
+            self._terminal.say(line)
+
+
+def _why_unready(status: ModelDeploymentStatus) -> str:
+    ready = next((one for one in status.conditions if one.type == "Ready"), None)
+    if ready is None:
+        return "not known yet"
+    return "" if ready.status is TRUE else ready.message or ready.reason

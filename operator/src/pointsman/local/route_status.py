@@ -1,0 +1,123 @@
+"""The status of routes in local mode, from what the gateway says and which targets can answer. Pure."""
+
+from collections.abc import Mapping
+
+from pointsman.api import ModelRoute, ModelRouteStatus, ObjectKey, RouteRule, TargetStatus
+from pointsman.api.findings import Finding
+from pointsman.gateway import RouteProgramming
+from pointsman.local.conditions import FALSE, TRUE, UNKNOWN, Verdict, conditions
+
+
+def route_status(
+    route: ModelRoute,
+    programming: RouteProgramming | None,
+    unready: Mapping[str, str],
+    refused: Finding | None,
+    former: ModelRouteStatus,
+    *,
+    url: str,
+    now: str,
+) -> ModelRouteStatus:
+    """Status and conditions of a route.
+
+    `unready` says for each target that cannot answer why not; `programming` is None before the gateway
+    knows the route; `refused` is why the newest version in the files was not admitted.
+    """
+    generation = route.metadata.generation
+    targets = tuple(
+        TargetStatus(deployment=name, weight=weight, ready=name not in unready, reason=unready.get(name, ""))
+        for name, weight in target_weights(route).items()
+    )
+    verdicts = _verdicts(programming, targets, refused)
+    return ModelRouteStatus(
+        observed_generation=generation,
+        url=url,
+        summary=summary(route),
+        targets=targets,
+        conditions=conditions(verdicts, former.conditions, generation, now),
+    )
+
+
+def target_weights(route: ModelRoute) -> dict[str, int]:
+    """Every deployment that the route names, with its weight in the first rule that names it; fallbacks
+    have 0.
+    """
+    found: dict[str, int] = {}
+    for rule in route.spec.rules:
+        for target in rule.targets:
+            found.setdefault(target.deployment, target.weight)
+    for rule in route.spec.rules:
+        for fallback in rule.fallback.targets if rule.fallback is not None else ():
+            found.setdefault(fallback.deployment, 0)
+    return found
+
+
+def default_rule(route: ModelRoute) -> RouteRule:
+    """The rule for requests that match nothing else."""
+    return next((rule for rule in route.spec.rules if rule.match is None), route.spec.rules[-1])
+
+
+def summary(route: ModelRoute) -> str:
+    """Targets and fallbacks of the default rule in a few characters: `a→b`, `a 90%,b 10%→c`."""
+    rule = default_rule(route)
+    total = sum(target.weight for target in rule.targets)
+    weighted = [target for target in rule.targets if target.weight]
+    primary = (
+        weighted[0].deployment
+        if len(weighted) == 1
+        else ",".join(f"{target.deployment} {round(100 * target.weight / total)}%" for target in weighted)
+    )
+    fallbacks = rule.fallback.targets if rule.fallback is not None else ()
+    return "→".join((primary, *(fallback.deployment for fallback in fallbacks)))[:253]
+
+
+def _verdicts(
+    programming: RouteProgramming | None, targets: tuple[TargetStatus, ...], refused: Finding | None
+) -> tuple[Verdict, ...]:
+    if programming is None:
+        programming = RouteProgramming(True, False, "Pending", "the gateway does not know it yet", 0)
+    if refused is not None:
+        message = f"the former version stays, the file has a mistake: {refused.text()}"
+        accepted = Verdict("Accepted", FALSE, "InvalidEdit", message)
+    elif programming.accepted:
+        accepted = Verdict("Accepted", TRUE, "Accepted", "")
+    else:
+        accepted = Verdict("Accepted", FALSE, programming.reason, programming.message)
+    programmed = Verdict(
+        "Programmed",
+        TRUE if programming.programmed else FALSE,
+        programming.reason,
+        programming.message,
+    )
+    answering = [target for target in targets if target.ready]
+    if not programming.programmed:
+        ready = Verdict(
+            "Ready", UNKNOWN if programming.accepted else FALSE, programming.reason, programming.message
+        )
+    elif not answering:
+        reasons = sorted({f"{target.deployment}: {target.reason}" for target in targets})
+        ready = Verdict("Ready", FALSE, "NoTargetReady", f"no target can answer ({'; '.join(reasons)})")
+    else:
+        ready = Verdict("Ready", TRUE, "TargetsReady", "")
+    return accepted, _references(targets), programmed, ready
+
+
+NOT_FOUND = "there is no such ModelDeployment"
+
+
+def _references(targets: tuple[TargetStatus, ...]) -> Verdict:
+    missing = sorted(target.deployment for target in targets if target.reason == NOT_FOUND)
+    if missing:
+        message = f"no ModelDeployment is named {', '.join(missing)}"
+        return Verdict("ResolvedRefs", FALSE, "DeploymentNotFound", message)
+    return Verdict("ResolvedRefs", TRUE, "Resolved", "")
+
+
+def unready_targets(route: ModelRoute, deployments: Mapping[ObjectKey, str]) -> dict[str, str]:
+    """Why each target of the route that cannot answer cannot; `deployments` has "" for those that can."""
+    found = {}
+    for name in target_weights(route):
+        reason = deployments.get(ObjectKey(route.metadata.namespace, name), NOT_FOUND)
+        if reason:
+            found[name] = reason
+    return found

@@ -1,0 +1,251 @@
+"""`pointsman up`: the folder, the engines, the gateway and the status, put together and kept together."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import aiohttp
+
+from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.gateway import Gateway, GatewayPlaces
+from pointsman.local.background import spawn
+from pointsman.local.deployments import OwnDeployment, Workplace
+from pointsman.local.engines.launch import Launcher
+from pointsman.local.engines.records import read_records
+from pointsman.local.engines.replica import Surroundings
+from pointsman.local.engines.spec import cores_for_replica
+from pointsman.local.engines.supervisor import end_left
+from pointsman.local.folder import Folder, Objects
+from pointsman.local.leftovers import end_left_gateway, gateway_recorder
+from pointsman.local.listening import Listen, free_port, refuse_if_taken
+from pointsman.local.machine import available_memory_bytes, usable_cores
+from pointsman.local.objects import ObjectStore
+from pointsman.local.publish import Publisher
+from pointsman.local.state import StateFolder
+from pointsman.local.terminal import GONE, Line, Terminal, name_of
+from pointsman.local.watching import POLL_SECONDS
+from pointsman.local.weights.fetcher import Fetcher
+from pointsman.routing import ProxySettings, RoutingInput
+
+_DRAIN_SECONDS = 5.0
+"""How long a first Ctrl-C lets requests finish; a person waits for it."""
+_GATEWAY_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class UpSettings:
+    """What `pointsman up` was asked for."""
+
+    paths: tuple[Path, ...]
+    listen: Listen
+    state: Path
+    cache: Path
+
+
+class LocalMode:
+    """One run. `serve` returns when it was asked to stop and everything has ended."""
+
+    def __init__(
+        self,
+        settings: UpSettings,
+        terminal: Terminal,
+        *,
+        environment: Mapping[str, str] | None = None,
+        launcher: Launcher | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._terminal = terminal
+        self._state = StateFolder(settings.state)
+        self._folder = Folder(settings.paths, os.environ if environment is None else environment)
+        self._launcher = launcher or Launcher()
+        self._rng = rng or Random()
+        self._objects = Objects()
+        self._own: dict[ObjectKey, OwnDeployment] = {}
+        self._leaving: dict[ObjectKey, tuple[OwnDeployment, asyncio.Task[None]]] = {}
+        self._failure: BaseException | None = None
+        self._changed = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._routed: RoutingInput | None = None
+
+    def stop(self) -> None:
+        """Ask to end: the first time with a drain, the second time at once."""
+        if self._stop.is_set():
+            self._at_once.set()
+        self._stop.set()
+        self._changed.set()
+
+    def _failed(self, error: BaseException) -> None:
+        """An internal error somewhere: everything is ended in order, and the error is raised."""
+        self._failure = self._failure or error
+        self.stop()
+
+    async def serve(self) -> None:
+        """Serve until `stop`. Raises PointsmanError for what makes a start impossible."""
+        with self._state.held():
+            objects = await asyncio.to_thread(self._folder.read)
+            await end_left_gateway(self._state)
+            refuse_if_taken(self._settings.listen)
+            self._listen_to_signals()
+            async with aiohttp.ClientSession() as session:
+                await self._serve(session, objects)
+        if self._failure is not None:
+            raise self._failure
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.stop)
+
+    async def _serve(self, session: aiohttp.ClientSession, objects: Objects) -> None:
+        listen = self._settings.listen
+        self._workplace = self._make_workplace(session)
+        self._left = read_records(self._state.engines)
+        self._store = ObjectStore(self._state)
+        self._publisher = Publisher(self._state, self._store, self._terminal, listen.url)
+        say = self._workplace.around.say
+        gateway = Gateway(
+            ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
+            GatewayPlaces(self._state.log_path("gateway"), gateway_recorder(self._state, say)),
+        )
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            self._take(objects)
+            await self._end_unclaimed()
+            gateway.update(self._route())
+            await gateway.start()
+            tasks = [
+                spawn(self._watch(), "watch files", self._failed),
+                spawn(self._hear(gateway), "hear gateway", self._failed),
+            ]
+            await gateway.ready(_GATEWAY_READY_SECONDS)
+            self._state.write_up({"pid": os.getpid(), "url": listen.url})
+            await self._follow(gateway)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._end(gateway)
+
+    def _make_workplace(self, session: aiohttp.ClientSession) -> Workplace:
+        around = Surroundings(
+            self._launcher,
+            session,
+            self._rng,
+            changed=self._changed.set,
+            failed=self._failed,
+            say=lambda text: self._terminal.plain(f"   {text}"),
+        )
+        return Workplace(
+            state=self._state,
+            fetcher=Fetcher(self._settings.cache),
+            around=around,
+            threads=lambda: cores_for_replica(usable_cores(), self._wanted_replicas()),
+            available_bytes=lambda: (
+                available_memory_bytes() - sum(own.promised_bytes for own in self._own.values())
+            ),
+            progress=self._terminal.progress,
+            rng=self._rng,
+        )
+
+    def _wanted_replicas(self) -> int:
+        return sum(d.spec.replicas for d in self._objects.deployments.values() if d.spec.hosted is None)
+
+    async def _follow(self, gateway: Gateway) -> None:
+        """Carry every change to the gateway and to the status, until told to stop."""
+        while not self._stop.is_set():
+            self._changed.clear()
+            given = self._route()
+            if given != self._routed:
+                self._routed = given
+                gateway.update(given)
+            self._publisher.publish(self._objects, self._own, given, gateway.programming())
+            await self._changed.wait()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            objects = await asyncio.to_thread(self._folder.refresh)
+            if objects is not None:
+                self._take(objects)
+                self._changed.set()
+
+    async def _hear(self, gateway: Gateway) -> None:
+        while True:
+            await gateway.changed()
+            self._changed.set()
+
+    def _take(self, objects: Objects) -> None:
+        """Make what runs follow what is stated."""
+        self._objects = self._publisher.stamped(objects)
+        self._publisher.tell_findings(objects.findings)
+        wanted = {key: d for key, d in self._objects.deployments.items() if d.spec.hosted is None}
+        for key in [key for key in self._own if key not in wanted]:
+            self._let_go(key, self._own.pop(key))
+        for key, deployment in wanted.items():
+            if key in self._leaving:
+                # Its former replicas still answer; it starts anew when they are gone.
+                continue
+            self._want(key, deployment)
+
+    def _want(self, key: ObjectKey, deployment: ModelDeployment) -> None:
+        own = self._own.get(key)
+        if own is None:
+            left = [
+                path for path, record in self._left.items() if record is not None and record.deployment == key
+            ]
+            for path in left:
+                del self._left[path]
+            own = self._own[key] = OwnDeployment(key, self._workplace, left)
+        refused = self._objects.refused.get(("ModelDeployment", key))
+        own.want(deployment, self._objects.beside[key], self._objects.secrets, refused)
+
+    def _let_go(self, key: ObjectKey, own: OwnDeployment) -> None:
+        self._terminal.say(
+            Line(GONE, name_of(key), "removed from the files; finishes what it was asked, then ends")
+        )
+
+        async def leave() -> None:
+            await own.drain()
+            del self._leaving[key]
+            self._terminal.say(Line(GONE, name_of(key), "ended"))
+            self._terminal.forget(name_of(key))
+            deployment = self._objects.deployments.get(key)
+            if deployment is not None and deployment.spec.hosted is None:
+                self._want(key, deployment)
+            self._changed.set()
+
+        self._leaving[key] = (own, spawn(leave(), f"leave {key}", self._failed))
+
+    def _route(self) -> RoutingInput:
+        return RoutingInput(
+            deployments=self._objects.deployments,
+            routes=self._objects.routes,
+            endpoints={key: own.endpoints for key, own in self._own.items()},
+            secrets=self._objects.secrets,
+            fleet=self._objects.fleet,
+        )
+
+    async def _end_unclaimed(self) -> None:
+        """End engines of an earlier `up` whose deployment is not in the files."""
+        left, self._left = self._left, {}
+        await asyncio.gather(*(end_left(path) for path in left))
+
+    async def _end(self, gateway: Gateway) -> None:
+        """Drain for a moment, end everything; nothing that we started is left."""
+        for _, task in self._leaving.values():
+            task.cancel()
+        stopping = asyncio.create_task(gateway.stop(_DRAIN_SECONDS))
+        hurry = asyncio.create_task(self._at_once.wait())
+        await asyncio.wait((stopping, hurry), return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.wait((stopping,))
+            await gateway.stop(0)
+        hurry.cancel()
+        remaining = [*self._own.values(), *(own for own, _ in self._leaving.values())]
+        await asyncio.gather(*(own.end() for own in remaining))

@@ -1,0 +1,188 @@
+"""Lines for the person who runs `pointsman up`: one for each change of a thing, and a bar while weights
+arrive.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
+from pointsman.api.meta import DEFAULT_NAMESPACE
+from pointsman.local.conditions import TRUE
+from pointsman.local.engines.plan import Phase
+from pointsman.local.observed import DeploymentObserved, Stage
+from pointsman.local.placement import gigabytes
+from pointsman.local.route_status import default_rule
+from pointsman.local.weights.fetcher import FetchProgress
+from pointsman.local.weights.located import Weights
+from pointsman.routing import Endpoint
+
+GOOD, BAD, BUSY, GONE = "✓", "✗", "…", "–"
+_COLOURS = {GOOD: "32", BAD: "31", BUSY: "33", GONE: "2"}
+_SUBJECT_WIDTH = 22
+_STATE_WIDTH = 22
+_BAR_WIDTH = 20
+_PLAIN_STEP_PERCENT = 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: a mark, what it is about, what is said, and lines that belong to it."""
+
+    mark: str
+    subject: str
+    text: str
+    below: tuple[str, ...] = ()
+    about: str = ""
+    """What tells it from others with the same subject."""
+
+
+class Terminal:
+    """Prints each line about a thing once until something else is said about it."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = sys.stdout if out is None else out
+        self._is_terminal = self._out.isatty()
+        self._said: dict[str, Line] = {}
+        self._bars: dict[ObjectKey, int] = {}
+        self._bar_shown = False
+
+    def say(self, line: Line) -> None:
+        """Print a line, unless it is what was said last about its subject."""
+        about = line.about or line.subject
+        if self._said.get(about) != line:
+            self._said[about] = line
+            self.print(line)
+
+    def forget(self, subject: str) -> None:
+        """The next line about it is printed whatever it says."""
+        self._said.pop(subject, None)
+
+    def print(self, line: Line) -> None:
+        mark = f"\x1b[{_COLOURS[line.mark]}m{line.mark}\x1b[0m" if self._is_terminal else line.mark
+        self.plain(f" {mark} {line.subject:<{_SUBJECT_WIDTH}} {line.text}".rstrip())
+        for below in line.below:
+            self.plain(f"     {below}")
+
+    def plain(self, text: str) -> None:
+        """Print text as it is."""
+        if self._bar_shown:
+            self._out.write("\r\x1b[K")
+            self._bar_shown = False
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def progress(self, key: ObjectKey, progress: FetchProgress | None) -> None:
+        """Show how far weights are: a bar that moves on a terminal, a line every ten percent elsewhere."""
+        if progress is None:
+            self._bars.pop(key, None)
+            if self._bar_shown:
+                self._out.write("\r\x1b[K")
+                self._out.flush()
+                self._bar_shown = False
+            return
+        percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
+        if self._is_terminal:
+            self._out.write(f"\r\x1b[K{bar_text(key, progress, percent)}")
+            self._out.flush()
+            self._bar_shown = True
+        elif percent >= self._bars.get(key, -_PLAIN_STEP_PERCENT) + _PLAIN_STEP_PERCENT:
+            self._bars[key] = percent - percent % _PLAIN_STEP_PERCENT
+            self.print(Line(BUSY, "weights", plain_text(key, progress, percent)))
+
+
+def bar_text(key: ObjectKey, progress: FetchProgress, percent: int) -> str:
+    filled = "━" * (percent * _BAR_WIDTH // 100)
+    return (
+        f" {BUSY} {'weights':<{_SUBJECT_WIDTH}} {filled:<{_BAR_WIDTH}} {plain_text(key, progress, percent)}"
+    )
+
+
+def plain_text(key: ObjectKey, progress: FetchProgress, percent: int) -> str:
+    if not progress.total_bytes:
+        return f"{name_of(key)}: {progress.stage}"
+    return f"{name_of(key)}: {progress.stage} {percent} % of {gigabytes(progress.total_bytes)}"
+
+
+def name_of(key: ObjectKey) -> str:
+    """The name as people say it: without the default namespace."""
+    return key.name if key.namespace == DEFAULT_NAMESPACE else str(key)
+
+
+def weights_line(weights: Weights) -> Line:
+    """What was found where, and under which terms."""
+    terms = f" (terms: {weights.terms})" if weights.terms else ""
+    name = weights.path.name.removesuffix(".gguf")
+    return Line(GOOD, "weights", f"{name}, {gigabytes(weights.size_bytes)}, from {weights.origin}{terms}")
+
+
+def deployment_line(
+    deployment: ModelDeployment, observed: DeploymentObserved, endpoints: tuple[Endpoint, ...]
+) -> Line | None:
+    """What there is to say about a deployment now, None while nothing is settled."""
+    subject = name_of(deployment.key)
+    if deployment.spec.hosted is not None:
+        return _hosted_line(subject, deployment, observed)
+    for step in (observed.weights, observed.placed):
+        if step.stage is Stage.FAILED:
+            return Line(BAD, subject, step.message)
+    current = [view for view in observed.replicas if view.spec_hash == observed.wanted_hash]
+    troubled = next((view.trouble for view in current if view.trouble is not None), None)
+    if troubled is not None:
+        return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines[:-1])
+    ready = [view for view in observed.replicas if view.phase is Phase.READY]
+    settled = len(ready) == deployment.spec.replicas and len(current) == len(observed.replicas)
+    if not settled or not observed.wanted_hash:
+        return None
+    assert deployment.spec.engine is not None
+    state = f"{len(ready)} {'replica' if len(ready) == 1 else 'replicas'} ready"
+    return Line(
+        GOOD,
+        subject,
+        f"{state:<{_STATE_WIDTH}}  {deployment.spec.engine.name:<10}  {addresses(endpoints)}".rstrip(),
+    )
+
+
+def _hosted_line(subject: str, deployment: ModelDeployment, observed: DeploymentObserved) -> Line:
+    hosted = deployment.spec.hosted
+    assert hosted is not None
+    if observed.hosted_trouble:
+        return Line(BAD, subject, observed.hosted_trouble)
+    return Line(GOOD, subject, f"{'hosted':<{_STATE_WIDTH}}  {hosted.provider:<10}  {hosted.base_url}")
+
+
+def addresses(endpoints: tuple[Endpoint, ...]) -> str:
+    """Endpoints with the address said once: `127.0.0.1:41001, :41002`."""
+    texts: list[str] = []
+    said = ""
+    for endpoint in endpoints:
+        texts.append(
+            f":{endpoint.port}" if endpoint.address == said else f"{endpoint.address}:{endpoint.port}"
+        )
+        said = endpoint.address
+    return ", ".join(texts)
+
+
+def route_line(route: ModelRoute, conditions: Mapping[str, tuple[str, str]], url: str) -> Line | None:
+    """What there is to say about a route; `conditions` has status and message by type."""
+    subject = f"route {name_of(route.key)}"
+    for type_ in ("Accepted", "ResolvedRefs"):
+        status, message = conditions.get(type_, (TRUE, ""))
+        if status == "False":
+            return Line(BAD, subject, message)
+    status, message = conditions.get("Ready", ("Unknown", ""))
+    if status != "True":
+        return None
+    return Line(GOOD, subject, f"{url}   {chain_text(route)}")
+
+
+def chain_text(route: ModelRoute) -> str:
+    """The default rule: `chat-primary 100 %  →  chat-backup`."""
+    rule = default_rule(route)
+    total = sum(target.weight for target in rule.targets)
+    shares = ", ".join(
+        f"{target.deployment} {100 * target.weight / total:.3g} %" for target in rule.targets if target.weight
+    )
+    fallbacks = rule.fallback.targets if rule.fallback is not None else ()
+    return "  →  ".join((shares, *(target.deployment for target in fallbacks)))
