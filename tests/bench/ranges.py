@@ -27,24 +27,24 @@ class Range(BaseModel):
     unit: str
     at_least: float | None = None
     at_most: float | None = None
-    measured: float
-    """What the judged number was when the range was set."""
-    spread: Annotated[list[float], Field(min_length=2, max_length=2)]
+    measured: float | None
+    """What the judged number was when it was last looked at; None before the first run."""
+    spread: Annotated[list[float], Field(min_length=2, max_length=2)] | None
     """Least and most sample of that run."""
     tolerance: float = Field(ge=0)
     """How far from `measured` the judged number may lie on an unhurried machine, in the quantity's unit."""
-    date: datetime.date
+    date: datetime.date | None
     why: str = Field(min_length=1)
     """Where the limit comes from."""
 
     @model_validator(mode="after")
-    def _is_kept_by_what_was_measured(self) -> Range:
+    def _makes_sense(self) -> Range:
         if self.at_least is None and self.at_most is None:
             raise ValueError("a range needs at_least or at_most")
-        if self.spread[0] > self.spread[1]:
+        if len({self.measured is None, self.spread is None, self.date is None}) > 1:
+            raise ValueError("measured, spread and date belong to one run: give all of them or none")
+        if self.spread is not None and self.spread[0] > self.spread[1]:
             raise ValueError("spread is [least, most]")
-        if self.broken_by(self.measured):
-            raise ValueError(f"the measured {self.measured} is itself out of range")
         return self
 
     def broken_by(self, value: float) -> str:
@@ -77,7 +77,7 @@ class Verdict:
     @property
     def drifted(self) -> bool:
         """Within the limit, and further from what was measured before than the tolerance."""
-        if self.range is None or self.problem:
+        if self.range is None or self.range.measured is None or self.problem:
             return False
         return abs(self.measurement.value - self.range.measured) > self.range.tolerance
 

@@ -42,7 +42,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         *(_number(n) for n in (measurement.value, measurement.least, measurement.median, measurement.most)),
         str(len(measurement.samples)),
         known.limit() if known else "-",
-        _number(known.measured) if known else "-",
+        _number(known.measured) if known and known.measured is not None else "-",
         word,
     )
 
