@@ -39,7 +39,7 @@ lint: $(READY) ## style, types, import contracts
 
 generate: $(READY) ## write the files that are made from code: CRDs and the first-token gate
 	@$(RUN)/python -m pointsman.api.crd crds
-	$(RUN)/python -m pointsman.routing.gate
+	$(RUN)/python -m pointsman.routing.gate operator/src/pointsman/routing/gate
 
 check-generated: generate ## fail if a generated file differs from the committed one
 	@changed=$$(git status --porcelain -- crds operator/src)
