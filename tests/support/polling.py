@@ -5,7 +5,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeVar, overload
+from typing import TypeVar, overload
 
 _Seen = TypeVar("_Seen")
 
@@ -24,19 +24,17 @@ def eventually(
     An AssertionError of the predicate counts as "not yet"; any other error is the test's. After
     `within_seconds` an AssertionError says what was waited for and what was last seen.
     """
-    deadline = time.monotonic() + within_seconds
+    patience = _Patience(within_seconds, what)
     pause = threading.Event()
     while True:
         try:
             seen = predicate()
         except AssertionError as error:
-            if time.monotonic() >= deadline:
-                _give_up(what, within_seconds, str(error) or "a failed assertion", error)
+            patience.not_yet(str(error) or "a failed assertion", error)
         else:
             if seen:
                 return seen
-            if time.monotonic() >= deadline:
-                _give_up(what, within_seconds, repr(seen), None)
+            patience.not_yet(repr(seen))
         pause.wait(interval_seconds)
 
 
@@ -50,21 +48,29 @@ async def eventually_async(
     predicate: Callable[[], Awaitable[_Seen] | _Seen], within_seconds: float, what: str
 ) -> _Seen:
     """`eventually` on an event loop, for a predicate that may be a coroutine function."""
-    deadline = time.monotonic() + within_seconds
+    patience = _Patience(within_seconds, what)
     while True:
         try:
             looked = predicate()
             seen: _Seen = await looked if inspect.isawaitable(looked) else looked
         except AssertionError as error:
-            if time.monotonic() >= deadline:
-                _give_up(what, within_seconds, str(error) or "a failed assertion", error)
+            patience.not_yet(str(error) or "a failed assertion", error)
         else:
             if seen:
                 return seen
-            if time.monotonic() >= deadline:
-                _give_up(what, within_seconds, repr(seen), None)
+            patience.not_yet(repr(seen))
         await asyncio.sleep(INTERVAL_SECONDS)
 
 
-def _give_up(what: str, within_seconds: float, last: str, cause: BaseException | None) -> NoReturn:
-    raise AssertionError(f"{what}: not within {within_seconds:g} s; last seen: {last}") from cause
+class _Patience:
+    """Ends with what was last seen, once the deadline is over."""
+
+    def __init__(self, within_seconds: float, what: str) -> None:
+        self._within_seconds = within_seconds
+        self._what = what
+        self._deadline = time.monotonic() + within_seconds
+
+    def not_yet(self, last_seen: str, cause: BaseException | None = None) -> None:
+        if time.monotonic() >= self._deadline:
+            waited = f"not within {self._within_seconds:g} s"
+            raise AssertionError(f"{self._what}: {waited}; last seen: {last_seen}") from cause

@@ -13,15 +13,14 @@ def owned_argument(engine: str, argument: str, catalog: Catalog | None = None) -
     flag = argument.split("=", 1)[0]
     if flag.startswith("--"):
         flag = f"--{flag[2:].replace('_', '-')}"
-    facts = (catalog or shipped_catalog()).engines.get(engine)
-    if facts is None:
-        return None
-    return next((owner for owner in facts.arguments if flag in owner.flags), None)
+    return next((owner for owner in _owned(engine, catalog) if flag in owner.flags), None)
 
 
 def owned_variable(engine: str, variable: str, catalog: Catalog | None = None) -> OwnedArgument | None:
     """The owner of an environment variable of `spec.engine.env`, or None where the user may set it."""
+    return next((owner for owner in _owned(engine, catalog) if variable in owner.variables), None)
+
+
+def _owned(engine: str, catalog: Catalog | None) -> tuple[OwnedArgument, ...]:
     facts = (catalog or shipped_catalog()).engines.get(engine)
-    if facts is None:
-        return None
-    return next((owner for owner in facts.arguments if variable in owner.variables), None)
+    return facts.arguments if facts else ()
