@@ -1,0 +1,1 @@
+"""Tests of whole processes: what a user would see."""
