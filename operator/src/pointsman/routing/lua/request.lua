@@ -7,9 +7,12 @@ local JSON_POST = {
   ["/v1/classify"] = "", ["/v1/moderations"] = "",
 }
 
--- Cookies and a client's own account with a provider are not the target's business, and a compressed answer could
--- not be read for usage and errors.
-local NOT_FORWARDED = { "cookie", "openai-organization", "openai-project", "accept-encoding" }
+-- Cookies, where a client is and its own account with a provider are not the target's business, and a compressed
+-- answer could not be read for usage and errors.
+local NOT_FORWARDED = {
+  "cookie", "openai-organization", "openai-project", "accept-encoding",
+  "x-envoy-external-address", "x-forwarded-for", "x-real-ip", "forwarded",
+}
 
 local function scope_of(path, method, headers, found)
   if path == "/v1/models" or path:sub(1, 11) == "/v1/models/" then
