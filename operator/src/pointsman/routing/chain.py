@@ -14,8 +14,9 @@ _PRIORITY_GROUPS = (
 )
 _PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 
-# Without a fallback a replica that fails is still better than none: at most half of them rest at once.
-_EJECTED_WITHOUT_FALLBACK_PERCENT = 50
+# Without a fallback a replica that fails is still better than none: less than half of them rest at once. Envoy counts
+# the tombstone as one, so at 50 a replica that is the only one would rest, and nothing would answer.
+_EJECTED_WITHOUT_FALLBACK_PERCENT = 49
 _DEFAULT_FAILURES, _DEFAULT_REST_SECONDS = 5, 30.0
 
 _SERVER_ERRORS = (500, 502, 503, 504, 529)
