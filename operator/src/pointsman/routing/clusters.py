@@ -77,7 +77,8 @@ def _common(name: str, deployment: ModelDeployment, use: ClusterUse) -> dict[str
         "alt_stat_name": str(deployment.key),
         "connect_timeout": _CONNECT_TIMEOUT,
         "lb_policy": "MAGLEV" if use.hashed else "LEAST_REQUEST",
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # Envoy gathers changes of health for a second: a second ejected replica would be asked all that time.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {
             "thresholds": [
                 {
