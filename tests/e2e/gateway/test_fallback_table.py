@@ -59,8 +59,8 @@ def _row(
     return Row(behaviour, frozenset(reasons), uncovered_status, shapes)
 
 
-# Envoy does not tell an attempt that ran out of time from one whose connection broke: each of these three reasons
-# covers the others' faults. Nothing that is wanted gets lost by that, some more falls back.
+# Envoy does not tell an attempt that ran out of time from one whose connection broke: each of these three
+# reasons covers the others' faults. Nothing that is wanted gets lost by that, some more falls back.
 BROKEN = {CONNECT, TIMEOUT, FIRST_TOKEN}
 
 ROWS = [
