@@ -153,7 +153,7 @@ class OwnDeployment:
             else:
                 self.found = weights
                 self._spec, self._facts = spec, facts
-                self._placed = Step(Stage.DONE, "Fits", fits(spec, memory_need(spec, facts), self._replicas))
+                self._placed = Step(Stage.DONE, "Fits", fits(spec, memory_need(spec, facts)))
                 self._want_replicas(spec)
                 self._workplace.around.changed()
                 return
@@ -199,7 +199,7 @@ class OwnDeployment:
 
     def _tell_room(self, spec: EngineSpec, facts: ModelFacts, need: Need, available: int, room: int) -> None:
         if room >= 1:
-            placed = Step(Stage.DONE, "Fits", fits(spec, need, self._replicas))
+            placed = Step(Stage.DONE, "Fits", fits(spec, need))
         elif self._placed.stage is Stage.FAILED:
             # The memory that is available moves all the time; the message stays as it was when it was found.
             return

@@ -48,12 +48,11 @@ def room_for(need: Need, available_bytes: int, running: int) -> int:
     return max(0, left // need.per_replica)
 
 
-def fits(spec: EngineSpec, need: Need, replicas: int) -> str:
+def fits(spec: EngineSpec, need: Need) -> str:
     """The choice in words."""
     return (
-        f"this machine's CPU: {gigabytes(need.weights)} of weights (shared by all replicas), and for each of "
-        f"{_times(replicas, 'replica')} {gigabytes(need.cache)} of cache for "
-        f"{_times(spec.concurrency, 'request')} of "
+        f"this machine's CPU: {gigabytes(need.weights)} of weights, shared by all replicas, and for each "
+        f"replica {gigabytes(need.cache)} of cache for {_times(spec.concurrency, 'request')} of "
         f"{spec.context_length} tokens and {gigabytes(need.buffers)} of buffers"
     )
 

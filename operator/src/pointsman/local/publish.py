@@ -1,6 +1,6 @@
 """From what is observed to what is shown: status files and lines on the terminal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,7 @@ from pointsman.local.folder import Ident, Objects
 from pointsman.local.objects import ObjectStore
 from pointsman.local.observed import DeploymentObserved
 from pointsman.local.policy_status import policy_status
-from pointsman.local.route_status import route_status, unready_targets
+from pointsman.local.route_status import route_status, target_weights, unready_targets
 from pointsman.local.state import StateFolder
 from pointsman.local.status import deployment_status
 from pointsman.local.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line, weights_line
@@ -48,6 +48,7 @@ class Publisher:
         self._engines = installed_engines()
         self._idents: frozenset[Ident] | None = None
         self._findings: tuple[Finding, ...] | None = None
+        self._routes: set[str] = set()
 
     def stamped(self, objects: Objects) -> Objects:
         """The objects with their generations and ages."""
@@ -82,6 +83,7 @@ class Publisher:
         """Bring status files and terminal to what is now."""
         now = now_text()
         unready: dict[ObjectKey, str] = {}
+        starting: set[ObjectKey] = set()
         for key, deployment in objects.deployments.items():
             running = own.get(key)
             observed = self._observed(objects, deployment, running, given)
@@ -97,9 +99,12 @@ class Publisher:
             if running is not None and running.found is not None:
                 line = weights_line(running.found)
                 self._terminal.say(replace(line, about=str(running.found.path)))
-            self._say(deployment_line(deployment, observed, () if running is None else running.endpoints))
+            said = deployment_line(deployment, observed, () if running is None else running.endpoints)
+            if said is None:
+                starting.add(key)
+            self._say(said)
         for key, route in objects.routes.items():
-            self._publish_route(objects, route, programming.get(key), unready, now)
+            self._publish_route(objects, route, programming.get(key), unready, starting, now)
         for policy in objects.policies.values():
             self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
         self._forget_others(objects)
@@ -110,6 +115,7 @@ class Publisher:
         route: ModelRoute,
         programming: RouteProgramming | None,
         unready: Mapping[ObjectKey, str],
+        starting: Set[ObjectKey],
         now: str,
     ) -> None:
         status = route_status(
@@ -123,7 +129,13 @@ class Publisher:
         )
         self._write(route, status.to_document())
         found = {one.type: (str(one.status), one.message) for one in status.conditions}
-        self._say(route_line(route, found, self._url))
+        line = route_line(route, found, self._url)
+        # A route comes after what it routes to: the first time its line waits until all of that has been
+        # said.
+        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
+        if line is not None and (line.mark == BAD or line.subject in self._routes or not targets & starting):
+            self._routes.add(line.subject)
+            self._say(line)
 
     def _observed(
         self,

@@ -3,7 +3,8 @@ arrive.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -47,11 +48,29 @@ class Terminal:
         self._said: dict[str, Line] = {}
         self._bars: dict[ObjectKey, int] = {}
         self._bar_shown = False
+        self._held: list[str] | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep lines back while something else is written in the middle of one."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for text in held:
+                self.plain(text)
+
+    def write(self, text: str) -> None:
+        """Write a part of a line; only while lines are held back."""
+        self._out.write(text)
+        self._out.flush()
 
     def say(self, line: Line) -> None:
         """Print a line, unless it is what was said last about its subject."""
         about = line.about or line.subject
-        if self._said.get(about) != line:
+        former = self._said.get(about)
+        if former is None or (former.mark, former.text) != (line.mark, line.text):
             self._said[about] = line
             self.print(line)
 
@@ -67,6 +86,9 @@ class Terminal:
 
     def plain(self, text: str) -> None:
         """Print text as it is."""
+        if self._held is not None:
+            self._held.append(text)
+            return
         if self._bar_shown:
             self._out.write("\r\x1b[K")
             self._bar_shown = False
@@ -81,6 +103,8 @@ class Terminal:
                 self._out.write("\r\x1b[K")
                 self._out.flush()
                 self._bar_shown = False
+            return
+        if self._held is not None:
             return
         percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
         if self._is_terminal:

@@ -9,8 +9,10 @@ _LAST_BYTES = 16 * 1024
 _STAMP = re.compile(r"^\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) ")
 
 
-def last_lines(log: Path, *, since_byte: int, most: int) -> list[str]:
-    """What the engine said last: its errors if it marked any, else simply its last lines. Without times."""
+def last_lines(log: Path, *, since_byte: int, most: int, only_errors: bool = False) -> list[str]:
+    """What the engine said last: its errors if it marked any, else (unless only those are asked for) simply
+    its last lines. Without times.
+    """
     try:
         with log.open("rb") as file:
             end = file.seek(0, 2)
@@ -20,5 +22,5 @@ def last_lines(log: Path, *, since_byte: int, most: int) -> list[str]:
         return []
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if (found := _STAMP.match(line)) and found["level"] == "E"]
-    chosen = errors or lines
+    chosen = errors or ([] if only_errors else lines)
     return [_STAMP.sub("", line) for line in chosen[-most:]]

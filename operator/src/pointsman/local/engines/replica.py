@@ -31,6 +31,9 @@ _SETTLE_SECONDS = 1.0
 _END_SECONDS = 3.0
 _SHOWN_LINES = 6
 
+ENGINE_EXITED = "EngineExited"
+ENGINE_DIED_AT_START = "EngineDiedAtStart"
+
 
 def start_budget_seconds(weights_bytes: int) -> float:
     """How long a start may take until it counts as failed, by the catalogue."""
@@ -156,7 +159,7 @@ class Replica:
                     ready_at = loop.time()
                 assert self._process is not None
                 await self._process.exited()
-                raise _Failed(self._exit_trouble(self._process, 0, "EngineExited"))
+                raise _Failed(self._exit_trouble(self._process, 0, ENGINE_EXITED))
             except _Failed as failed:
                 was_stable = self._phase is Phase.READY and loop.time() - ready_at >= backoff.STABLE_SECONDS
                 failures = 1 if was_stable else failures + 1
@@ -175,7 +178,7 @@ class Replica:
         try:
             done, _ = await asyncio.wait((exited, ready), timeout=budget, return_when=asyncio.FIRST_COMPLETED)
             if exited in done:
-                raise _Failed(self._exit_trouble(launched.process, launched.log_begin, "EngineDiedAtStart"))
+                raise _Failed(self._exit_trouble(launched.process, launched.log_begin, ENGINE_DIED_AT_START))
             if ready not in done:
                 raise _Failed(self._too_late(launched, budget))
             port = ready.result()
@@ -204,7 +207,7 @@ class Replica:
         except EOFError:
             await launched.process.exited()
             raise _Failed(
-                self._exit_trouble(launched.process, launched.log_begin, "EngineDiedAtStart")
+                self._exit_trouble(launched.process, launched.log_begin, ENGINE_DIED_AT_START)
             ) from None
         while True:
             refusal = await first_token(
@@ -219,20 +222,26 @@ class Replica:
             await asyncio.sleep(_PROBE_AGAIN_SECONDS)
 
     def _exit_trouble(self, process: RunningProcess, since_byte: int, reason: str) -> Trouble:
-        lines = last_lines(self._log, since_byte=since_byte, most=_SHOWN_LINES)
-        said = f"; its last line: {lines[-1]}" if lines else ""
-        return Trouble(
-            reason, f"the engine {process.exit_text}{said}; all of it in {self._log}", tuple(lines)
+        # After a start, a last line that is no error (a warning, hours old) has nothing to do with the end.
+        lines = last_lines(
+            self._log, since_byte=since_byte, most=_SHOWN_LINES, only_errors=reason == ENGINE_EXITED
         )
+        said = f": {lines[-1]}" if lines else ""
+        return Trouble(reason, f"the engine {process.exit_text}{said} (log: {self._logs})", tuple(lines))
 
     def _too_late(self, launched: Launched, budget: float) -> Trouble:
         former = "" if self._trouble is None else f" ({self._trouble.message})"
         return Trouble(
             "NotReadyInTime",
             f"no first token within {budget:.0f} s{former}; lower spec.model.contextLength or "
-            f"spec.engine.maxConcurrency, or see {self._log}",
+            f"spec.engine.maxConcurrency, or see what it said (log: {self._logs})",
             tuple(last_lines(self._log, since_byte=launched.log_begin, most=_SHOWN_LINES)),
         )
+
+    @property
+    def _logs(self) -> Path:
+        """The logs of all replicas: one that restarts in turn with another must not change the message."""
+        return self._log.with_name(f"{self._log.stem.rpartition('.')[0]}.*.log")
 
     def _write_record(self, process: RunningProcess, port: int) -> None:
         try:

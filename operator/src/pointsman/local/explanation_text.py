@@ -1,0 +1,113 @@
+"""An explanation in words. Pure: from the document that `-o json` prints."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def in_words(explained: dict[str, Any]) -> str:
+    """Some short paragraphs, each with a heading."""
+    body = _route(explained) if explained["kind"] == "ModelRoute" else _deployment(explained)
+    return "\n".join([*_heading(explained), *body, *_conditions(explained)]) + "\n"
+
+
+def _heading(explained: dict[str, Any]) -> Iterator[str]:
+    ready = next((one for one in explained["conditions"] if one["type"] == "Ready"), {"status": "Unknown"})
+    state = {"True": "ready", "False": "not ready"}.get(ready["status"], "not known yet")
+    why = f": {ready['message']}" if ready.get("message") and state != "ready" else ""
+    name = f"{explained['namespace']}/{explained['name']}"
+    yield f"{explained['kind']} {name} is {state}{why} (generation {explained['generation']})"
+
+
+def _deployment(explained: dict[str, Any]) -> Iterator[str]:
+    if "hosted" in explained:
+        hosted = explained["hosted"]
+        yield "Hosted"
+        yield f"  {explained['model']} by {hosted['provider']} at {hosted['baseURL']}"
+        yield f"  credentials: {hosted['credentials'] or 'none'}"
+    else:
+        yield "Placement"
+        yield f"  {explained['placement'].get('reason', 'not placed yet')}"
+        engine = explained["engine"]
+        replicas = explained["replicas"]
+        yield f"Engines ({engine.get('name', '')}, {engine.get('version', 'version unknown')})"
+        yield f"  {replicas['ready']} of {replicas['desired']} replicas ready"
+        for one in explained["engines"]:
+            where = one["endpoint"] or "starting"
+            yield f"  replica {one['replica']}  {where:<21}  pid {one['pid']}  {one['log']}"
+    yield "Used by"
+    for use in explained["usedBy"] or ():
+        share = f"weight {use['weight']}" if use["weight"] else "as fallback"
+        yield f"  route {use['route']} ({', '.join(use['models'])}), {share}"
+    if not explained["usedBy"]:
+        yield "  no route: nobody can call it"
+
+
+def _route(explained: dict[str, Any]) -> Iterator[str]:
+    yield "Answers"
+    yield f"  {explained['url'] or 'nowhere yet'} to the model names {', '.join(explained['models'])}"
+    yield f"  for {_callers(explained['authentication'])}"
+    if explained["dataClass"]:
+        yield f"  requests carry {explained['dataClass']}: every target may receive it"
+    for number, rule in enumerate(explained["rules"], start=1):
+        yield f"Rule {number}: {_match(rule['match'])}"
+        for target in rule["targets"]:
+            yield f"  {target['percent']:g} %  {target['deployment']}{_state(target)}"
+        yield from _fallback(rule["fallback"])
+        timeouts = rule["timeouts"]
+        first = timeouts["firstToken"] or "not limited"
+        yield f"  timeouts: request {timeouts['request']}, first token {first}, idle {timeouts['idle']}"
+        if rule["affinity"] is not None:
+            by = rule["affinity"].get("header")
+            yield f"  the same {f'header {by}' if by else 'prompt_cache_key'} goes to the same replica"
+    if explained["mirror"] is not None:
+        mirror = explained["mirror"]
+        yield "Mirror"
+        yield f"  a copy of {mirror['percent']} % goes to {mirror['deployment']}; its answers are thrown away"
+
+
+def _callers(authentication: dict[str, Any]) -> str:
+    callers = []
+    if authentication["apiKeysFrom"] is not None:
+        labels = authentication["apiKeysFrom"].get("matchLabels", {})
+        shown = ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "the route's selector"
+        callers.append(f"clients with an API key of a Secret labelled {shown}")
+    if authentication["anonymous"]:
+        callers.append("anyone")
+    return " and ".join(callers) or "nobody: state spec.authentication"
+
+
+def _match(match: dict[str, Any] | None) -> str:
+    if match is None:
+        return "every request" + " that no rule before it matches"
+    terms = [
+        f"header {header['name']} is {header['value']}"
+        if "value" in header
+        else f"header {header['name']} matches {header['regex']}"
+        for header in match.get("headers", ())
+    ]
+    if "minPromptTokens" in match:
+        terms.append(f"the prompt has about {match['minPromptTokens']} tokens or more")
+    return "requests where " + " and ".join(terms)
+
+
+def _fallback(fallback: dict[str, Any] | None) -> Iterator[str]:
+    if fallback is None:
+        yield "  if it fails: another replica of it is tried; there is no fallback"
+        return
+    yield f"  on {', '.join(fallback['when'])}:"
+    yield "    first another replica of the same target, then in this order"
+    for number, target in enumerate(fallback["targets"], start=1):
+        yield f"    {number}. {target['deployment']}{_state(target)}"
+    cooldown = fallback["cooldown"]
+    yield f"  a replica that fails {cooldown['failures']} times in a row is left alone for {cooldown['for']}"
+
+
+def _state(target: dict[str, Any]) -> str:
+    return "" if target["ready"] else "  (cannot answer now)"
+
+
+def _conditions(explained: dict[str, Any]) -> Iterator[str]:
+    yield "Conditions"
+    for one in explained["conditions"]:
+        said = f"  {one['message']}" if one.get("message") else ""
+        yield f"  {one['type']:<17} {one['status']:<8} {one.get('reason', '')}{said}"

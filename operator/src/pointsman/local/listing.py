@@ -1,0 +1,93 @@
+"""What `pointsman get` shows: the objects of a state folder, chosen and put into rows or documents."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
+from pointsman.api.resource import Resource
+from pointsman.errors import PointsmanError
+from pointsman.local.kinds import CATEGORY, KINDS, kind_named, singular
+from pointsman.local.state import StateFolder
+from pointsman.local.table import aligned, cell, shown_columns, with_defaults
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which objects: the kinds, and a name and a namespace if only those are wanted."""
+
+    kinds: tuple[type[Resource], ...]
+    name: str = ""
+    namespace: str = ""
+
+    @property
+    def is_one_kind(self) -> bool:
+        return len(self.kinds) == 1
+
+
+def select(text: str, namespace: str) -> Selection:
+    """`KIND`, `KIND/NAME` or nothing. Raises PointsmanError for an unknown kind."""
+    kind, _, name = text.partition("/")
+    if kind in ("", CATEGORY, "all"):
+        return Selection(KINDS, name, namespace)
+    return Selection((kind_named(kind),), name, namespace)
+
+
+def chosen(state: StateFolder, selection: Selection) -> Iterator[tuple[type[Resource], dict[str, Any]]]:
+    """The stored objects of a selection, by kind, namespace and name."""
+    for kind in selection.kinds:
+        for document in state.objects(kind.__name__):
+            metadata = document.get("metadata", {})
+            if selection.name and metadata.get("name") != selection.name:
+                continue
+            if selection.namespace and kind.namespaced and namespace_of(document) != selection.namespace:
+                continue
+            yield kind, document
+
+
+def namespace_of(document: dict[str, Any]) -> str:
+    return str(document.get("metadata", {}).get("namespace", DEFAULT_NAMESPACE))
+
+
+def one(state: StateFolder, selection: Selection) -> tuple[type[Resource], dict[str, Any]]:
+    """The only object of a selection with a name. Raises PointsmanError if there is none, or if there are
+    several.
+    """
+    found = list(chosen(state, selection))
+    if not found:
+        where = f" in namespace {selection.namespace}" if selection.namespace else ""
+        kind = singular(selection.kinds[0])
+        raise PointsmanError(f"there is no {kind} {selection.name}{where}", todo=f"see: pointsman get {kind}")
+    if len(found) > 1:
+        namespaces = ", ".join(sorted(namespace_of(document) for _, document in found))
+        raise PointsmanError(f"{selection.name} is in the namespaces {namespaces}", todo="choose one with -n")
+    return found[0]
+
+
+def tables(state: StateFolder, selection: Selection, *, wide: bool, now: datetime) -> list[list[str]]:
+    """One table a kind, each a list of lines with the heading first; kinds without objects are left out."""
+    found = list(chosen(state, selection))
+    with_namespace = not selection.namespace and any(
+        kind.namespaced and namespace_of(document) != DEFAULT_NAMESPACE for kind, document in found
+    )
+    made = []
+    for kind in selection.kinds:
+        documents = [document for other, document in found if other is kind]
+        if documents:
+            columns = shown_columns(kind, wide)
+            begin = ["NAMESPACE"] if with_namespace and kind.namespaced else []
+            rows = [[*begin, "NAME", *(column.name.upper() for column in columns)]]
+            for document in documents:
+                complete = with_defaults(kind, document)
+                name = complete["metadata"]["name"]
+                label = name if selection.is_one_kind else f"{singular(kind)}.{GROUP}/{name}"
+                first = [namespace_of(document)] if begin else []
+                rows.append([*first, label, *(cell(complete, column, now) for column in columns)])
+            made.append(aligned(rows))
+    return made
+
+
+def as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Objects as kubectl's List, for `-o json` and `-o yaml`."""
+    return {"apiVersion": "v1", "kind": "List", "items": documents}
