@@ -33,6 +33,8 @@ class _Key:
     text: str
     position: Position
     merges: bool = False
+    dropped: bool = False
+    """The key itself is wrong, so nothing can be said about its value."""
 
 
 @dataclass(slots=True)
@@ -104,7 +106,7 @@ class Composer:
             path = self._path()
             self.problems.append(Problem(error.what, error.todo, position, path))
             if parent is not None and parent.node.entries is not None and parent.key is None:
-                parent.key = _Key(event.value, event.value, position)
+                parent.key = _Key(event.value, event.value, position, dropped=True)
             else:
                 self._place(Node(position), event.anchor, position)
 
@@ -135,12 +137,14 @@ class Composer:
         if isinstance(node.value, str):  # an alias as a key
             return _Key(node.value, node.value, position)
         self.problems.append(Problem("a key must be text", "put the key in quotes", position, self._path()))
-        return _Key("?", "?", position)
+        return _Key("?", "?", position, dropped=True)
 
     def _set(self, parent: _Open, key: _Key, node: Node) -> None:
         entries = parent.node.entries
         if entries is None:
             raise AssertionError("only a mapping waits for the value of a key")
+        if key.dropped:
+            return
         if key.merges:
             # As go-yaml v2: a merge sets its keys where it stands, so it also replaces what stands before it.
             for source in reversed(node.items) if node.items is not None else [node]:

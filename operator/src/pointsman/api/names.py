@@ -101,7 +101,7 @@ HttpUrl = Annotated[
 SourceUri = Annotated[
     str,
     spelling(
-        r"^(hf|s3|gs|az|oci|pvc|https|file|package)://[^\s]+$",
+        r"^(hf|s3|gs|az|oci|pvc|https|file|package)://[!-~]+$",
         "hf://owner/name, s3://, gs://, az://, oci://, pvc://, https://, file:// or package://",
         longest=2048,
     ),

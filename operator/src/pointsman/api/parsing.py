@@ -47,6 +47,7 @@ def parse_documents(file_name: str, text: str) -> tuple[list[Located[Stated]], l
         Finding("error", path_text(p.path), p.what, p.todo, file=file_name, line=p.position.line)
         for p in problems
     ]
+    already = {(finding.line, finding.path) for finding in findings}
     objects: list[Located[Stated]] = []
     is_fleet = file_name.rsplit("/", 1)[-1] in FLEET_FILES
     for document in documents:
@@ -54,7 +55,7 @@ def parse_documents(file_name: str, text: str) -> tuple[list[Located[Stated]], l
         found = reader.read_fleet() if is_fleet else reader.read_object()
         if found is not None:
             objects.append(found)
-        findings.extend(reader.findings)
+        findings.extend(finding for finding in reader.findings if (finding.line, finding.path) not in already)
     return objects, in_order(findings)
 
 

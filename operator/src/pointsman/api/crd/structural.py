@@ -6,6 +6,7 @@ its type. Bounds, CEL rules and defaults are kept. What a status holds is never 
 
 from typing import Any
 
+from pointsman.api.names import LOOKS_LIKE
 from pointsman.api.resource import Resource
 
 Schema = dict[str, Any]
@@ -59,6 +60,10 @@ def _cleaned(node: Schema, definitions: Schema, above: tuple[str, ...]) -> Schem
         kept["properties"] = {
             name: _written_out(value, definitions, above) for name, value in kept["properties"].items()
         }
+    elif "patternProperties" in kept:
+        ((pattern, values),) = kept.pop("patternProperties").items()
+        kept["additionalProperties"] = _written_out(values, definitions, above)
+        kept["x-kubernetes-validations"] = [_key_rule(pattern)]
     elif isinstance(kept.get("additionalProperties"), dict):
         kept["additionalProperties"] = _written_out(kept["additionalProperties"], definitions, above)
     if kept.get("type") == "array":
@@ -72,6 +77,14 @@ def _cleaned(node: Schema, definitions: Schema, above: tuple[str, ...]) -> Schem
     if kept.get("default", "") in ("", [], None):
         kept.pop("default", None)
     return kept
+
+
+def _key_rule(pattern: str) -> dict[str, str]:
+    quoted = pattern.replace("\\", "\\\\").replace("'", "\\'")
+    return {
+        "rule": f"self.all(key, key.matches('{quoted}'))",
+        "message": f"each key must be {LOOKS_LIKE[pattern]}",
+    }
 
 
 _ORDER = ("description", "type", "format", "enum", "default", "required", "properties")
