@@ -23,8 +23,8 @@ _SERVER_ERRORS = (500, 502, 503, 504, 529)
 _OTHER_REPLICA_ERRORS = (502, 503)  # What one replica answers when it, and not the request, is the trouble.
 _BY_HEADER = (FallbackReason.CONTEXT_OVERFLOW, FallbackReason.REFUSAL, FallbackReason.NO_CAPACITY)
 
-# Of two replicas the one that fails at once has the fewer requests, so three picks in four are that one. With 5
-# more picks a retry in six went there again; with 40, one in a hundred thousand. A pick takes 0.1 µs.
+# Of two replicas the one that fails at once has the fewer requests, so three picks in four are that one. With
+# 5 more picks a retry in six went there again; with 40, one in a hundred thousand. A pick takes 0.1 µs.
 _PICKS_OF_ANOTHER_REPLICA = 40
 
 Group = tuple[tuple[str, int], ...]
