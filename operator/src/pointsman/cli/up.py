@@ -23,12 +23,18 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
     "--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", help="Where clients connect."
 )
 @click.option(
+    "--metrics",
+    default="",
+    metavar="HOST:PORT",
+    help="Where Prometheus may ask for /metrics.  [default: nowhere]",
+)
+@click.option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Where status, logs and what runs are kept.  [default: ~/.local/state/pointsman/local]",
 )
-def command(paths: tuple[Path, ...], listen: str, state_dir: Path | None) -> None:
+def command(paths: tuple[Path, ...], listen: str, metrics: str, state_dir: Path | None) -> None:
     """Serve the models and routes of some files on this machine.
 
     PATHs are YAML files, or folders with YAML files. They are watched: an edit takes effect at once, what
@@ -40,6 +46,7 @@ def command(paths: tuple[Path, ...], listen: str, state_dir: Path | None) -> Non
         listen=parse_listen(listen),
         state=(state_dir or default_state_path(os.environ)).absolute(),
         cache=default_cache_path(os.environ),
+        metrics=parse_listen(metrics, option="--metrics") if metrics else None,
     )
     log_to(settings.state / "logs")
     asyncio.run(LocalMode(settings, Terminal()).serve())

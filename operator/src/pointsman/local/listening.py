@@ -28,19 +28,19 @@ class Listen:
         return f"http://{Listen(host, self.port)}/v1"
 
 
-def parse_listen(text: str) -> Listen:
+def parse_listen(text: str, option: str = "--listen") -> Listen:
     """`HOST:PORT`, `:PORT` for every address, `[::1]:PORT`. Raises PointsmanError."""
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found["port"]) < 65536:
         raise PointsmanError(
-            f"{text!r} is no address", where="--listen", todo="write HOST:PORT, such as 127.0.0.1:8080"
+            f"{text!r} is no address", where=option, todo="write HOST:PORT, such as 127.0.0.1:8080"
         )
     host = found["host"].strip("[]") or "0.0.0.0"
     try:
         addresses = socket.getaddrinfo(host, int(found["port"]), type=socket.SOCK_STREAM)
     except OSError as error:
         raise PointsmanError(
-            f"{host} has no address ({error})", where="--listen", todo="write an IP address"
+            f"{host} has no address ({error})", where=option, todo="write an IP address"
         ) from error
     return Listen(str(addresses[0][4][0]), int(found["port"]))
 

@@ -11,7 +11,7 @@ from random import Random
 import aiohttp
 
 from pointsman.api import ModelDeployment, ObjectKey
-from pointsman.gateway import Gateway, GatewayPlaces
+from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
 from pointsman.local.engines.launch import Launcher
@@ -44,6 +44,7 @@ class UpSettings:
     listen: Listen
     state: Path
     cache: Path
+    metrics: Listen | None = None
 
 
 class LocalMode:
@@ -113,6 +114,7 @@ class LocalMode:
             ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
             GatewayPlaces(self._state.log_path("gateway"), gateway_recorder(self._state, say)),
         )
+        page = MetricsPage(gateway)
         tasks: list[asyncio.Task[None]] = []
         try:
             self._take(objects)
@@ -123,12 +125,15 @@ class LocalMode:
                 spawn(self._watch(), "watch files", self._failed),
                 spawn(self._hear(gateway), "hear gateway", self._failed),
             ]
+            if self._settings.metrics is not None:
+                await page.start(self._settings.metrics.host, self._settings.metrics.port)
             await gateway.ready(_GATEWAY_READY_SECONDS)
             self._state.write_up({"pid": os.getpid(), "url": listen.url})
             await self._follow(gateway)
         finally:
             for task in tasks:
                 task.cancel()
+            await page.stop()
             await self._end(gateway)
 
     def _make_workplace(self, session: aiohttp.ClientSession) -> Workplace:
