@@ -1,4 +1,4 @@
-"""Who is tried in which order: another replica of the first target before any fallback, and nobody twice in vain."""
+"""Who is tried in which order: another replica of the first target before any fallback, and none in vain."""
 
 from __future__ import annotations
 

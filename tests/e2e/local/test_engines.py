@@ -1,0 +1,328 @@
+"""Keeping a deployment's engines as wanted, with real processes that answer like an engine."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import psutil
+import pytest
+
+from pointsman.api import ObjectKey
+from pointsman.local.engines.launch import Launcher
+from pointsman.local.engines.plan import Phase, ReplicaView
+from pointsman.local.engines.records import read_records
+from pointsman.local.engines.replica import Surroundings
+from pointsman.local.engines.spec import EngineSpec
+from pointsman.local.engines.supervisor import Supervisor, Wanted
+from pointsman.local.state import StateFolder
+from tests.support.polling import eventually_async
+from tests.support.processes import assert_none_left, python_module, running_with
+
+KEY = ObjectKey("default", "chat")
+WITHIN_SECONDS = 20.0
+
+SPEC = EngineSpec(
+    weights="/none.gguf",
+    weights_bytes=1,
+    weights_stamp=1,
+    served_names=("chat",),
+    tasks=("chat",),
+    context_length=512,
+    concurrency=1,
+    chat_template="",
+    parameters={},
+)
+
+
+def behaving(behaviour: str, **environment: str) -> EngineSpec:
+    return replace(SPEC, environment={"STAND_IN": behaviour, **environment})
+
+
+class Engines:
+    """One deployment's supervisor, and what it is seen to do."""
+
+    def __init__(self, state: StateFolder, session: aiohttp.ClientSession, marker: str) -> None:
+        self.state = state
+        self.said: list[str] = []
+        self.failures: list[BaseException] = []
+        # The marker tells our processes from those of other tests.
+        command = (*python_module("tests.e2e.local.stand_in_engine"), marker)
+        self.marker = marker
+        self._around = Surroundings(
+            Launcher(command),
+            session,
+            Random(1),
+            changed=lambda: None,
+            failed=self.failures.append,
+            say=self.said.append,
+            budget=lambda weights_bytes: 2.0,
+        )
+        self.room = 9
+        self._supervisors: list[Supervisor] = []
+
+    def supervise(self) -> Supervisor:
+        """A supervisor as `up` makes it: with what an earlier one left."""
+        left = list(read_records(self.state.engines))
+        made = Supervisor(
+            KEY, self.state, self._around, threads=lambda: 1, room=lambda spec: self.room, left=left
+        )
+        self._supervisors.append(made)
+        return made
+
+    def records(self) -> dict[int, int]:
+        """Process id and port of every recorded engine."""
+        found = read_records(self.state.engines).values()
+        return {record.identity.pid: record.port for record in found if record is not None}
+
+    async def end(self) -> None:
+        for supervisor in self._supervisors:
+            await supervisor.end()
+        assert self.failures == []
+        assert_none_left(self.marker)
+
+
+@pytest.fixture
+async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
+    state = StateFolder(tmp_path / "state")
+    async with aiohttp.ClientSession() as session:
+        with state.held():
+            made = Engines(state, session, str(tmp_path))
+            try:
+                yield made
+            finally:
+                await made.end()
+
+
+def phases(supervisor: Supervisor) -> list[Phase]:
+    return [view.phase for view in supervisor.views]
+
+
+async def until(
+    supervisor: Supervisor, holds: Callable[[tuple[ReplicaView, ...]], object], what: str
+) -> None:
+    await eventually_async(
+        lambda: bool(holds(supervisor.views)), WITHIN_SECONDS, f"{what}: {supervisor.views}"
+    )
+
+
+async def ready(
+    supervisor: Supervisor, spec: EngineSpec, replicas: int = 1, drain_seconds: float = 5.0
+) -> None:
+    supervisor.want(Wanted(spec, replicas, drain_seconds))
+    await until(
+        supervisor,
+        lambda views: [(v.spec_hash, v.phase) for v in views] == [(spec.hash, Phase.READY)] * replicas,
+        f"{replicas} ready",
+    )
+
+
+async def test_replicas_get_ready_each_on_a_port_of_its_own(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC, replicas=2)
+    ports = {view.port for view in supervisor.views}
+    assert len(ports) == 2
+    assert set(engines.records().values()) == ports
+
+
+async def test_scaling_touches_nothing_else(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC)
+    (first,) = engines.records()
+    await ready(supervisor, SPEC, replicas=3)
+    assert first in engines.records()
+    await ready(supervisor, SPEC)
+    assert set(engines.records()) == {first}
+
+
+async def test_a_crashed_replica_leaves_the_endpoints_at_once_and_comes_back(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC, replicas=2)
+    killed, other = engines.records()
+    port = engines.records()[killed]
+    psutil.Process(killed).kill()
+    await until(supervisor, lambda views: port not in {view.port for view in views}, "the endpoint is gone")
+    troubled = next(view.trouble for view in supervisor.views if view.trouble is not None)
+    assert troubled.reason == "EngineExited"
+    assert "SIGKILL" in troubled.message
+    await until(supervisor, lambda views: [v.phase for v in views] == [Phase.READY] * 2, "both ready")
+    assert other in engines.records()
+    assert killed not in engines.records()
+
+
+async def test_one_that_dies_at_start_says_its_last_words_and_is_tried_again(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    supervisor.want(Wanted(behaving("dies"), 1, 1.0))
+    await until(supervisor, lambda views: views and views[0].trouble is not None, "trouble")
+    trouble = supervisor.views[0].trouble
+    assert trouble is not None
+    assert trouble.reason == "EngineDiedAtStart"
+    assert "ended with exit code 3: srv: the model file is damaged" in trouble.message
+    log = engines.state.log_path("default.chat.0")
+    await eventually_async(
+        lambda: log.read_text().count("starting") >= 3, WITHIN_SECONDS, "it was started three times"
+    )
+    # Every attempt says the same: nothing flaps.
+    assert {view.trouble for view in supervisor.views} == {trouble}
+    await ready(supervisor, SPEC)
+
+
+NEVER_READY = {
+    "it never tells a port": ("mute", "NotReadyInTime", "no first token within 2 s"),
+    "it answers 503 for ever": ("loading", "NotReadyInTime", "answers 503"),
+    "it refuses the request": ("refuses", "FirstTokenRefused", "answers 400"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "reason", "words"), NEVER_READY.values(), ids=NEVER_READY.keys())
+async def test_one_that_never_gets_ready_is_ended_and_says_why(
+    engines: Engines, behaviour: str, reason: str, words: str
+) -> None:
+    supervisor = engines.supervise()
+    supervisor.want(Wanted(behaving(behaviour), 1, 1.0))
+    await until(supervisor, lambda views: views and views[0].phase is Phase.WAITING, "given up")
+    trouble = supervisor.views[0].trouble
+    assert trouble is not None
+    assert trouble.reason == reason
+    assert words in trouble.message
+
+
+async def test_a_changed_spec_replaces_replicas_when_the_new_ones_can_answer(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC, replicas=2)
+    former = set(engines.records())
+    await ready(supervisor, replace(SPEC, context_length=1024), replicas=2)
+    assert former.isdisjoint(engines.records())
+
+
+async def test_a_changed_spec_that_never_gets_ready_leaves_the_former_serving(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC)
+    (former,) = engines.records()
+    supervisor.want(Wanted(behaving("loading"), 1, 1.0))
+    await until(
+        supervisor, lambda views: any(view.phase is Phase.WAITING for view in views), "the new one failed"
+    )
+    assert [view.phase for view in supervisor.views if view.spec_hash == SPEC.hash] == [Phase.READY]
+    assert former in engines.records()
+    # Taking the edit back ends the failing one and touches nothing else.
+    await ready(supervisor, SPEC)
+    assert set(engines.records()) == {former}
+
+
+async def test_a_replica_drains_until_nothing_runs(engines: Engines, tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    running.touch()
+    supervisor = engines.supervise()
+    await ready(supervisor, behaving("serves", RUNNING_FILE=str(running)))
+    (former,) = engines.records()
+    supervisor.want(Wanted(SPEC, 1, 60.0))
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.DRAINING, Phase.READY], "drains")
+    assert psutil.pid_exists(former)
+    running.unlink()
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.READY], "drained")
+    assert not psutil.pid_exists(former)
+
+
+async def test_a_drain_ends_after_its_timeout_and_says_so(engines: Engines, tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    running.touch()
+    supervisor = engines.supervise()
+    await ready(supervisor, behaving("serves", RUNNING_FILE=str(running)))
+    supervisor.want(Wanted(SPEC, 0, 1.5))
+    await until(supervisor, lambda views: views == (), "cut")
+    assert any("drain.timeout" in line for line in engines.said)
+
+
+async def test_too_little_memory_starts_what_fits_and_the_rest_later(engines: Engines) -> None:
+    engines.room = 1
+    supervisor = engines.supervise()
+    supervisor.want(Wanted(SPEC, 2, 1.0))
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.READY], "one is ready")
+    # It has just become ready, which made room for the second.
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.READY] * 2, "two are ready")
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an `up` that was killed leaves: its engines and their records, and nobody who watches them."""
+
+    pids: frozenset[int]
+
+
+async def leave(supervisor: Supervisor, engines: Engines) -> Left:
+    """Stop watching as kill -9 does: no process is ended, no record removed."""
+    supervisor._task.cancel()
+    for replica in supervisor._replicas.values():
+        await replica._stop_living()
+    return Left(frozenset(engines.records()))
+
+
+async def test_the_next_start_adopts_what_is_as_wanted(engines: Engines) -> None:
+    first = engines.supervise()
+    await ready(first, SPEC, replicas=2)
+    left = await leave(first, engines)
+    second = engines.supervise()
+    await ready(second, SPEC, replicas=2)
+    assert set(engines.records()) == left.pids
+    # An adopted engine is watched like any other.
+    psutil.Process(min(left.pids)).kill()
+    await until(second, lambda views: any(view.trouble for view in views), "its end is noticed")
+
+
+Spoil = Callable[[Engines, Left], Awaitable[None]]
+
+
+async def test_the_next_start_ends_what_is_not_as_wanted(engines: Engines) -> None:
+    first = engines.supervise()
+    await ready(first, SPEC)
+    left = await leave(first, engines)
+    await ready(engines.supervise(), replace(SPEC, context_length=1024))
+    assert left.pids.isdisjoint(engines.records())
+    assert not any(psutil.pid_exists(pid) for pid in left.pids)
+
+
+async def test_the_next_start_ends_one_that_was_not_ready(engines: Engines) -> None:
+    first = engines.supervise()
+    first.want(Wanted(behaving("mute"), 1, 1.0))
+    await eventually_async(lambda: bool(engines.records()), WITHIN_SECONDS, "it was started")
+    left = await leave(first, engines)
+    await ready(engines.supervise(), SPEC)
+    assert not any(psutil.pid_exists(pid) for pid in left.pids)
+
+
+async def test_a_secret_reaches_the_engine_and_no_file_and_no_command_line(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, behaving("serves", TOKEN="hush-hush"))
+    (pid,) = engines.records()
+    assert psutil.Process(pid).environ()["TOKEN"] == "hush-hush"
+    assert not running_with("hush-hush")
+    kept = [path for path in engines.state.path.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hush-hush" in path.read_bytes() for path in kept)
+    assert "hush-hush" not in repr(behaving("serves", TOKEN="hush-hush"))
+
+
+async def test_an_engine_gets_no_keys_of_ours(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-ours")
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC)
+    (pid,) = engines.records()
+    assert "OPENAI_API_KEY" not in psutil.Process(pid).environ()
+
+
+async def test_ending_is_quick_whatever_runs(engines: Engines, tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    running.touch()
+    supervisor = engines.supervise()
+    await ready(supervisor, behaving("serves", RUNNING_FILE=str(running)), replicas=2)
+    async with asyncio.timeout(5):
+        await supervisor.end()
+    assert engines.records() == {}
+
+
+def test_a_record_is_plain_and_complete() -> None:
+    assert json.loads(json.dumps(SPEC.to_document(threads=1)))["threads"] == 1
