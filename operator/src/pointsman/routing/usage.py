@@ -1,4 +1,4 @@
-"""Which parts of bodies become metadata: what routing needs of a request, and the token counts of an answer."""
+"""Which parts of bodies become metadata: what routing needs of a request, token counts of an answer."""
 
 from typing import Any
 
