@@ -20,6 +20,8 @@ _GROUND = (SECRET, CLUSTER, ENDPOINTS)
 _ROOF = (LISTENER, SCOPE)
 _WILDCARD = frozenset({CLUSTER, LISTENER, SCOPE})
 _EVERYTHING = "*"
+# More culprits than this are found by halves in fewer responses than one by one.
+_MOST_NAMED = 8
 
 
 @dataclass(slots=True)
@@ -85,19 +87,21 @@ class DeltaSession:
             return
         reason = request.error_detail.message
         if len(flight.resources) > 1:
-            named = [r for r in flight.resources if f"{r.name}:" in reason or f"'{r.name}'" in reason]
-            if 0 < len(named) <= 8:
-                rest = tuple(r for r in flight.resources if r not in named)
-                self._again += [_InFlight(flight.type_url, (r,)) for r in named]
-                self._again += [_InFlight(flight.type_url, rest)] if rest else []
-            else:
-                middle = len(flight.resources) // 2
-                self._again.append(_InFlight(flight.type_url, flight.resources[:middle]))
-                self._again.append(_InFlight(flight.type_url, flight.resources[middle:]))
+            parts = _split(tuple(r for r in flight.resources if self._is_current(r)), reason)
+            self._again += [_InFlight(flight.type_url, part) for part in parts]
             return
         for resource in flight.resources:
-            self._types[flight.type_url].sent.pop(resource.name, None)
+            sent = self._types[flight.type_url].sent
+            if sent.get(resource.name) == resource.version:
+                del sent[resource.name]
             self._store.refuse(resource, " ".join(reason.split()))
+
+    def _is_current(self, resource: Resource) -> bool:
+        """Whether this is still what was sent last and what is to be served: else something newer follows, and
+        sending this once more would put the older form in its place."""
+        served = self._store.served(resource.type_url, resource.name)
+        sent = self._types[resource.type_url].sent.get(resource.name)
+        return served is not None and resource.version == served.version == sent
 
     def responses(self) -> list[DeltaDiscoveryResponse]:
         """Everything that may be sent now."""
@@ -197,3 +201,15 @@ class DeltaSession:
         response.removed_resources.extend(removed)
         self._in_flight[response.nonce] = _InFlight(type_url, resources)
         return response
+
+
+def _split(resources: tuple[Resource, ...], reason: str) -> list[tuple[Resource, ...]]:
+    """Parts of a refused response, to find the culprits: those that the reason names alone, else halves."""
+    named = [r for r in resources if f"{r.name}:" in reason or f"'{r.name}'" in reason]
+    if 0 < len(named) <= _MOST_NAMED:
+        rest = tuple(r for r in resources if r not in named)
+        parts = [*((r,) for r in named), rest]
+    else:
+        middle = len(resources) // 2
+        parts = [resources[:middle], resources[middle:]]
+    return [part for part in parts if part]

@@ -31,7 +31,8 @@ class ResourceStore:
         self._desired: ResourceSet = {type_url: {} for type_url in SERVING_ORDER}
         self._accepted: dict[ResourceId, Resource] = {}
         self._refused: dict[ResourceId, Refusal] = {}
-        self._stubs: dict[ResourceId, Resource] = {}
+        # None where the stub was refused too: nothing is served then.
+        self._stubs: dict[ResourceId, Resource | None] = {}
         self._watchers: set[asyncio.Event] = set()
 
     def replace(self, desired: ResourceSet) -> None:
@@ -59,13 +60,10 @@ class ResourceStore:
         accepted = self._accepted.get(ident)
         if accepted is not None:
             return accepted
-        if wanted.stub is None:
-            return None
-        stub = self._stubs.get(ident)
-        if stub is None:
+        if wanted.stub is not None and ident not in self._stubs:
             stub = Resource(type_url, name, wanted.stub, version_of(wanted.stub), wanted.owners)
             self._stubs[ident] = stub
-        return stub
+        return self._stubs.get(ident)
 
     def names(self, type_url: str) -> Iterator[str]:
         """Names of one type that are to be served."""
@@ -79,17 +77,15 @@ class ResourceStore:
             self._accepted[ident] = resource
 
     def refuse(self, resource: Resource, reason: str) -> None:
-        """Envoy has refused this form; only the desired form can be refused, a refused stub is left out."""
+        """Envoy has refused this form, be it the desired one, one it took earlier, or the stub."""
         ident = (resource.type_url, resource.name)
-        wanted = self.wanted(ident)
-        if wanted is None:
-            return
-        if wanted.version == resource.version:
+        accepted, stub, wanted = self._accepted.get(ident), self._stubs.get(ident), self.wanted(ident)
+        if accepted is not None and accepted.version == resource.version:
+            del self._accepted[ident]
+        if stub is not None and stub.version == resource.version:
+            self._stubs[ident] = None
+        if wanted is not None and wanted.version == resource.version:
             self._refused[ident] = Refusal(resource.version, reason)
-            if self._accepted.get(ident) is wanted:
-                del self._accepted[ident]
-        elif ident in self._stubs or ident in self._accepted:
-            self._accepted.pop(ident, None)
 
     @property
     def refusals(self) -> dict[ResourceId, Refusal]:
