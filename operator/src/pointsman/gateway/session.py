@@ -55,13 +55,11 @@ class DeltaSession:
     def receive(self, request: DeltaDiscoveryRequest) -> None:
         """Take a subscription change, an acceptance or a refusal."""
         known = self._types.get(request.type_url)
+        first = known is None
         if known is None:
             known = self._types[request.type_url] = _Type()
             if request.type_url in _WILDCARD and not request.resource_names_subscribe:
                 known.everything = True
-            for name, version in request.initial_resource_versions.items():
-                known.sent[name] = version
-                self._acked[request.type_url, name] = version
         for name in request.resource_names_subscribe:
             if name == _EVERYTHING:
                 known.everything = True
@@ -73,8 +71,19 @@ class DeltaSession:
             known.names.discard(name)
             known.sent.pop(name, None)
             known.absent.discard(name)
+        if first:
+            self._resume(request, known)
         if request.response_nonce:
             self._verdict(request)
+
+    def _resume(self, request: DeltaDiscoveryRequest, known: _Type) -> None:
+        """What Envoy holds from an earlier stream, whose verdict may have been lost with that stream."""
+        for name, version in request.initial_resource_versions.items():
+            known.sent[name] = version
+            self._acked[request.type_url, name] = version
+            served = self._store.served(request.type_url, name)
+            if served is not None and served.version == version:
+                self._store.accept(served)
 
     def _verdict(self, request: DeltaDiscoveryRequest) -> None:
         flight = self._in_flight.pop(request.response_nonce, None)
@@ -97,8 +106,10 @@ class DeltaSession:
             self._store.refuse(resource, " ".join(reason.split()))
 
     def _is_current(self, resource: Resource) -> bool:
-        """Whether this is still what was sent last and what is to be served: else something newer follows, and
-        sending this once more would put the older form in its place."""
+        """Whether this is still what was sent last and what is to be served.
+
+        If not, something newer follows, and sending this once more would put the older form in its place.
+        """
         served = self._store.served(resource.type_url, resource.name)
         sent = self._types[resource.type_url].sent.get(resource.name)
         return served is not None and resource.version == served.version == sent
@@ -113,14 +124,15 @@ class DeltaSession:
             for type_url in _ROOF:
                 out += self._changes(type_url)
                 out += self._removals(type_url)
-            if not self._in_flight:
+            # Before the scopes of this stream are known, nothing tells which clusters they still name.
+            if SCOPE in self._types and not self._in_flight:
                 out += self._removals(CLUSTER)
         return out
 
     def settled(self) -> bool:
         """Whether Envoy has said yes or no to everything that it asked for."""
         return (
-            LISTENER in self._types
+            SCOPE in self._types
             and not self._in_flight
             and not self._again
             and self._ground_is_ready()
@@ -155,6 +167,8 @@ class DeltaSession:
         # A name that does not exist must be answered too, or Envoy waits for it until its fetch timeout.
         missing = [name for name in known.names - known.absent if self._store.served(type_url, name) is None]
         known.absent.update(missing)
+        for name in missing:
+            known.sent.pop(name, None)
         for resource in due:
             known.sent[resource.name] = resource.version
             known.absent.discard(resource.name)
