@@ -1,6 +1,5 @@
 """Which requests a rule of a ModelRoute is for."""
 
-import re
 from typing import Annotated
 
 from pydantic import Field, StrictInt
@@ -8,19 +7,7 @@ from pydantic import Field, StrictInt
 from pointsman.api.markers import ListMap
 from pointsman.api.names import HeaderName, HeaderValue
 from pointsman.api.record import Record, Rule
-
-# What RE2 has not and Python has: look-around, backreferences, conditionals, atomic and possessive matching.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>#]|<[=!]|P=|P>|\()|(?<!\\)(?:\\\\)*\\[1-9]|[*+?}]\+")
-
-
-def _is_regular_expression(text: str) -> bool:
-    if _NOT_RE2.search(text):
-        return False
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+from pointsman.api.regularexpressions import is_regular_expression
 
 
 class HeaderMatch(Record):
@@ -39,7 +26,7 @@ class HeaderMatch(Record):
         ),
         Rule(
             cel="!has(self.regex) || ''.matches(self.regex) in [true, false]",
-            holds=lambda header: header.regex is None or _is_regular_expression(header.regex),
+            holds=lambda header: header.regex is None or is_regular_expression(header.regex),
             what="is not a regular expression that RE2 can read",
             todo="check brackets and escapes; look-around and backreferences are not available",
             field="regex",

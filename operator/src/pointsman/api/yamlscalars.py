@@ -32,6 +32,8 @@ _NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
 _WHOLE = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0[0-7]*|[1-9][0-9]*)", re.ASCII)
 _LONGEST_WHOLE = 66  # 0b and 64 digits
 _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+# Go's own reading of a number, which applies only here: an underscore stands between digits.
+_POINT_FIRST = re.compile(r"\.[0-9]+(_[0-9]+)*([eE][-+]?[0-9]+(_[0-9]+)*)?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9:.]+(Z|[-+][0-9]{2}:[0-9]{2})?)?", re.ASCII)
 
 
@@ -93,7 +95,9 @@ def _resolve(text: str) -> tuple[str, JsonScalar]:
         raise NotJson(
             "infinity and not-a-number have no place in JSON", "write a number, or put it in quotes"
         )
-    if text[0] in "+-.0123456789":
+    if text[0] == ".":
+        return _decimal(text.replace("_", "")) if _POINT_FIRST.fullmatch(text) else (_STRING, text)
+    if text[0] in "+-0123456789":
         digits = text.replace("_", "")
         whole = _WHOLE.fullmatch(digits)
         if whole is not None:

@@ -1,0 +1,97 @@
+"""The API server's own code takes our definitions, and the same objects as the Python models.
+
+Left out, because the two differ on purpose: empty values (we refuse them everywhere, the API server only
+where the field has no default) and the spelling of metadata, which the API server checks elsewhere.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from pointsman.api.parsing import parse_documents
+from tests.support.api_samples import Json, damaged_documents, valid_documents
+from tests.support.crd_judge import CrdJudge
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parents[3]
+OURS = ("ModelDeployment", "ModelRoute", "GuardrailPolicy")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[CrdJudge]:
+    with CrdJudge(sorted((ROOT / "crds").glob("*.yaml"))) as running:
+        yield running
+
+
+def errors_of_ours(document: Json) -> list[str]:
+    _, findings = parse_documents("file.yaml", yaml.safe_dump(document, allow_unicode=True))
+    return [finding.text() for finding in findings if finding.is_error]
+
+
+def has_empty_value(value: Json) -> bool:
+    if isinstance(value, dict):
+        return any(item is None or has_empty_value(item) for item in value.values())
+    return isinstance(value, list) and any(item is None or has_empty_value(item) for item in value)
+
+
+def has_whole_float(value: Json) -> bool:
+    """1e300 is whole to the API server's decoder and too large for a Python reader of 64 bits."""
+    if isinstance(value, dict):
+        return any(has_whole_float(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_whole_float(item) for item in value)
+    return (isinstance(value, float) and value.is_integer()) or (
+        isinstance(value, int) and abs(value) >= 2**53
+    )
+
+
+def test_the_definitions_are_structural_and_their_rules_cheap_enough(judge: CrdJudge) -> None:
+    assert judge.wrong_definitions == []
+
+
+@pytest.mark.parametrize(
+    "document", [d for d in valid_documents() if d["kind"] in OURS], ids=lambda d: d["kind"]
+)
+def test_a_valid_object_is_taken(judge: CrdJudge, document: Json) -> None:
+    assert judge.errors_of(document) == []
+
+
+@given(damaged_documents(keep=("apiVersion", "kind", "metadata")))
+@settings(max_examples=3_000, suppress_health_check=list(HealthCheck))
+def test_both_take_and_both_refuse(judge: CrdJudge, document: Json) -> None:
+    assume(document["kind"] in OURS)
+    assume(not has_empty_value(document) and not has_whole_float(document))
+    ours, theirs = errors_of_ours(document), judge.errors_of(document)
+    assert bool(ours) == bool(theirs), (ours, theirs)
+
+
+ROUTE = next(document for document in valid_documents() if document["kind"] == "ModelRoute")
+
+
+def route_with_regex(regex: str) -> Json:
+    match = {"headers": [{"name": "x-tier", "regex": regex}]}
+    rules = [{"match": match, "targets": [{"deployment": "small"}]}]
+    return {**ROUTE, "spec": {"models": ["chat"], "rules": rules}}
+
+
+@given(st.text(alphabet="ab1.*+?()[]{}|\\^$-:=!<>P,", min_size=1, max_size=12))
+@example("(?i)gold")
+@example("(?=gold)")
+@example("a{1001}")
+@example("(a)\\1")
+@example("\\\\1")
+@example("(?P<tier>gold)")
+@example("[[:alpha:]]+")
+@example("\\pL")
+@example("a**")
+@example("a++")
+@settings(max_examples=2_000, suppress_health_check=list(HealthCheck))
+def test_both_read_the_same_regular_expressions(judge: CrdJudge, regex: str) -> None:
+    document = route_with_regex(regex)
+    ours, theirs = errors_of_ours(document), judge.errors_of(document)
+    assert bool(ours) == bool(theirs), (regex, ours, theirs)
