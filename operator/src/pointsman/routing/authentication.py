@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.api import ModelRoute, Secret
 from pointsman.routing.inputs import RoutingInput
-from pointsman.routing.names import CLIENT_HEADER, OPEN_HEADER, REQUEST_FILTER
+from pointsman.routing.names import CLIENT_HEADER, OPEN_HEADER
 from pointsman.routing.typed import known
 
 FILTER = "envoy.filters.http.api_key_auth"
@@ -14,8 +14,17 @@ _FILTER = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth"
 _PER_ROUTE = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute"
 
 # As OpenAI's, Anthropic's and Azure's clients send it.
-KEY_SOURCES = [{"header": "Authorization"}, {"header": "x-api-key"}, {"header": "api-key"}]
-FORWARDING = {"header": CLIENT_HEADER, "hide_credentials": True}
+_KEY_SOURCES = [{"header": "Authorization"}, {"header": "x-api-key"}, {"header": "api-key"}]
+
+# A filter cannot be switched off for a route that is known only once the body has been read. So each request
+# brings one more header, set at the door, that holds a key; routes that are open to everyone take this one and
+# no other.
+OPEN_KEY = "anyone"
+_OPEN = {
+    "credentials": [{"key": OPEN_KEY, "client": OPEN_KEY}],
+    "key_sources": [{"header": OPEN_HEADER}],
+    "forwarding": {"hide_credentials": True},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,48 +38,18 @@ class Admission:
         return f"Admission(open={self.open}, {len(self.keys)} keys)"
 
     def filter_config(self) -> dict[str, Any]:
-        """The per-route configuration of Envoy's filter; nothing where no key is asked for."""
+        """The per-route configuration of Envoy's filter."""
         if self.open:
-            return {}
+            return {FILTER: known(_PER_ROUTE, _OPEN)}
         credentials = [{"key": key, "client": client} for client, key in self.keys]
-        value = {"credentials": credentials, "key_sources": KEY_SOURCES, "forwarding": FORWARDING}
+        forwarding = {"header": CLIENT_HEADER, "hide_credentials": True}
+        value = {"credentials": credentials, "key_sources": _KEY_SOURCES, "forwarding": forwarding}
         return {FILTER: known(_PER_ROUTE, value)}
-
-    def metadata(self) -> dict[str, Any]:
-        """What request.lua reads of the route.
-
-        A filter cannot be switched off for a route that is known only once the body has been read, so the
-        script marks the requests that the key filter then skips.
-        """
-        return {"filter_metadata": {REQUEST_FILTER: {"guarded": not self.open}}}
 
 
 def key_filter() -> dict[str, Any]:
-    """The filter: closed unless the request is marked open, or the route has the client's key."""
-    value = {"key_sources": KEY_SOURCES, "forwarding": FORWARDING}
-    is_open = {
-        "single_predicate": {
-            "input": {
-                "name": "open",
-                "typed_config": known(
-                    "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", {"header_name": OPEN_HEADER}
-                ),
-            },
-            "value_match": {"exact": "true"},
-        }
-    }
-    skip = {
-        "name": "skip",
-        "typed_config": known("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"),
-    }
-    matched = {
-        "xds_matcher": {"matcher_list": {"matchers": [{"predicate": is_open, "on_match": {"action": skip}}]}},
-        "extension_config": {"name": FILTER, "typed_config": known(_FILTER, value)},
-    }
-    return {
-        "name": FILTER,
-        "typed_config": known("envoy.extensions.common.matching.v3.ExtensionWithMatcher", matched),
-    }
+    """The filter as it is where there is no route: open, so that an unknown model is a 404 and no 401."""
+    return {"name": FILTER, "typed_config": known(_FILTER, _OPEN)}
 
 
 def admission(route: ModelRoute, given: RoutingInput) -> Admission | None:

@@ -64,6 +64,16 @@ MIRROR_USE = ClusterUse(
 )
 
 
+def route_uses(route: ModelRoute) -> frozenset[tuple[ObjectKey, ClusterUse]]:
+    """Every deployment that a route may send requests to, in each way in which it does."""
+    namespace = route.metadata.namespace
+    rules = route.spec.rules
+    uses = {(key, cluster_use(rule)) for rule in rules for key in rule_deployments(rule, namespace)}
+    if route.spec.mirror is not None:
+        uses.add((ObjectKey(namespace, route.spec.mirror.deployment), MIRROR_USE))
+    return frozenset(uses)
+
+
 def rule_chain(
     rule: RouteRule, route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]
 ) -> Chain | None:

@@ -8,10 +8,10 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from pointsman.api import ModelDeployment, ObjectKey
 from pointsman.routing.credentials import TargetSecrets
-from pointsman.routing.endpoints import OVERPROVISIONING, TOMBSTONE_MATCH, socket, with_tombstone
+from pointsman.routing.endpoints import OVERPROVISIONING, TOMBSTONE_MATCH, replica, socket, with_tombstone
 from pointsman.routing.gate import compiled
 from pointsman.routing.names import METADATA, RETRY_HEADER, endpoints_name
-from pointsman.routing.resources import CLUSTER, Resource, resource
+from pointsman.routing.resources import CLUSTER, Resource, resource, version_of
 from pointsman.routing.settings import ProxySettings
 from pointsman.routing.targets import (
     ClusterUse,
@@ -60,7 +60,11 @@ def target_cluster(
     hosted = deployment.spec.hosted
     address = hosted_address(hosted.base_url) if hosted else None
     common = _common(name, deployment, use)
-    placed = _own(deployment) if address is None else _hosted(name, address, secrets, settings)
+    placed = (
+        _own(deployment)
+        if address is None
+        else _hosted(name, str(deployment.key), address, secrets, settings)
+    )
     message = parse({**common, **placed, **_protocol(deployment, address, secrets)}, Cluster())
     stub = parse(
         {**common, **_nowhere(name, settings), **_protocol(deployment, None, TargetSecrets())}, Cluster()
@@ -111,9 +115,9 @@ def _own(deployment: ModelDeployment) -> dict[str, Any]:
 
 
 def _hosted(
-    name: str, address: HostedAddress, secrets: TargetSecrets, settings: ProxySettings
+    name: str, target: str, address: HostedAddress, secrets: TargetSecrets, settings: ProxySettings
 ) -> dict[str, Any]:
-    replicas = [{"endpoint": {"address": socket(address.host, address.port), "hostname": address.host}}]
+    replicas = [replica(socket(address.host, address.port), target, address.host)]
     placed: dict[str, Any] = {
         "type": "STRICT_DNS",
         "dns_lookup_family": "V4_PREFERRED",
@@ -222,7 +226,6 @@ _FAILURE = {
 
 def _rewrite(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
     context = {
-        "name": str(deployment.key),
         "model": upstream_model(deployment),
         "host": address.authority
         if address
@@ -230,6 +233,7 @@ def _rewrite(deployment: ModelDeployment, address: HostedAddress | None) -> dict
         "prefix": address.prefix if address else "/v1",
         "usage": takes_usage_option(deployment),
     }
+    context["id"] = version_of(repr(sorted(context.items())).encode())
     script = {
         "default_source_code": {"inline_string": _TARGET_SCRIPT},
         "filter_context": context,

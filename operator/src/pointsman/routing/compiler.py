@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.routing.authentication import Admission, admission, anyone_of
-from pointsman.routing.chain import MIRROR_USE, cluster_use, rule_deployments
+from pointsman.routing.chain import route_uses, rule_deployments
 from pointsman.routing.claims import claimed_names
 from pointsman.routing.clusters import target_cluster
 from pointsman.routing.credentials import TargetSecrets, target_secrets
@@ -67,12 +67,13 @@ class Compiler:
         def add(resource: Resource) -> None:
             made[resource.type_url][resource.name] = resource
 
-        for key in sorted({deployment for deployment, _ in owners}):
+        # Of every target: Envoy asks for what it needs, also for a route that it holds in an earlier form.
+        for key, deployment in sorted(usable.items()):
             found = secrets[key]
             for secret in (found.key, found.authorities):
-                if secret is not None and key in usable:
+                if secret is not None:
                     add(secret)
-            if key in usable and usable[key].spec.hosted is None:
+            if deployment.spec.hosted is None:
                 add(self._endpoints(key, given.endpoints.get(key, ())))
         for (key, use), routes in sorted(owners.items(), key=lambda item: (item[0][0], item[0][1].suffix())):
             if key in usable:
@@ -184,14 +185,7 @@ def _owners(given: RoutingInput, names: Mapping[ObjectKey, list[str]]) -> _Owner
     """Which routes use which cluster. A route without a name of its own needs none."""
     owners: _Owners = {}
     for key in names:
-        route = given.routes[key]
-        namespace = route.metadata.namespace
-        uses = [
-            (d, cluster_use(rule)) for rule in route.spec.rules for d in rule_deployments(rule, namespace)
-        ]
-        if route.spec.mirror is not None:
-            uses.append((ObjectKey(namespace, route.spec.mirror.deployment), MIRROR_USE))
-        for deployment, use in uses:
+        for deployment, use in route_uses(given.routes[key]):
             if deployment in given.deployments:
                 owners.setdefault((deployment, use), set()).add(key)
     return owners

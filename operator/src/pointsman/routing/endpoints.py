@@ -13,10 +13,19 @@ from pointsman.routing.typed import parse
 # healthy.
 OVERPROVISIONING = 100_000
 TOMBSTONE_MATCH = {"tombstone": True}
+TARGET_METADATA = "pointsman"
 
 
 def socket(address: str, port: int) -> dict[str, Any]:
     return {"socket_address": {"address": address, "port_value": port}}
+
+
+def replica(address: dict[str, Any], target: str, hostname: str = "") -> dict[str, Any]:
+    """One that answers; its metadata names the target to the client."""
+    return {
+        "endpoint": {"address": address, "hostname": hostname},
+        "metadata": {"filter_metadata": {TARGET_METADATA: {"target": target}}},
+    }
 
 
 def with_tombstone(replicas: list[dict[str, Any]], settings: ProxySettings) -> list[dict[str, Any]]:
@@ -34,7 +43,7 @@ def with_tombstone(replicas: list[dict[str, Any]], settings: ProxySettings) -> l
 
 def load_assignment(name: str, replicas: tuple[Endpoint, ...], settings: ProxySettings) -> Resource:
     """The endpoints of one deployment, in a stable order."""
-    listed = [{"endpoint": {"address": socket(r.address, r.port)}} for r in sorted(set(replicas))]
+    listed = [replica(socket(r.address, r.port), name) for r in sorted(set(replicas))]
     message = parse(
         {
             "cluster_name": name,

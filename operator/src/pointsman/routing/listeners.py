@@ -6,7 +6,7 @@ from typing import Any
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from pointsman.routing.answers import NO_CAPACITY, direct_route, local_reply_mappers
-from pointsman.routing.authentication import key_filter
+from pointsman.routing.authentication import OPEN_KEY, key_filter
 from pointsman.routing.clusters import ADS
 from pointsman.routing.endpoints import socket
 from pointsman.routing.metrics import attempt_stats, request_stats
@@ -16,6 +16,7 @@ from pointsman.routing.names import (
     INTERNAL_PREFIX,
     METADATA,
     MODEL_HEADER,
+    OPEN_HEADER,
     REQUEST_FILTER,
     RETRY_HEADER,
 )
@@ -99,9 +100,17 @@ def _listener(name: str, address: str, port: int, manager: dict[str, Any], buffe
 
 def _door() -> dict[str, Any]:
     """What a client may not say: our own headers, and Envoy's, which would change retries and timeouts."""
-    mutations = [
+    mutations: list[dict[str, Any]] = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in (INTERNAL_PREFIX, "x-envoy-")
     ]
+    mutations.append(
+        {
+            "append": {
+                "header": {"key": OPEN_HEADER, "value": OPEN_KEY},
+                "append_action": "APPEND_IF_EXISTS_OR_ADD",
+            }
+        }
+    )
     kind = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "pointsman.door", "typed_config": known(kind, {"mutations": mutations})}
 

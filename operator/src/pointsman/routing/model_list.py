@@ -28,11 +28,9 @@ def models_scope(claims: Mapping[str, ModelRoute], admission: Admission) -> Reso
     matcher = {
         "matcher_tree": {
             "input": {"name": "path", "typed_config": _PATH_INPUT},
-            "exact_match_map": {
-                "map": {path: _action(_answer(body), admission) for path, body in bodies.items()}
-            },
+            "exact_match_map": {"map": {path: _action(_answer(body)) for path, body in bodies.items()}},
         },
-        "on_no_match": _action(direct_route(_UNKNOWN), admission),
+        "on_no_match": _action(direct_route(_UNKNOWN)),
     }
     host = {
         "name": MODELS_SCOPE,
@@ -70,5 +68,5 @@ def _answer(body: str) -> dict[str, Any]:
     }
 
 
-def _action(route: dict[str, Any], who: Admission) -> dict[str, Any]:
-    return {"action": {"name": "route", "typed_config": known(_ROUTE, {**route, "metadata": who.metadata()})}}
+def _action(route: dict[str, Any]) -> dict[str, Any]:
+    return {"action": {"name": "route", "typed_config": known(_ROUTE, route)}}

@@ -13,7 +13,8 @@ OPEN_HEADER = "x-pm-open"
 PATH_HEADER = "x-pm-path"
 RETRY_HEADER = "x-pm-retry"
 
-# What clients see of the path that their request took (the target's name is written by target.lua).
+# What clients see of the path that their request took.
+TARGET_HEADER = "x-pointsman-target"
 ATTEMPTS_HEADER = "x-pointsman-attempts"
 
 REQUEST_FILTER = "pointsman.request"

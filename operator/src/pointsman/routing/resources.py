@@ -28,6 +28,7 @@ class Resource:
     `stub` is the harmless form that is served when Envoy refuses `body` and has accepted no earlier one.
     `owners` are the routes that do not work as written while this resource is refused.
     `endpoints` is the name of the ClusterLoadAssignment that a cluster waits for, empty where there is none.
+    `clusters` are those that a scope names: they stay for as long as this form of it is in use.
     """
 
     type_url: str
@@ -37,6 +38,7 @@ class Resource:
     owners: frozenset[ObjectKey] = frozenset()
     stub: bytes | None = field(default=None, repr=False)
     endpoints: str = ""
+    clusters: frozenset[str] = frozenset()
 
 
 ResourceSet = Mapping[str, Mapping[str, Resource]]
@@ -51,11 +53,12 @@ def resource(
     owners: frozenset[ObjectKey] = frozenset(),
     stub: Message | None = None,
     endpoints: str = "",
+    clusters: frozenset[str] = frozenset(),
 ) -> Resource:
     """Freeze a message: equal messages give equal bytes and so equal versions."""
     body = message.SerializeToString(deterministic=True)
     stub_body = None if stub is None else stub.SerializeToString(deterministic=True)
-    return Resource(type_url, name, body, version_of(body), owners, stub_body, endpoints)
+    return Resource(type_url, name, body, version_of(body), owners, stub_body, endpoints, clusters)
 
 
 def version_of(body: bytes) -> str:

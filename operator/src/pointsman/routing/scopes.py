@@ -20,7 +20,8 @@ from pointsman.routing.answers import (
     direct_route,
 )
 from pointsman.routing.authentication import Admission
-from pointsman.routing.chain import MIRROR_USE, Chain, attempt_limit, rule_chain, specifier
+from pointsman.routing.chain import MIRROR_USE, Chain, attempt_limit, route_uses, rule_chain, specifier
+from pointsman.routing.endpoints import TARGET_METADATA
 from pointsman.routing.names import (
     AFFINITY_HEADER,
     ATTEMPTS_HEADER,
@@ -30,6 +31,7 @@ from pointsman.routing.names import (
     OPEN_HEADER,
     RETRY_HEADER,
     STREAM_HEADER,
+    TARGET_HEADER,
     route_name,
 )
 from pointsman.routing.resources import SCOPE, Resource, resource
@@ -41,7 +43,24 @@ BYTES_PER_TOKEN = 4
 """A prompt's tokens are estimated from its bytes: about 4 in English text, 3 in German, fewer in code."""
 
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
-_INTERNAL_HEADERS = [MODEL_HEADER, STREAM_HEADER, BYTES_HEADER, AFFINITY_HEADER, CLIENT_HEADER, OPEN_HEADER]
+# Cookies, where a client is and its own account with a provider are not the target's business, and a compressed
+# answer could not be read for usage and errors.
+_NOT_FORWARDED = [
+    MODEL_HEADER,
+    STREAM_HEADER,
+    BYTES_HEADER,
+    AFFINITY_HEADER,
+    CLIENT_HEADER,
+    OPEN_HEADER,
+    "cookie",
+    "openai-organization",
+    "openai-project",
+    "accept-encoding",
+    "x-envoy-external-address",
+    "x-forwarded-for",
+    "x-real-ip",
+    "forwarded",
+]
 
 
 def route_scopes(
@@ -55,6 +74,7 @@ def route_scopes(
     rules = _rules(route, usable) if admission is not None else [direct_route(NO_AUTHENTICATION)]
     who = admission or Admission(open=True)
     owners = frozenset({route.key})
+    clusters = frozenset(cluster_name(key, use) for key, use in route_uses(route) if key in usable)
     return [
         resource(
             SCOPE,
@@ -62,6 +82,7 @@ def route_scopes(
             _scope(name, route_name(route.key), rules, who, settings),
             owners=owners,
             stub=_scope(name, route_name(route.key), [direct_route(REFUSED)], who, settings),
+            clusters=clusters,
         )
         for name in names
     ]
@@ -82,14 +103,14 @@ def _scope(
     host = {
         "name": route,
         "domains": ["*"],
-        "routes": [{**route, "metadata": who.metadata()} for route in routes],
+        "routes": routes,
         "request_body_buffer_limit": str(settings.max_request_bytes),
         "typed_per_filter_config": who.filter_config(),
     }
     configuration = {
         "name": route,
         "virtual_hosts": [host],
-        "request_headers_to_remove": _INTERNAL_HEADERS,
+        "request_headers_to_remove": _NOT_FORWARDED,
         "response_headers_to_remove": [RETRY_HEADER],
     }
     message = parse(
@@ -163,6 +184,11 @@ def _tried(
 
 
 _TRACE = [
+    # Empty, and then left out, where no replica of ours or a provider's answered.
+    {
+        "header": {"key": TARGET_HEADER, "value": f"%UPSTREAM_METADATA({TARGET_METADATA}:target)%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    },
     {
         "header": {"key": ATTEMPTS_HEADER, "value": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",

@@ -14,8 +14,6 @@ from google.protobuf.message import Message
 # Messages that appear inside an Any: the parser finds only what has been imported.
 for _module in (
     "envoy.extensions.access_loggers.file.v3.file_pb2",
-    "envoy.extensions.common.matching.v3.extension_matcher_pb2",
-    "envoy.extensions.filters.common.matcher.action.v3.skip_action_pb2",
     "envoy.extensions.filters.http.api_key_auth.v3.api_key_auth_pb2",
     "envoy.extensions.filters.http.router.v3.router_pb2",
     "envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2",

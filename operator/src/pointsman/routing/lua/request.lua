@@ -7,23 +7,21 @@ local JSON_POST = {
   ["/v1/classify"] = "", ["/v1/moderations"] = "",
 }
 
--- Cookies, where a client is and its own account with a provider are not the target's business, and a compressed
--- answer could not be read for usage and errors.
-local NOT_FORWARDED = {
-  "cookie", "openai-organization", "openai-project", "accept-encoding",
-  "x-envoy-external-address", "x-forwarded-for", "x-real-ip", "forwarded",
-}
+-- No JSON in the body's metadata: either it was not read, for its content type, or it could not be read.
+local function unread(headers)
+  local content_type = headers:get("content-type")
+  if content_type ~= nil and not content_type:lower():find("^application/json%s*;?") then return "!content-type" end
+  return "!malformed"
+end
 
 local function scope_of(path, method, headers, found)
-  if path == "/v1/models" or path:sub(1, 11) == "/v1/models/" then
+  if JSON_POST[path] == nil then
+    if path ~= "/v1/models" and path:sub(1, 11) ~= "/v1/models/" then return "!path" end
     if method == "GET" or method == "HEAD" then return "!models" end
     return "!method"
   end
-  if JSON_POST[path] == nil then return "!path" end
   if method ~= "POST" then return "!method" end
-  local content_type = headers:get("content-type")
-  if content_type ~= nil and not content_type:lower():find("^application/json%s*;?") then return "!content-type" end
-  if found == nil or found["malformed"] ~= nil then return "!malformed" end
+  if found == nil or found["malformed"] ~= nil then return unread(headers) end
   local model = found["model"]
   -- The name becomes a header: anything but these characters must not get there.
   if type(model) ~= "string" or #model > 128 or not model:find("^%w[%w._:/-]*$") then return "!model" end
@@ -43,16 +41,11 @@ function envoy_on_request(handle)
   local found = info:get("pm")
   local scope = scope_of(path, headers:get(":method"), headers, found)
   headers:replace("x-pm-model", scope)
-  -- The scope has a route now; whether it asks for a key stands in the route's metadata. No route: nothing to guard.
-  handle:clearRouteCache()
-  local route = handle:metadata()
-  if route:get("guarded") ~= true then headers:replace("x-pm-open", "true") end
   if scope == "!models" then
     -- Clients escape the slash of a name such as team-a/chat.
     headers:replace("x-pm-path", (path:gsub("%%2[Ff]", "/")))
     return
   end
-  for _, name in ipairs(NOT_FORWARDED) do headers:remove(name) end
   if found == nil then return end
   local length = headers:get("content-length")
   if length == nil then
@@ -62,16 +55,14 @@ function envoy_on_request(handle)
     info = handle:streamInfo():dynamicMetadata()
   end
   headers:replace("x-pm-bytes", length)
-  -- What each attempt needs again, kept where no attempt can change it.
-  info:set("pm", "path", full_path)
-  info:set("pm", "length", length)
+  -- Usage is asked for on the client's behalf, and what the client did not ask for is taken out again.
+  local strip = false
   if found["stream"] == true then
     headers:replace("x-pm-stream", "true")
-    if JSON_POST[path] == "choices" and found["include_usage"] ~= true then
-      -- Usage is asked for on the client's behalf, and what the client did not ask for is taken out again.
-      info:set("pm", "strip_usage", true)
-    end
+    strip = JSON_POST[path] == "choices" and found["include_usage"] ~= true
   end
+  -- What each attempt needs again, kept where no attempt can change it.
+  info:set("pm.request", "kept", { path = full_path, length = length, model = scope, strip = strip })
   local key = found["prompt_cache_key"]
   if type(key) == "string" then headers:replace("x-pm-affinity", header_safe(key)) end
 end
@@ -90,10 +81,10 @@ local function without_usage(text)
 end
 
 function envoy_on_response(handle)
-  local found = handle:streamInfo():dynamicMetadata():get("pm")
-  if found == nil or found["strip_usage"] ~= true then return end
   local content_type = handle:headers():get("content-type")
   if content_type == nil or content_type:sub(1, 17) ~= "text/event-stream" then return end
+  local request = handle:streamInfo():dynamicMetadata():get("pm.request")
+  if request == nil or request["kept"]["strip"] ~= true then return end
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then

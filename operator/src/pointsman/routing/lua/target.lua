@@ -2,10 +2,10 @@
 -- each attempt writes everything anew and leaves nothing of the one before: above all no credential.
 --
 -- filter context of a target:
---   name     namespace/name, shown to the client
---   model    name that the target knows the model by; empty: any name will do
+--   id       names this context's content, so that it is read once
+--   model    name that the target knows the model by
 --   host     value of :authority
---   prefix   what stands in the path in place of "/v1"; empty: the path stays
+--   prefix   what stands in the path in place of "/v1"
 --   usage    whether the target takes stream_options.include_usage
 
 local find, byte, sub = string.find, string.byte, string.sub
@@ -101,20 +101,37 @@ local function with_usage(options)
 end
 
 local WANTED = { model = true, stream_options = true }
+local USAGE = '"stream_options":{"include_usage":true},'
+
+-- Where the value of "model" stands, if nothing makes that doubtful: the word with its quotes occurs once, and no
+-- key can hide behind an escape. It spares walking through a prompt of a megabyte.
+local function only_model(text)
+  local first, last = find(text, '"model"', 1, true)
+  if first == nil or find(text, '"model"', last, true) or find(text, "\\u00", 1, true) then return nil end
+  local _, quote = find(text, '^%s*:%s*"', last + 1)
+  if quote == nil then return nil end
+  return quote, string_end(text, quote)
+end
 
 local function rewritten(text, model, add_usage)
-  local found = members(text, WANTED)
-  local edits = {}
-  if model ~= "" then
-    for _, span in ipairs(found["model"] or {}) do
-      edits[#edits + 1] = { span[1], span[2], '"' .. model .. '"' }
+  local first, last = only_model(text)
+  if first and last and not (add_usage and find(text, '"stream_options"', 1, true)) then
+    if model then text = sub(text, 1, first) .. model .. sub(text, last) end
+    if add_usage then
+      local brace = find(text, "{", 1, true)
+      text = sub(text, 1, brace) .. USAGE .. sub(text, brace + 1)
     end
+    return text
+  end
+  local found, edits = members(text, WANTED), {}
+  for _, span in ipairs(model and found["model"] or {}) do
+    edits[#edits + 1] = { span[1], span[2], '"' .. model .. '"' }
   end
   if add_usage then
     local spans = found["stream_options"]
     if spans == nil then
       local brace = find(text, "{", 1, true)
-      edits[#edits + 1] = { brace + 1, brace, '"stream_options":{"include_usage":true},' }
+      edits[#edits + 1] = { brace + 1, brace, USAGE }
     else
       for _, span in ipairs(spans) do
         edits[#edits + 1] = { span[1], span[2], with_usage(sub(text, span[1], span[2])) }
@@ -124,25 +141,41 @@ local function rewritten(text, model, add_usage)
   return spliced(text, edits)
 end
 
+-- Contexts by id; a worker's scripts share it. An edited target leaves a few hundred bytes behind.
+local contexts = {}
+
+local function context_of(handle)
+  local given = handle:filterContext()
+  local id = given:get("id")
+  local known = contexts[id]
+  if known == nil then
+    known = {
+      model = given:get("model"), host = given:get("host"), prefix = given:get("prefix"), usage = given:get("usage"),
+    }
+    contexts[id] = known
+  end
+  return known
+end
+
 function envoy_on_request(handle)
-  local headers, context = handle:headers(), handle:filterContext()
+  local headers, context = handle:headers(), context_of(handle)
   headers:remove("authorization")
   headers:remove("api-key")
   headers:remove("x-api-key")
-  headers:replace(":authority", context:get("host"))
-  local request = handle:streamInfo():dynamicMetadata():get("pm") or {}
-  local path, prefix = request["path"], context:get("prefix")
-  if path == nil then return end
-  if prefix ~= "" then path = prefix .. path:sub(4) end
+  headers:replace(":authority", context.host)
+  local request = handle:streamInfo():dynamicMetadata():get("pm.request")
+  if request == nil then return end
+  request = request["kept"]
+  local path = request["path"]
+  if context.prefix ~= "/v1" then path = context.prefix .. sub(path, 4) end
   headers:replace(":path", path)
-  local add_usage = context:get("usage") and request["strip_usage"] == true
-  local model = context:get("model")
-  if model == request["model"] then model = "" end
-  if model == "" and not add_usage and request["length"] == headers:get("content-length") then return end
+  local add_usage = context.usage and request["strip"] == true
+  local model = context.model ~= request["model"] and context.model or nil
+  if not model and not add_usage and request["length"] == headers:get("content-length") then return end
   local body = handle:body()
   if body == nil then return end
   local text = body:getBytes(0, body:length())
-  if model ~= "" or add_usage then
+  if model or add_usage then
     text = rewritten(text, model, add_usage)
     body:setBytes(text)
   end
@@ -168,7 +201,6 @@ end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
-  headers:replace("x-pointsman-target", handle:filterContext():get("name"))
   if not READ[headers:get(":status")] then return end
   local body = handle:body()
   if body == nil then return end
