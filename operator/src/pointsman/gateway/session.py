@@ -11,6 +11,7 @@ marked in the store, which then serves its last accepted form or its stub, and e
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 from pointsman.gateway.store import ResourceStore
@@ -116,7 +117,7 @@ class DeltaSession:
 
     def responses(self) -> list[DeltaDiscoveryResponse]:
         """Everything that may be sent now."""
-        out = [self._response(flight.type_url, flight.resources, ()) for flight in self._again]
+        out = [self._response(flight.type_url, flight.resources, (), again=True) for flight in self._again]
         self._again.clear()
         for type_url in _GROUND:
             out += self._changes(type_url)
@@ -204,17 +205,30 @@ class DeltaSession:
         return not any(True for type_url in _GROUND for _ in self._due(type_url))
 
     def _response(
-        self, type_url: str, resources: tuple[Resource, ...], removed: Iterable[str]
+        self, type_url: str, resources: tuple[Resource, ...], removed: Iterable[str], *, again: bool = False
     ) -> DeltaDiscoveryResponse:
         self._nonce += 1
+        mark = _mark(self._nonce) if again and type_url == SCOPE else b""
         response = DeltaDiscoveryResponse(type_url=type_url, nonce=str(self._nonce))
         for resource in resources:
             item = response.resources.add(name=resource.name, version=resource.version)
             item.resource.type_url = type_url
-            item.resource.value = resource.body
+            item.resource.value = resource.body + mark
         response.removed_resources.extend(removed)
         self._in_flight[response.nonce] = _InFlight(type_url, resources)
         return response
+
+
+def _mark(number: int) -> bytes:
+    """What makes a scope that is sent again differ from the one that was refused along with a culprit.
+
+    Envoy remembers the scopes before the culprit as read and does not hand them to its workers; the same
+    bytes once more would be passed over as nothing new. Appended to a message, these are merged into it.
+    """
+    difference = ScopedRouteConfiguration()
+    difference.route_configuration.metadata.filter_metadata["pointsman.again"]["response"] = number
+    mark: bytes = difference.SerializeToString(deterministic=True)
+    return mark
 
 
 def _split(resources: tuple[Resource, ...], reason: str) -> list[tuple[Resource, ...]]:
