@@ -55,8 +55,8 @@ class Gateway:
         try:
             async with asyncio.timeout(within_seconds):
                 while not self._is_ready():
-                    progress = asyncio.create_task(self._discovery.progressed())
-                    await progress
+                    # Awaited as it is: a task would begin to listen a turn later and might miss the last step.
+                    await self._discovery.progressed()
                     self._refuse_to_be_deaf()
         except TimeoutError:
             raise PointsmanError(
