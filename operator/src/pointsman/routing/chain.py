@@ -7,7 +7,7 @@ from typing import Any
 from pointsman.api import FallbackReason, ModelDeployment, ModelRoute, ObjectKey, RouteRule
 from pointsman.routing.names import RETRY_HEADER
 from pointsman.routing.targets import ClusterUse, Ejection, cluster_name, replica_count
-from pointsman.routing.typed import known, newer, seconds
+from pointsman.routing.typed import known, newer
 
 _PRIORITY_GROUPS = (
     "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
@@ -154,7 +154,3 @@ def specifier(chain: Chain) -> dict[str, Any]:
     ]
     value = {"priority_groups": groups, **({"use_hash_policy": True} if chain.hashed else {})}
     return {"extension": {"name": "pointsman.chain", "typed_config": newer(_PRIORITY_GROUPS, value)}}
-
-
-def attempt_limit(limit_seconds: float | None) -> dict[str, Any]:
-    return {} if limit_seconds is None else {"per_try_timeout": seconds(limit_seconds)}

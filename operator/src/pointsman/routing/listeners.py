@@ -7,7 +7,6 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 
 from pointsman.routing.answers import NO_CAPACITY, direct_route, local_reply_mappers
 from pointsman.routing.authentication import OPEN_KEY, key_filter
-from pointsman.routing.clusters import ADS
 from pointsman.routing.endpoints import socket
 from pointsman.routing.metrics import attempt_stats, request_stats
 from pointsman.routing.names import (
@@ -22,7 +21,7 @@ from pointsman.routing.names import (
 )
 from pointsman.routing.resources import LISTENER, Resource, resource
 from pointsman.routing.settings import ProxySettings
-from pointsman.routing.typed import known, newer, parse
+from pointsman.routing.typed import ADS, known, newer, parse
 from pointsman.routing.usage import body_filter, event_filter
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

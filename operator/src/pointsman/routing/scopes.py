@@ -5,8 +5,11 @@ changed resource for each of its names; and a route that Envoy refuses takes no 
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
+from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, RouteRule
@@ -20,7 +23,7 @@ from pointsman.routing.answers import (
     direct_route,
 )
 from pointsman.routing.authentication import Admission
-from pointsman.routing.chain import MIRROR_USE, Chain, attempt_limit, route_uses, rule_chain, specifier
+from pointsman.routing.chain import MIRROR_USE, Chain, route_uses, rule_chain, specifier
 from pointsman.routing.endpoints import TARGET_METADATA
 from pointsman.routing.names import (
     AFFINITY_HEADER,
@@ -71,7 +74,7 @@ def route_scopes(
     settings: ProxySettings,
 ) -> list[Resource]:
     """The scopes of a route. `usable` are the deployments that exist and whose credentials do."""
-    rules = _rules(route, usable) if admission is not None else [direct_route(NO_AUTHENTICATION)]
+    rules = _rules(route, usable) if admission is not None else [_answered(NO_AUTHENTICATION)]
     who = admission or Admission(open=True)
     owners = frozenset({route.key})
     clusters = frozenset(cluster_name(key, use) for key, use in route_uses(route) if key in usable)
@@ -81,7 +84,7 @@ def route_scopes(
             name,
             _scope(name, route_name(route.key), rules, who, settings),
             owners=owners,
-            stub=_scope(name, route_name(route.key), [direct_route(REFUSED)], who, settings),
+            stub=_scope(name, route_name(route.key), [_answered(REFUSED)], who, settings),
             clusters=clusters,
         )
         for name in names
@@ -92,54 +95,55 @@ def error_scopes(settings: ProxySettings) -> list[Resource]:
     """The scopes of requests that name no model."""
     open_to_all = Admission(open=True)
     return [
-        resource(SCOPE, name, _scope(name, name, [direct_route(answer)], open_to_all, settings))
+        resource(SCOPE, name, _scope(name, name, [_answered(answer)], open_to_all, settings))
         for name, answer in sorted(BY_SCOPE.items())
     ]
 
 
 def _scope(
-    name: str, route: str, routes: list[dict[str, Any]], who: Admission, settings: ProxySettings
+    name: str, route: str, routes: Iterable[Route], who: Admission, settings: ProxySettings
 ) -> ScopedRouteConfiguration:
+    message = ScopedRouteConfiguration()
+    message.CopyFrom(_alike(who, settings))
+    message.name = message.key.fragments.add().string_key = name
+    message.route_configuration.name = message.route_configuration.virtual_hosts[0].name = route
+    message.route_configuration.virtual_hosts[0].routes.extend(routes)
+    return message
+
+
+@lru_cache(maxsize=256)
+def _alike(who: Admission, settings: ProxySettings) -> ScopedRouteConfiguration:
+    """What scopes with the same clients have in common, parsed once."""
     host = {
-        "name": route,
         "domains": ["*"],
-        "routes": routes,
         "request_body_buffer_limit": str(settings.max_request_bytes),
         "typed_per_filter_config": who.filter_config(),
     }
     configuration = {
-        "name": route,
         "virtual_hosts": [host],
         "request_headers_to_remove": _NOT_FORWARDED,
         "response_headers_to_remove": [RETRY_HEADER],
     }
-    message = parse(
-        {"name": name, "key": {"fragments": [{"string_key": name}]}, "route_configuration": configuration},
-        ScopedRouteConfiguration(),
-    )
-    for entry in message.route_configuration.virtual_hosts[0].routes:
-        if entry.route.HasField("retry_policy"):
-            entry.route.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
-    return message
+    return parse({"route_configuration": configuration}, ScopedRouteConfiguration())
 
 
-def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = []
+def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> list[Route]:
+    entries: list[Route] = []
     for index, rule in enumerate(route.spec.rules):
         match = _match(rule)
         name = f"{route.key}#{index}"
         chain = rule_chain(rule, route, usable)
         if chain is None:
-            entries.append(_answered(match, name, NO_TARGET))
+            entries.append(_answered(NO_TARGET, match, name))
         else:
             entries += _tried(match, name, rule, chain, _mirrors(route, usable))
     if all(rule.match is not None for rule in route.spec.rules):
-        entries.append(_answered({"prefix": "/"}, str(route.key), NO_RULE))
+        entries.append(_answered(NO_RULE, {"prefix": "/"}, str(route.key)))
     return entries
 
 
-def _answered(match: dict[str, Any], name: str, answer: Answer) -> dict[str, Any]:
-    return {**direct_route(answer), "match": match, "name": name}
+def _answered(answer: Answer, match: dict[str, Any] | None = None, name: str = "") -> Route:
+    return parse({**direct_route(answer), **({"match": match} if match else {}), "name": name}, Route())
 
 
 def _match(rule: RouteRule) -> dict[str, Any]:
@@ -157,30 +161,32 @@ def _match(rule: RouteRule) -> dict[str, Any]:
 
 def _tried(
     match: dict[str, Any], name: str, rule: RouteRule, chain: Chain, mirrors: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+) -> list[Route]:
     """One entry, or two where a stream's attempts are limited otherwise than an answer in one piece:
     a first-token timeout would cut the latter."""
+    action: dict[str, Any] = {
+        "inline_cluster_specifier_plugin": specifier(chain),
+        "timeout": seconds(rule.timeouts.request.seconds),
+        "idle_timeout": seconds(rule.timeouts.idle.seconds),
+        "retry_policy": dict(chain.retry),
+    }
+    if rule.affinity is not None:
+        action["hash_policy"] = [{"header": {"header_name": rule.affinity.header or AFFINITY_HEADER}}]
+    if mirrors:
+        action["request_mirror_policies"] = mirrors
+    plain = parse({"name": name, "match": match, "route": action, "response_headers_to_add": _TRACE}, Route())
+    plain.route.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
+    streamed = Route()
+    streamed.CopyFrom(plain)
+    parse({"name": STREAM_HEADER, "string_match": {"exact": "true"}}, streamed.match.headers.add())
+    _limit_attempts(plain, chain.plain_attempt_seconds)
+    _limit_attempts(streamed, chain.stream_attempt_seconds)
+    return [plain] if chain.stream_attempt_seconds == chain.plain_attempt_seconds else [streamed, plain]
 
-    def entry(where: dict[str, Any], limit_seconds: float | None) -> dict[str, Any]:
-        action: dict[str, Any] = {
-            "inline_cluster_specifier_plugin": specifier(chain),
-            "timeout": seconds(rule.timeouts.request.seconds),
-            "idle_timeout": seconds(rule.timeouts.idle.seconds),
-            "retry_policy": {**chain.retry, **attempt_limit(limit_seconds)},
-        }
-        if rule.affinity is not None:
-            header = rule.affinity.header or AFFINITY_HEADER
-            action["hash_policy"] = [{"header": {"header_name": header}}]
-        if mirrors:
-            action["request_mirror_policies"] = mirrors
-        return {"name": name, "match": where, "route": action, "response_headers_to_add": _TRACE}
 
-    plain = entry(match, chain.plain_attempt_seconds)
-    if chain.stream_attempt_seconds == chain.plain_attempt_seconds:
-        return [plain]
-    streamed = {"name": STREAM_HEADER, "string_match": {"exact": "true"}}
-    stream_match = {**match, "headers": [*match.get("headers", ()), streamed]}
-    return [entry(stream_match, chain.stream_attempt_seconds), plain]
+def _limit_attempts(entry: Route, limit_seconds: float | None) -> None:
+    if limit_seconds is not None:
+        entry.route.retry_policy.per_try_timeout.FromTimedelta(timedelta(seconds=limit_seconds))
 
 
 _TRACE = [

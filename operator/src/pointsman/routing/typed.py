@@ -32,6 +32,9 @@ for _module in (
 ):
     import_module(_module)
 
+ADS = {"ads": {}, "resource_api_version": "V3"}
+"""Where Envoy gets a resource that is named elsewhere: on the stream that it has anyway."""
+
 _PREFIX = "type.googleapis.com/"
 _M = TypeVar("_M", bound=Message)
 

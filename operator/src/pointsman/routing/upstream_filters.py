@@ -1,0 +1,116 @@
+"""What each attempt at a target passes through: the gate, the rewrite, the key, the codec.
+
+Most of it is the same for every target and is parsed once: a gateway may have thousands of targets.
+"""
+
+import base64
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+
+from pointsman.api import ModelDeployment
+from pointsman.routing.gate import compiled
+from pointsman.routing.names import METADATA, RETRY_HEADER
+from pointsman.routing.resources import Resource, version_of
+from pointsman.routing.targets import HostedAddress, key_header, takes_usage_option, upstream_model
+from pointsman.routing.typed import ADS, known, newer, parse
+
+_LUA = "envoy.extensions.filters.http.lua.v3.Lua"
+_TARGET_SCRIPT = files("pointsman.routing.lua").joinpath("target.lua").read_text(encoding="utf-8")
+
+# Engines close idle connections after 5 s (uvicorn's and cpp-httplib's default); a longer life here would race
+# with that. Providers keep them for a minute and more.
+_OWN_IDLE, _HOSTED_IDLE = "4s", "60s"
+
+
+def protocol_options(
+    deployment: ModelDeployment, address: HostedAddress | None, key: Resource | None
+) -> HttpProtocolOptions:
+    """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected."""
+    options = HttpProtocolOptions()
+    options.CopyFrom(_alike(_OWN_IDLE if address is None else _HOSTED_IDLE))
+    parse(_rewrite(deployment, address), options.http_filters.add())
+    if key is not None:
+        parse(_injected(deployment, key), options.http_filters.add())
+    options.http_filters.add().CopyFrom(_codec())
+    return options
+
+
+@cache
+def _alike(idle: str) -> HttpProtocolOptions:
+    options = {
+        "explicit_http_config": {"http_protocol_options": {}},
+        "common_http_protocol_options": {"idle_timeout": idle},
+        "outlier_detection": {"error_matcher": _FAILURE},
+        "http_filters": [_gate()],
+    }
+    return parse(options, HttpProtocolOptions())
+
+
+@cache
+def _codec() -> HttpFilter:
+    codec = {
+        "name": "envoy.filters.http.upstream_codec",
+        "typed_config": known("envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"),
+    }
+    return parse(codec, HttpFilter())
+
+
+def _gate() -> dict[str, Any]:
+    code = {"local": {"inline_bytes": base64.b64encode(compiled()).decode()}}
+    machine = {"vm_id": "first-token-gate", "runtime": "envoy.wasm.runtime.v8", "code": code}
+    plugin = {"name": "first_token_gate", "allow_on_headers_stop_iteration": True, "vm_config": machine}
+    return {
+        "name": "pointsman.first_token_gate",
+        "typed_config": known("envoy.extensions.filters.http.wasm.v3.Wasm", {"config": plugin}),
+    }
+
+
+def _status(prefix: str) -> dict[str, Any]:
+    matcher = {"prefix": prefix} if len(prefix) < 3 else {"exact": prefix}
+    return {"http_response_headers_match": {"headers": [{"name": ":status", "string_match": matcher}]}}
+
+
+_MARKED = {"http_response_headers_match": {"headers": [{"name": RETRY_HEADER, "present_match": True}]}}
+
+# Server errors and "too many requests", but not the tombstone: ejecting that would leave nothing to answer.
+_FAILURE = {
+    "and_match": {
+        "rules": [{"or_match": {"rules": [_status("5"), _status("429")]}}, {"not_match": _MARKED}],
+    }
+}
+
+
+def _rewrite(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
+    own_host = f"{deployment.metadata.name}.{deployment.metadata.namespace}"
+    context = {
+        "model": upstream_model(deployment),
+        "host": address.authority if address else own_host,
+        "prefix": address.prefix if address else "/v1",
+        "usage": takes_usage_option(deployment),
+    }
+    context["id"] = version_of(repr(sorted(context.items())).encode())
+    script = {
+        "default_source_code": {"inline_string": _TARGET_SCRIPT},
+        "filter_context": context,
+        "shared_vm_id": f"{METADATA}.target",
+    }
+    return {"name": "pointsman.target", "typed_config": newer(_LUA, script)}
+
+
+def _injected(deployment: ModelDeployment, key: Resource) -> dict[str, Any]:
+    header = key_header(deployment)
+    source: dict[str, Any] = {"credential": {"name": key.name, "sds_config": ADS}, "header": header}
+    if header == "authorization":
+        source["header_value_prefix"] = "Bearer "
+    generic = newer("envoy.extensions.http.injected_credentials.generic.v3.Generic", source)
+    injector = {"overwrite": True, "credential": {"name": "pointsman.key", "typed_config": generic}}
+    return {
+        "name": "pointsman.key",
+        "typed_config": newer(
+            "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector", injector
+        ),
+    }
