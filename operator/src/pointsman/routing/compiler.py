@@ -42,9 +42,26 @@ class Compiler:
         self._fixed = listeners(settings), error_scopes(settings)
         self._memory: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
         self._fresh: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
+        self._assignments: dict[ObjectKey, tuple[tuple[Endpoint, ...], Resource]] = {}
+        self._last: tuple[RoutingInput, ResourceSet] | None = None
 
     def compile(self, given: RoutingInput) -> ResourceSet:
         """Every resource of a gateway with this input."""
+        last, self._last = self._last, None
+        made = self._whole(given) if last is None or _differs(last[0], given) else self._moved(last[1], given)
+        self._last = given, made
+        return made
+
+    def _moved(self, last: Mapping[str, Mapping[str, Resource]], given: RoutingInput) -> ResourceSet:
+        """Only replicas came or went, which is what happens most."""
+        assignments = {
+            name: self._endpoints(key, given.endpoints.get(key, ()))
+            for key in given.deployments
+            if (name := endpoints_name(key)) in last[ENDPOINTS]
+        }
+        return {**last, ENDPOINTS: assignments}
+
+    def _whole(self, given: RoutingInput) -> ResourceSet:
         self._fresh = {}
         claims = claimed_names(given.routes.values())
         names: dict[ObjectKey, list[str]] = {}
@@ -88,6 +105,7 @@ class Compiler:
         stated = [one for key in sorted(names) if (one := admissions[key]) is not None]
         add(self._models(claims, anyone_of(stated)))
         self._memory = self._fresh
+        self._assignments = {key: kept for key, kept in self._assignments.items() if key in given.deployments}
         return made
 
     def _remembered(self, key: tuple[Any, ...], inputs: tuple[Any, ...], make: Any) -> Any:
@@ -109,11 +127,11 @@ class Compiler:
         }
 
     def _endpoints(self, key: ObjectKey, replicas: tuple[Endpoint, ...]) -> Resource:
-        made: Resource = self._remembered(
-            ("endpoints", key),
-            (replicas,),
-            lambda: load_assignment(endpoints_name(key), replicas, self._settings),
-        )
+        last = self._assignments.get(key)
+        if last is not None and last[0] == replicas:
+            return last[1]
+        made = load_assignment(endpoints_name(key), replicas, self._settings)
+        self._assignments[key] = replicas, made
         return made
 
     def _cluster(
@@ -193,3 +211,17 @@ def _owners(given: RoutingInput, names: Mapping[ObjectKey, list[str]]) -> _Owner
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or bool(one == other)
+
+
+def _differs(last: RoutingInput, given: RoutingInput) -> bool:
+    """Whether anything but replicas changed. Objects are compared by identity, which costs nothing."""
+    pairs: tuple[tuple[Mapping[ObjectKey, Any], Mapping[ObjectKey, Any]], ...] = (
+        (last.deployments, given.deployments),
+        (last.routes, given.routes),
+        (last.secrets, given.secrets),
+    )
+    return last.fleet is not given.fleet or any(
+        len(one) != len(other) or any(other.get(key) is not value for key, value in one.items())
+        for one, other in pairs
+        if one is not other
+    )
