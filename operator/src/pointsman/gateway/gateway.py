@@ -55,7 +55,7 @@ class Gateway:
         try:
             async with asyncio.timeout(within_seconds):
                 while not self._is_ready():
-                    # Awaited as it is: a task would begin to listen a turn later and might miss the last step.
+                    # Awaited as it is: a task would begin to listen a turn later and may miss the last step.
                     await self._discovery.progressed()
                     self._refuse_to_be_deaf()
         except TimeoutError:
