@@ -17,8 +17,8 @@ _PER_ROUTE = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute"
 _KEY_SOURCES = [{"header": "Authorization"}, {"header": "x-api-key"}, {"header": "api-key"}]
 
 # A filter cannot be switched off for a route that is known only once the body has been read. So each request
-# brings one more header, set at the door, that holds a key; routes that are open to everyone take this one and
-# no other.
+# brings one more header, set at the door, that holds a key; routes that are open to everyone take this one
+# and no other.
 OPEN_KEY = "anyone"
 _OPEN = {
     "credentials": [{"key": OPEN_KEY, "client": OPEN_KEY}],

@@ -1,5 +1,6 @@
 """Replicas -> ClusterLoadAssignment, with the tombstone that answers when none is left."""
 
+from functools import lru_cache
 from typing import Any
 
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -43,13 +44,22 @@ def with_tombstone(replicas: list[dict[str, Any]], settings: ProxySettings) -> l
 
 def load_assignment(name: str, replicas: tuple[Endpoint, ...], settings: ProxySettings) -> Resource:
     """The endpoints of one deployment, in a stable order."""
-    listed = [replica(socket(r.address, r.port), name) for r in sorted(set(replicas))]
-    message = parse(
-        {
-            "cluster_name": name,
-            "endpoints": with_tombstone(listed, settings),
-            "policy": {"overprovisioning_factor": OVERPROVISIONING},
-        },
-        ClusterLoadAssignment(),
-    )
+    message = ClusterLoadAssignment()
+    message.CopyFrom(_alike(settings))
+    message.cluster_name = name
+    for found in sorted(set(replicas)):
+        entry = message.endpoints[0].lb_endpoints.add()
+        entry.endpoint.address.socket_address.address = found.address
+        entry.endpoint.address.socket_address.port_value = found.port
+        entry.metadata.filter_metadata[TARGET_METADATA].fields["target"].string_value = name
     return resource(ENDPOINTS, name, message)
+
+
+@lru_cache(maxsize=16)
+def _alike(settings: ProxySettings) -> ClusterLoadAssignment:
+    """What all deployments have in common, parsed once."""
+    assignment = {
+        "endpoints": with_tombstone([], settings),
+        "policy": {"overprovisioning_factor": OVERPROVISIONING},
+    }
+    return parse(assignment, ClusterLoadAssignment())

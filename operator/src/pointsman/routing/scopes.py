@@ -46,8 +46,8 @@ BYTES_PER_TOKEN = 4
 """A prompt's tokens are estimated from its bytes: about 4 in English text, 3 in German, fewer in code."""
 
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
-# Cookies, where a client is and its own account with a provider are not the target's business, and a compressed
-# answer could not be read for usage and errors.
+# Cookies, where a client is and its own account with a provider are not the target's business, and a
+# compressed answer could not be read for usage and errors.
 _NOT_FORWARDED = [
     MODEL_HEADER,
     STREAM_HEADER,
@@ -84,7 +84,7 @@ def route_scopes(
             name,
             _scope(name, route_name(route.key), rules, who, settings),
             owners=owners,
-            stub=_scope(name, route_name(route.key), [_answered(REFUSED)], who, settings),
+            stub=_scope(name, route_name(route.key), [_REFUSED], who, settings),
             clusters=clusters,
         )
         for name in names
@@ -144,6 +144,9 @@ def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> li
 
 def _answered(answer: Answer, match: dict[str, Any] | None = None, name: str = "") -> Route:
     return parse({**direct_route(answer), **({"match": match} if match else {}), "name": name}, Route())
+
+
+_REFUSED = _answered(REFUSED)
 
 
 def _match(rule: RouteRule) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from pointsman.routing.typed import ADS, known, newer, parse
 _LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 _TARGET_SCRIPT = files("pointsman.routing.lua").joinpath("target.lua").read_text(encoding="utf-8")
 
-# Engines close idle connections after 5 s (uvicorn's and cpp-httplib's default); a longer life here would race
-# with that. Providers keep them for a minute and more.
+# Engines close idle connections after 5 s (uvicorn's and cpp-httplib's default); a longer life here would
+# race with that. Providers keep them for a minute and more.
 _OWN_IDLE, _HOSTED_IDLE = "4s", "60s"
 
 
