@@ -127,7 +127,7 @@ class Quantity(Scalar):
 
     @cached_property
     def decimal(self) -> Decimal:
-        number = self.rstrip("nukmMGTPEi") if self[-1].isalpha() else re.split("[eE]", self)[0]
+        number = re.split("[A-Za-z]", self, maxsplit=1)[0]
         suffix = self[len(number) :]
         if suffix in _BINARY:
             return Decimal(number) * Decimal(2) ** _BINARY[suffix]

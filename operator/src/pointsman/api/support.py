@@ -92,11 +92,17 @@ _GAPS = (
     _Gap("ModelDeployment", "spec.engine.image", _LOCAL, what=_NO_CLUSTER),
     _Gap(
         "ModelDeployment",
+        "spec.engine.version",
+        _LOCAL,
+        what="is not supported in local mode, which runs the version that is installed",
+    ),
+    _Gap(
+        "ModelDeployment",
         "spec.model.source",
         _LOCAL,
         what="is not a source that local mode can read",
-        todo="use hf://, https://, file:// or package://",
-        fits=_from("hf", "https", "file", "package"),
+        todo="use hf://, file:// or package://",
+        fits=_from("hf", "file", "package"),
     ),
     _Gap(
         "ModelDeployment",

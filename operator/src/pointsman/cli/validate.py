@@ -2,14 +2,16 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from pointsman.api import Finding, Located, ModelDeployment, Stated, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
-from pointsman.api.findings import Finding, in_order
+from pointsman.catalog import owned_argument, owned_variable
 from pointsman.local.watching import manifest_files
 
 _STANDARD_INPUT = "-"
@@ -71,7 +73,9 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
         else:
             texts[name] = text
     files = len(texts) + len(findings)
-    findings = in_order([*findings, *examine(texts, mode).findings])
+    examination = examine(texts, mode)
+    owned = (finding for located in examination.objects for finding in _owned_arguments(located))
+    findings = in_order([*findings, *examination.findings, *owned])
     _print(findings, files, output)
     for line in unreadable:
         click.echo(line, err=True)
@@ -111,6 +115,22 @@ def _text(name: str, content: bytes) -> str | Finding:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Finding("error", "", "not Unicode text", "save it as UTF-8", file=name, line=line)
+
+
+def _owned_arguments(located: Located[Stated]) -> Iterator[Finding]:
+    """What a deployment passes to its engine although a field of it, or Pointsman itself, sets it."""
+    deployment = located.resource
+    if not isinstance(deployment, ModelDeployment) or deployment.spec.engine is None:
+        return
+    engine = deployment.spec.engine
+    at = ("spec", "engine")
+    for index, argument in enumerate(engine.args):
+        if (owner := owned_argument(engine.name, argument)) is not None:
+            what = f"{argument.split('=', 1)[0]} is set by Pointsman"
+            yield located.finding((*at, "args", index), what, owner.advice)
+    for index, variable in enumerate(engine.env):
+        if (owner := owned_variable(engine.name, variable.name)) is not None:
+            yield located.finding((*at, "env", index), f"{variable.name} is set by Pointsman", owner.advice)
 
 
 def _print(findings: list[Finding], files: int, output: str) -> None:

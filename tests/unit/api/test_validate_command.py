@@ -1,0 +1,206 @@
+"""`pointsman validate`, run as a person runs it: its output, its last line, its exit code."""
+
+import json
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+
+from pointsman.api.documents import LARGEST_CHARACTERS
+from pointsman.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+
+DEPLOYMENT = """\
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: small, namespace: chat}
+spec:
+  dataClasses: [public]
+  model: {source: "hf://a/b", revision: abc}
+  engine: {name: llama.cpp}
+"""
+ROUTE = """\
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelRoute
+metadata: {name: chat, namespace: chat}
+spec:
+  models: [chat]
+  rules:
+  - targets: [{deployment: small}]
+  authentication: {anonymous: true}
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    lines: list[str]
+    errors: str
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> Run:
+    code = main(["validate", *arguments])
+    said = capsys.readouterr()
+    return Run(code, said.out.splitlines(), said.err)
+
+
+def test_files_without_a_mistake_exit_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT)
+    (folder / "below").mkdir()
+    (folder / "below" / "b.yml").write_text(ROUTE)
+    (folder / "notes.txt").write_text("no YAML: at: all")
+    assert validate(capsys, ".") == Run(0, ["0 errors, 0 warnings in 2 files"], "")
+
+
+def test_the_examples_are_valid_everywhere_they_can_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for mode in ("any", "local"):
+        assert validate(capsys, str(ROOT / "examples"), "--for", mode).code == 0
+
+
+def test_a_finding_is_one_line_and_the_last_line_counts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT.replace("revision", "revison"))
+    (folder / "b.yaml").write_text(ROUTE.replace("anonymous: true", "anonymous: false"))
+    run = validate(capsys, "a.yaml", "b.yaml")
+    assert run == Run(
+        1,
+        [
+            "a.yaml:6: ModelDeployment chat/small: spec.model.revison: unknown field; "
+            'did you mean "revision"?',
+            "b.yaml:8: ModelRoute chat/chat: spec.authentication: exactly one of apiKeys, jwt and "
+            "anonymous: true must be given; state how clients are known, or anonymous: true for everyone",
+            "2 errors, 0 warnings in 2 files",
+        ],
+        "",
+    )
+
+
+def test_a_rule_of_a_pack_is_named_at_the_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "all.yaml").write_text(f"{DEPLOYMENT}---\n{ROUTE}  dataClass: internal\n")
+    assert validate(capsys, "all.yaml").lines == [
+        "all.yaml:15: ModelRoute chat/chat: spec.rules[0].targets[0]: small may receive [public], the route "
+        'carries "internal"; choose another target or change dataClass [RES-03]',
+        "1 error, 0 warnings in 1 file",
+    ]
+
+
+def test_warnings_exit_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without = ROUTE.replace("  authentication: {anonymous: true}\n", "")
+    (folder / "all.yaml").write_text(f"{DEPLOYMENT}---\n{without}")
+    run = validate(capsys, "all.yaml")
+    assert run.code == 0
+    assert run.lines[0].startswith(
+        "all.yaml:12: warning: ModelRoute chat/chat: spec.authentication: nobody may call"
+    )
+    assert run.lines[-1] == "0 errors, 1 warning in 1 file"
+
+
+def test_an_argument_that_a_field_sets_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--temp, '0', --port=1234]")
+    (folder / "a.yaml").write_text(text)
+    run = validate(capsys, "a.yaml")
+    assert run.code == 1
+    assert "spec.engine.args[2]: --port is set by Pointsman; " in run.lines[0]
+
+
+def test_json_has_stable_keys(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT.replace("revision", "revison"))
+    run = validate(capsys, "a.yaml", "-o", "json")
+    assert run.code == 1
+    assert json.loads("\n".join(run.lines)) == {
+        "findings": [
+            {
+                "severity": "error",
+                "file": "a.yaml",
+                "line": 6,
+                "kind": "ModelDeployment",
+                "namespace": "chat",
+                "name": "small",
+                "path": "spec.model.revison",
+                "what": "unknown field",
+                "todo": 'did you mean "revision"?',
+                "ruleId": "",
+            }
+        ],
+        "errors": 1,
+        "warnings": 0,
+        "files": 1,
+    }
+
+
+def test_a_path_that_cannot_be_read_exits_2_and_the_others_are_checked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT)
+    (folder / "empty").mkdir()
+    run = validate(capsys, "a.yaml", "missing.yaml", "empty")
+    assert (run.code, run.lines) == (2, ["0 errors, 0 warnings in 1 file"])
+    assert "missing.yaml: No such file or directory" in run.errors
+    assert "empty: has no file that ends in .yaml or .yml" in run.errors
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: \xff\n", "a.yaml:1: not Unicode text; save it as UTF-8"),
+        (b"# ok\n" * 3 + b"a: \xc3(\n", "a.yaml:4: not Unicode text; save it as UTF-8"),
+        (b"#" * (LARGEST_CHARACTERS + 1), "a.yaml:1: the file is larger than 3 MiB; split it"),
+        (b"a: \x00\n", "a.yaml:1: a control character has no place in YAML; remove it"),
+    ],
+    ids=["no UTF-8", "no UTF-8 later", "too large", "NUL"],
+)
+def test_a_file_that_is_no_yaml_text_is_one_finding(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+) -> None:
+    (folder / "a.yaml").write_bytes(content)
+    assert validate(capsys, "a.yaml") == Run(1, [said, "1 error, 0 warnings in 1 file"], "")
+
+
+def test_a_byte_order_mark_is_no_mistake(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.yaml").write_bytes(b"\xef\xbb\xbf" + DEPLOYMENT.encode())
+    assert validate(capsys, "a.yaml").code == 0
+
+
+def test_standard_input_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"kind: [\n")))
+    run = validate(capsys, "-")
+    assert run.code == 1
+    assert run.lines[0].startswith("(standard input):1: not YAML: ")
+
+
+@dataclass(frozen=True)
+class ForCase:
+    text: str
+    want: dict[str, int]
+
+
+FOR_CASES = {
+    "an engine that only a cluster runs": ForCase(
+        DEPLOYMENT.replace("llama.cpp", "vllm"), {"any": 0, "local": 1, "cluster": 0}
+    ),
+    "a source of this machine": ForCase(
+        DEPLOYMENT.replace("hf://a/b", "file:///a.gguf"), {"any": 0, "local": 0, "cluster": 1}
+    ),
+    "what nothing can do yet": ForCase(
+        DEPLOYMENT + "  scaling: {maxReplicas: 2}\n", {"any": 1, "local": 1, "cluster": 1}
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOR_CASES.values(), ids=FOR_CASES.keys())
+def test_it_can_be_asked_for_local_mode_or_a_cluster(
+    folder: Path, capsys: pytest.CaptureFixture[str], case: ForCase
+) -> None:
+    (folder / "a.yaml").write_text(case.text)
+    assert {mode: validate(capsys, "a.yaml", "--for", mode).code for mode in case.want} == case.want
