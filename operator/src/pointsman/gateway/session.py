@@ -173,11 +173,20 @@ class DeltaSession:
         for resource in due:
             known.sent[resource.name] = resource.version
             known.absent.discard(resource.name)
+            self._ask_endpoints_again(resource)
         if not due and not missing and (known.answered or not known.everything):
             return []
         # Nothing at all is an answer too: without it Envoy starts only after its fetch timeout of 15 s.
         known.answered = True
         return [self._response(type_url, due, missing)]
+
+    def _ask_endpoints_again(self, resource: Resource) -> None:
+        """Have the endpoints of a new or changed cluster sent after it, whether or not they are the same.
+
+        Envoy waits for them before it takes the cluster, and does not ask for what it has subscribed to.
+        """
+        if resource.endpoints and ENDPOINTS in self._types:
+            self._types[ENDPOINTS].sent.pop(resource.endpoints, None)
 
     def _removals(self, type_url: str) -> list[DeltaDiscoveryResponse]:
         known = self._types.get(type_url)
