@@ -29,8 +29,8 @@ _KEPT_CLUSTER_STATS = (
     r"|outlier_detection\.ejections_active|upstream_rq_pending_overflow|upstream_rq_retry_overflow)"
 )
 
-# Envoy's own limit of 100 instructions refuses a list of a dozen names, which the API takes: an expression has
-# at most 512 characters there, and each is one instruction, a class of letters some hundreds.
+# Envoy's own limit of 100 instructions refuses a list of a dozen names, which the API takes: an expression
+# has at most 512 characters there, and each is one instruction, a class of letters some hundreds.
 _RUNTIME = {"re2.max_program_size.error_level": 5000, "re2.max_program_size.warn_level": 5000}
 
 
