@@ -21,6 +21,8 @@ _GROUND = (SECRET, CLUSTER, ENDPOINTS)
 _ROOF = (LISTENER, SCOPE)
 _WILDCARD = frozenset({CLUSTER, LISTENER, SCOPE})
 _EVERYTHING = "*"
+# No resource's version. After a refusal Envoy may still hold something under the name, in whichever form.
+_UNKNOWN = ""
 # More culprits than this are found by halves in fewer responses than one by one.
 _MOST_NAMED = 8
 
@@ -103,7 +105,7 @@ class DeltaSession:
         for resource in flight.resources:
             sent = self._types[flight.type_url].sent
             if sent.get(resource.name) == resource.version:
-                del sent[resource.name]
+                sent[resource.name] = _UNKNOWN
             self._store.refuse(resource, " ".join(reason.split()))
 
     def _is_current(self, resource: Resource) -> bool:
@@ -165,6 +167,7 @@ class DeltaSession:
         if known is None:
             return []
         due = tuple(self._due(type_url))
+        self._confirm(type_url, known)
         # A name that does not exist must be answered too, or Envoy waits for it until its fetch timeout.
         missing = [name for name in known.names - known.absent if self._store.served(type_url, name) is None]
         known.absent.update(missing)
@@ -179,6 +182,13 @@ class DeltaSession:
         # Nothing at all is an answer too: without it Envoy starts only after its fetch timeout of 15 s.
         known.answered = True
         return [self._response(type_url, due, missing)]
+
+    def _confirm(self, type_url: str, known: _Type) -> None:
+        """Say to the store what Envoy still holds of what went and came back before it was taken away."""
+        for name in self._subscribed(type_url):
+            served = self._store.served(type_url, name)
+            if served is not None and known.sent.get(name) == served.version and self.holds(served):
+                self._store.accept(served)
 
     def _ask_endpoints_again(self, resource: Resource) -> None:
         """Have the endpoints of a new or changed cluster sent after it, whether or not they are the same.

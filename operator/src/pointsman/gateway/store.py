@@ -1,16 +1,17 @@
 """What Envoy should have, what it refused, and what it last accepted: the memory of the discovery service.
 
 One store serves every stream that Envoy opens, so a restarted Envoy gets the last accepted form of a refused
-resource, never the form that was refused.
+resource, never the form that was refused. Clusters that such an earlier form of a scope names are served for
+as long as it is in use, even where no route wants them any more.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pointsman.api import ObjectKey
-from pointsman.routing.resources import SERVING_ORDER, Resource, ResourceSet, version_of
+from pointsman.routing.resources import CLUSTER, SERVING_ORDER, Resource, ResourceSet, version_of
 
 ResourceId = tuple[str, str]
 """Type URL and name."""
@@ -30,6 +31,8 @@ class ResourceStore:
     def __init__(self) -> None:
         self._desired: ResourceSet = {type_url: {} for type_url in SERVING_ORDER}
         self._accepted: dict[ResourceId, Resource] = {}
+        # How many of the accepted scopes name a cluster.
+        self._needed: Counter[str] = Counter()
         self._refused: dict[ResourceId, Refusal] = {}
         # None where the stub was refused too: nothing is served then.
         self._stubs: dict[ResourceId, Resource | None] = {}
@@ -38,8 +41,8 @@ class ResourceStore:
     def replace(self, desired: ResourceSet) -> None:
         """Take a new desired set; verdicts on resources that are gone or differ now are forgotten."""
         self._desired = desired
-        for ident in [i for i in self._accepted if i[1] not in desired.get(i[0], {})]:
-            del self._accepted[ident]
+        for ident in [i for i in self._accepted if self.wanted(i) is None and not self._is_kept(i)]:
+            self._forget(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
             if wanted is None or wanted.version != refusal.version:
@@ -53,8 +56,10 @@ class ResourceStore:
 
     def served(self, type_url: str, name: str) -> Resource | None:
         """What to send: the desired form; if refused the last accepted one, else its stub, else nothing."""
-        wanted = self._desired.get(type_url, {}).get(name)
         ident = (type_url, name)
+        wanted = self.wanted(ident)
+        if wanted is None and self._is_kept(ident):
+            return self._accepted[ident]
         if wanted is None or ident not in self._refused:
             return wanted
         accepted = self._accepted.get(ident)
@@ -67,39 +72,56 @@ class ResourceStore:
 
     def names(self, type_url: str) -> Iterator[str]:
         """Names of one type that are to be served."""
-        return iter(self._desired.get(type_url, {}))
+        yield from self._desired.get(type_url, {})
+        if type_url == CLUSTER:
+            yield from [name for name in self._needed if self.wanted((CLUSTER, name)) is None]
 
     def accept(self, resource: Resource) -> None:
-        """Envoy has taken this form."""
+        """Envoy has taken this form, which may be a stub.
+
+        A form that stands in for a refused one, or is kept, is not exchanged for another: two that were sent
+        one after the other would take turns for ever.
+        """
         ident = (resource.type_url, resource.name)
-        wanted = self.wanted(ident)
-        if wanted is not None and ident not in self._stubs:
+        if self._accepted.get(ident) is resource:
+            return
+        desired = self.wanted(ident) is not None
+        stands_in = ident in self._accepted and (ident in self._refused or not desired)
+        if (desired or self._is_needed(ident)) and not stands_in:
+            self._forget(ident)
             self._accepted[ident] = resource
+            self._needed.update(resource.clusters)
 
     def refuse(self, resource: Resource, reason: str) -> None:
         """Envoy has refused this form, be it the desired one, one it took earlier, or the stub."""
         ident = (resource.type_url, resource.name)
         accepted, stub, wanted = self._accepted.get(ident), self._stubs.get(ident), self.wanted(ident)
         if accepted is not None and accepted.version == resource.version:
-            del self._accepted[ident]
+            self._forget(ident)
         if stub is not None and stub.version == resource.version:
             self._stubs[ident] = None
         if wanted is not None and wanted.version == resource.version:
             self._refused[ident] = Refusal(resource.version, reason)
 
+    def _is_kept(self, ident: ResourceId) -> bool:
+        """Whether this is still served although it may not be desired any more."""
+        return self._is_needed(ident) and ident in self._accepted
+
+    def _is_needed(self, ident: ResourceId) -> bool:
+        """Whether a scope, as Envoy took it last, names this cluster."""
+        return ident[0] == CLUSTER and ident[1] in self._needed
+
+    def _forget(self, ident: ResourceId) -> None:
+        accepted = self._accepted.pop(ident, None)
+        for cluster in accepted.clusters if accepted is not None else ():
+            self._needed[cluster] -= 1
+            if not self._needed[cluster]:
+                del self._needed[cluster]
+
     @property
     def refusals(self) -> dict[ResourceId, Refusal]:
         """Every resource that Envoy refuses at present."""
         return dict(self._refused)
-
-    def refusals_of(self, owner: ObjectKey) -> list[tuple[ResourceId, Refusal]]:
-        """What Envoy refuses of one route, in a stable order."""
-        found = []
-        for ident, refusal in self._refused.items():
-            wanted = self.wanted(ident)
-            if wanted is not None and owner in wanted.owners:
-                found.append((ident, refusal))
-        return sorted(found, key=lambda item: item[0])
 
     def notify(self) -> None:
         """Wake the streams."""

@@ -1,0 +1,195 @@
+"""Whatever Envoy refuses, and whenever streams break: it ends up with all the rest, in an order that holds.
+
+Messages are delivered one by one, between updates, broken streams and restarts of Envoy. The stand-in for
+Envoy fails the test when a scope comes before what it needs or a cluster goes while it is needed.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from pointsman.api import ModelRoute, ObjectKey
+from pointsman.gateway.programming import route_programming
+from pointsman.gateway.store import ResourceId, ResourceStore
+from pointsman.routing import Resource, RoutingInput
+from pointsman.routing.resources import CLUSTER, SCOPE, version_of
+from tests.support import builders
+from tests.support.discovery_wire import DiscoveryWire
+from tests.support.envoy_resources import cluster, endpoints, is_bad, listener, resource_set, scope, secret
+from tests.support.envoy_stand_in import EnvoyStandIn, clusters_of
+
+TARGETS = ("a", "b", "c", "d")
+ROUTES = ("p", "q", "r", "s")
+
+variants = st.sampled_from(["1", "2", "3", "1", "2", "3", "bad 1", "bad 2", "bad stub 1"])
+
+
+@dataclass(frozen=True)
+class TargetState:
+    variant: str
+    own: bool
+    with_key: bool
+    port: int
+    endpoints_variant: str
+    secret_variant: str
+
+
+@dataclass(frozen=True)
+class RouteState:
+    variant: str
+    targets: frozenset[str]
+
+
+target_states = st.builds(
+    TargetState,
+    variants,
+    own=st.booleans(),
+    with_key=st.booleans(),
+    port=st.sampled_from([8001, 8002]),
+    endpoints_variant=st.sampled_from(["", "", "", "bad"]),
+    secret_variant=st.sampled_from(["1", "1", "2", "bad"]),
+)
+worlds = st.tuples(
+    st.fixed_dictionaries(dict.fromkeys(TARGETS, target_states)),
+    st.dictionaries(
+        st.sampled_from(ROUTES),
+        st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=3)),
+    ),
+)
+World = tuple[dict[str, TargetState], dict[str, RouteState]]
+
+
+def resources_of(world: World) -> dict[str, dict[str, Resource]]:
+    """As the compiler has it: a cluster where a route uses it, endpoints and secrets for every target."""
+    targets, routes = world
+    made = [listener()]
+    for name, target in targets.items():
+        if target.own:
+            made.append(endpoints(name, target.port, target.endpoints_variant))
+        made.append(secret(f"{name}-key", target.secret_variant))
+        users = [route for route, state in routes.items() if name in state.targets]
+        if users:
+            service, key = (name if target.own else ""), (f"{name}-key" if target.with_key else "")
+            made.append(cluster(name, target.variant, endpoints=service, secret=key, routes=users))
+    made += [scope(name, state.targets, state.variant, routes=[name]) for name, state in routes.items()]
+    return resource_set(*made)
+
+
+def objects_of(world: World) -> RoutingInput:
+    routes: dict[ObjectKey, ModelRoute] = {
+        builders.key(name): builders.route(name, list(state.targets) or ["none"])
+        for name, state in world[1].items()
+    }
+    return RoutingInput(routes=routes)
+
+
+def ids(resources: dict[str, dict[str, Resource]], *types: str) -> dict[ResourceId, Resource]:
+    return {(type_url, name): r for type_url in types for name, r in resources[type_url].items()}
+
+
+def good(one: Resource) -> bool:
+    return not is_bad(one.type_url, one.name, one.body)
+
+
+def accepted_forms(one: Resource) -> set[str]:
+    """The versions of those of its two forms that Envoy takes."""
+    forms = {one.version: one.body, **({version_of(one.stub): one.stub} if one.stub is not None else {})}
+    return {version for version, body in forms.items() if not is_bad(one.type_url, one.name, body)}
+
+
+class Discovery(RuleBasedStateMachine):
+    """One store and one Envoy over any history."""
+
+    @initialize(world=worlds, names_culprits=st.booleans(), keeps_the_good=st.booleans())
+    def start(self, world: World, names_culprits: bool, keeps_the_good: bool) -> None:
+        envoy = EnvoyStandIn(is_bad, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
+        self.wire = DiscoveryWire(ResourceStore(), envoy)
+        self.firm: dict[ResourceId, str] = {}
+        self.acceptable: dict[ResourceId, set[str]] = {}
+        self.update(world)
+
+    @rule(world=worlds)
+    def update(self, world: World) -> None:
+        self.world = world
+        self.desired = resources_of(world)
+        wanted = ids(self.desired, CLUSTER, SCOPE)
+        for ident, one in wanted.items():
+            self.acceptable.setdefault(ident, set()).update(accepted_forms(one))
+        self.firm = {
+            ident: version
+            for ident, version in self.firm.items()
+            if ident in wanted and (not good(wanted[ident]) or wanted[ident].version == version)
+        }
+        self.wire.update(self.desired)
+
+    @rule(count=st.integers(1, 6))
+    def envoy_reads(self, count: int) -> None:
+        for _ in range(count):
+            self.wire.deliver_response()
+
+    @rule(count=st.integers(1, 6))
+    def the_session_reads(self, count: int) -> None:
+        for _ in range(count):
+            self.wire.deliver_request()
+
+    @rule()
+    def the_stream_breaks(self) -> None:
+        self.wire.reconnect()
+
+    @rule()
+    def envoy_restarts(self) -> None:
+        self.wire.restart_envoy()
+
+    @rule()
+    def nothing_more_happens(self) -> None:
+        self.wire.settle()
+        assert self.wire.session.settled()
+        self._everything_good_is_held()
+        self._the_refused_is_held_as_it_was_accepted_last()
+        self._nothing_else_is_held()
+        self._exactly_the_routes_concerned_are_named()
+        assert self.wire.session.responses() == []
+
+    def _everything_good_is_held(self) -> None:
+        for type_url in (CLUSTER, SCOPE):
+            held = self.wire.envoy.versions(type_url)
+            for name, one in self.desired[type_url].items():
+                if good(one):
+                    assert held[name] == one.version
+                    self.firm[type_url, name] = one.version
+
+    def _the_refused_is_held_as_it_was_accepted_last(self) -> None:
+        for ident, one in ids(self.desired, CLUSTER, SCOPE).items():
+            if good(one):
+                continue
+            held = self.wire.envoy.versions(ident[0]).get(ident[1])
+            if ident in self.firm:
+                assert held == self.firm[ident]
+            else:
+                assert held in self.acceptable[ident] or (held is None and not accepted_forms(one))
+
+    def _nothing_else_is_held(self) -> None:
+        scopes = self.wire.envoy.held[SCOPE]
+        named = {name for held in scopes.values() for name in clusters_of(held.body)}
+        assert set(scopes) <= set(self.desired[SCOPE])
+        assert set(self.wire.envoy.held[CLUSTER]) <= set(self.desired[CLUSTER]) | named
+
+    def _exactly_the_routes_concerned_are_named(self) -> None:
+        states = route_programming(objects_of(self.world), self.wire.store, self.wire.session)
+        refused = {
+            o for one in ids(self.desired, CLUSTER, SCOPE).values() if not good(one) for o in one.owners
+        }
+        assert {key for key, state in states.items() if not state.accepted} == refused
+        assert {key for key, state in states.items() if state.programmed} == set(states) - refused
+
+    def teardown(self) -> None:
+        # After a failure the failure is what counts, not what else is wrong by then.
+        if sys.exc_info()[0] is None:
+            self.nothing_more_happens()
+
+
+TestDiscovery = Discovery.TestCase
+TestDiscovery.settings = settings(max_examples=150, stateful_step_count=25)
