@@ -4,14 +4,15 @@ A table, one row a gap. In mode "any" only what no way of running can do is said
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from pointsman.api.findings import Finding, Severity
 from pointsman.api.located import Located, Stated
 from pointsman.api.nodes import Path
-from pointsman.api.resource import Resource
+from pointsman.api.record import Record
 
 Mode = Literal["any", "local", "cluster"]
 """Where the objects will run: as processes on one machine, in a cluster, or not said."""
@@ -33,7 +34,7 @@ class _Gap:
     modes: tuple[Mode, ...]
     what: str = _LATER
     todo: str = "remove it"
-    fits: Callable[[Any], bool] = lambda value: value in ("", 0, (), [], {})
+    fits: Callable[[Any], bool] = lambda value: value in ("", ())
     severity: Severity = "error"
 
 
@@ -149,25 +150,40 @@ def unsupported(located: Located[Stated], mode: Mode = "any") -> list[Finding]:
 
 
 def _unsupported(located: Located[Stated], mode: Mode) -> list[Finding]:
-    if not isinstance(located.resource, Resource):
-        return []
-    document = located.resource.model_dump(mode="json", by_alias=True, exclude_none=True)
-    kind = type(located.resource).__name__
     return [
         located.finding(path, gap.what, gap.todo, severity=gap.severity)
-        for gap in _GAPS
-        if gap.kind == kind and mode in gap.modes
-        for path, value in _values(document, re.findall(r"\w+|\[\]", gap.field), ())
+        for gap in _gaps_of(type(located.resource).__name__)
+        if mode in gap.modes
+        for path, value in _values(located.resource, _steps(gap.field), ())
         if not gap.fits(value)
     ]
 
 
-def _values(value: Any, steps: list[str], path: Path) -> Iterator[tuple[Path, Any]]:
-    """Every value at the dotted path, each with its own path."""
+@cache
+def _gaps_of(kind: str) -> tuple[_Gap, ...]:
+    return tuple(gap for gap in _GAPS if gap.kind == kind)
+
+
+@cache
+def _steps(field: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+|\[\]", field))
+
+
+@cache
+def _attributes(record: type[Record]) -> Mapping[str, str]:
+    """YAML key -> attribute."""
+    return {field.alias or name: name for name, field in record.model_fields.items()}
+
+
+def _values(value: Any, steps: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every value at the dotted path that is not None, each with its own path."""
+    if value is None:
+        return
     if not steps:
         yield path, value
     elif steps[0] == "[]":
         for index, item in enumerate(value):
             yield from _values(item, steps[1:], (*path, index))
-    elif steps[0] in value:
-        yield from _values(value[steps[0]], steps[1:], (*path, steps[0]))
+    else:
+        record: type[Record] = type(value)
+        yield from _values(getattr(value, _attributes(record)[steps[0]]), steps[1:], (*path, steps[0]))
