@@ -18,6 +18,7 @@ from pointsman.local.engines.replica import Surroundings
 from pointsman.local.engines.spec import EngineSpec
 from pointsman.local.engines.supervisor import Supervisor, Wanted
 from pointsman.local.state import StateFolder
+from tests.e2e.local.running_up import runs
 from tests.support.polling import eventually_async
 from tests.support.processes import assert_none_left, python_module, running_with
 
@@ -225,10 +226,10 @@ async def test_a_replica_drains_until_nothing_runs(engines: Engines, tmp_path: P
     (former,) = engines.records()
     supervisor.want(Wanted(SPEC, 1, 60.0))
     await until(supervisor, lambda views: phases(supervisor) == [Phase.DRAINING, Phase.READY], "drains")
-    assert psutil.pid_exists(former)
+    assert runs(former)
     running.unlink()
     await until(supervisor, lambda views: phases(supervisor) == [Phase.READY], "drained")
-    assert not psutil.pid_exists(former)
+    assert not runs(former)
 
 
 async def test_a_drain_ends_after_its_timeout_and_says_so(engines: Engines, tmp_path: Path) -> None:
@@ -283,7 +284,7 @@ async def test_the_next_start_ends_what_is_not_as_wanted(engines: Engines) -> No
     left = await leave(first, engines)
     await ready(engines.supervise(), replace(SPEC, context_length=1024))
     assert left.pids.isdisjoint(engines.records())
-    assert not any(psutil.pid_exists(pid) for pid in left.pids)
+    assert not any(runs(pid) for pid in left.pids)
 
 
 async def test_the_next_start_ends_one_that_was_not_ready(engines: Engines) -> None:
@@ -292,7 +293,7 @@ async def test_the_next_start_ends_one_that_was_not_ready(engines: Engines) -> N
     await eventually_async(lambda: bool(engines.records()), WITHIN_SECONDS, "it was started")
     left = await leave(first, engines)
     await ready(engines.supervise(), SPEC)
-    assert not any(psutil.pid_exists(pid) for pid in left.pids)
+    assert not any(runs(pid) for pid in left.pids)
 
 
 async def test_a_secret_reaches_the_engine_and_no_file_and_no_command_line(engines: Engines) -> None:

@@ -62,6 +62,7 @@ class OwnDeployment:
         self._inputs: tuple[Any, ...] | None = None
         self._refused: Finding | None = None
         self._preparing: asyncio.Task[None] | None = None
+        self._ended: list[asyncio.Task[None]] = []
         self._supervisor = Supervisor(
             key, workplace.state, workplace.around, threads=workplace.threads, room=self._room, left=left
         )
@@ -97,8 +98,14 @@ class OwnDeployment:
     @property
     def observed(self) -> DeploymentObserved:
         wanted_hash = "" if self._spec is None else self._spec.hash
+        preparing = self._preparing is not None and not self._preparing.done()
         return DeploymentObserved(
-            self._weights, self._placed, wanted_hash, self._supervisor.views, self._refused
+            weights=self._weights,
+            placed=self._placed,
+            wanted_hash=wanted_hash,
+            is_preparing=preparing,
+            replicas=self._supervisor.views,
+            refused=self._refused,
         )
 
     @property
@@ -119,19 +126,31 @@ class OwnDeployment:
 
     async def drain(self) -> None:
         """Let the replicas answer what they have, and end them."""
-        self._cancel_preparing()
+        await self._end_preparing()
         await self._supervisor.drain()
 
     async def end(self) -> None:
         """End everything now."""
-        self._cancel_preparing()
+        await self._end_preparing()
         await self._supervisor.end()
 
     def _cancel_preparing(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
+            self._ended.append(self._preparing)
             self._preparing = None
-            self._workplace.progress(self._key, None)
+
+    async def _end_preparing(self) -> None:
+        """No fetch goes on after this: each has ended its process."""
+        self._cancel_preparing()
+        if self._ended:
+            await asyncio.wait(self._ended)
+            self._ended.clear()
+
+    async def _prepare_and_tell(self, *given: Any) -> None:
+        await self._prepare(*given)
+        # Told once this task is over: what is observed depends on that.
+        asyncio.get_running_loop().call_soon(self._workplace.around.changed)
 
     async def _prepare(
         self, deployment: ModelDeployment, beside: Path, token: str | None, environment: Mapping[str, str]
@@ -155,7 +174,6 @@ class OwnDeployment:
                 self._spec, self._facts = spec, facts
                 self._placed = Step(Stage.DONE, "Fits", fits(spec, memory_need(spec, facts)))
                 self._want_replicas(spec)
-                self._workplace.around.changed()
                 return
             await asyncio.sleep(backoff.delay_seconds(failures, self._workplace.rng))
 

@@ -27,7 +27,8 @@ class Step:
 
 @dataclass(frozen=True)
 class DeploymentObserved:
-    """A deployment now. `wanted_hash` is empty until the spec of its engines is known.
+    """A deployment now. `wanted_hash` is empty until the spec of its engines is known; while
+    `is_preparing`, it is that of the former version.
 
     `refused` is why the newest version in the files was not admitted. `hosted_trouble` is why a hosted
     model cannot be used: its Secret, or what that allows.
@@ -36,6 +37,7 @@ class DeploymentObserved:
     weights: Step = Step()
     placed: Step = Step()
     wanted_hash: str = ""
+    is_preparing: bool = False
     replicas: tuple[ReplicaView, ...] = ()
     refused: Finding | None = None
     hosted_trouble: str = ""

@@ -115,7 +115,7 @@ def _progressing(deployment: ModelDeployment, observed: DeploymentObserved) -> V
         return Verdict("Progressing", FALSE, trouble.reason, trouble.message)
     staying = [replica for replica in observed.replicas if replica.phase is not Phase.DRAINING]
     done = len(staying) == _ready(observed.replicas) == deployment.spec.replicas
-    if done and len(current) == len(staying) and observed.wanted_hash:
+    if done and not observed.is_preparing and len(current) == len(staying) and observed.wanted_hash:
         return Verdict("Progressing", TRUE, "Complete", "every replica runs this version")
     return Verdict("Progressing", TRUE, "Starting", "replicas of this version are being started")
 

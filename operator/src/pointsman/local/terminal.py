@@ -156,7 +156,11 @@ def deployment_line(
     if troubled is not None:
         return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines[:-1])
     ready = [view for view in observed.replicas if view.phase is Phase.READY]
-    settled = len(ready) == deployment.spec.replicas and len(current) == len(observed.replicas)
+    settled = (
+        not observed.is_preparing
+        and len(ready) == deployment.spec.replicas
+        and len(current) == len(observed.replicas)
+    )
     if not settled or not observed.wanted_hash:
         return None
     assert deployment.spec.engine is not None

