@@ -58,6 +58,10 @@ class Secret(Resource):
         listed = self.metadata.annotations.get(ALLOWED_HOSTS, "")
         return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
 
+    def may_be_sent_to(self, host: str) -> bool:
+        """Whether the annotation names this host, exactly; nothing is implied by a part of a name."""
+        return host.lower() in self.allowed_hosts
+
     @property
     def environment_variables(self) -> Mapping[str, str]:
         """Key -> the environment variable that holds its value (local mode)."""

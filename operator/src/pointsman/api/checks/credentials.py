@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pointsman.api.checks.hosts import host_of, is_allowed
+from pointsman.api.checks.hosts import host_of
 from pointsman.api.checks.inventory import Inventory
 from pointsman.api.fieldtree import nearest
 from pointsman.api.findings import Finding
@@ -90,7 +90,7 @@ def _no_such_key(
 def _may_not_be_sent(
     deployment: Located[ModelDeployment], path: Path, secret: Secret, host: str
 ) -> Iterator[Finding]:
-    if not is_allowed(host, secret.allowed_hosts):
+    if not secret.may_be_sent_to(host):
         listed = ", ".join(sorted({*secret.allowed_hosts, host}))
         what = f"Secret {secret.key} may not be sent to {host}"
         yield deployment.finding(path, what, f'set its annotation {ALLOWED_HOSTS}: "{listed}"')
