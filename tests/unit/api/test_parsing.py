@@ -110,6 +110,13 @@ def test_the_fleet_settings_are_the_file_of_that_name() -> None:
     assert len(findings) == 1
 
 
+def test_one_mistake_many_times_is_not_a_thousand_lines() -> None:
+    for text in (DEPLOYMENT + "".join(f"  k{n}: 1\n" for n in range(5000)), "".join(["a: 1\n"] * 5000)):
+        findings = parse_documents("a.yaml", text)[1]
+        assert len(findings) in (51, 52)
+        assert sum("further findings from here on are not shown" in finding.what for finding in findings) == 1
+
+
 SECRET_PLACES = (
     "data: {key: VALUE}",
     "stringData: {key: [VALUE]}",

@@ -72,18 +72,6 @@ class Opaque:
 
 
 @dataclass(frozen=True)
-class Immutable:
-    """A field that keeps its first value; the API server compares with `oldSelf`, files have no old value."""
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler(core)
-        rule = {"rule": "self == oldSelf", "message": "may not be changed; create another object instead"}
-        return {**schema, "x-kubernetes-validations": [*schema.get("x-kubernetes-validations", []), rule]}
-
-
-@dataclass(frozen=True)
 class Column:
     """A column of `kubectl get`; `wide` columns appear with `-o wide` only."""
 
@@ -91,7 +79,6 @@ class Column:
     json_path: str
     type: str = "string"
     wide: bool = False
-    description: str = ""
 
 
 @dataclass(frozen=True)

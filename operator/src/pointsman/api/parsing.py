@@ -5,6 +5,7 @@ other file holds objects.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -33,6 +34,11 @@ OWN_KINDS: Final[dict[str, Objects]] = {
 }
 FLEET_FILES: Final = frozenset({"fleet.yaml", "fleet.yml"})
 
+# Of one object, and of one file's syntax; more than that is one mistake many times.
+_MOST_FINDINGS = 50
+# Finding the nearest names takes a tenth of a millisecond each.
+_MOST_EXPLAINED = 1000
+
 # Parts of other APIs that we pass on: an empty value in them may have a meaning.
 _OPAQUE = (("spec", "template", "affinity"), ("spec", "template", "volumes"))
 
@@ -47,6 +53,7 @@ def parse_documents(file_name: str, text: str) -> tuple[list[Located[Stated]], l
         Finding("error", path_text(p.path), p.what, p.todo, file=file_name, line=p.position.line)
         for p in problems
     ]
+    findings = _first(findings)
     already = {(finding.line, finding.path) for finding in findings}
     objects: list[Located[Stated]] = []
     is_fleet = file_name.rsplit("/", 1)[-1] in FLEET_FILES
@@ -55,7 +62,8 @@ def parse_documents(file_name: str, text: str) -> tuple[list[Located[Stated]], l
         found = reader.read_fleet() if is_fleet else reader.read_object()
         if found is not None:
             objects.append(found)
-        findings.extend(finding for finding in reader.findings if (finding.line, finding.path) not in already)
+        new = [finding for finding in reader.findings if (finding.line, finding.path) not in already]
+        findings.extend(_first(new))
     return objects, in_order(findings)
 
 
@@ -162,7 +170,7 @@ class _Reader:
         try:
             resource = model.model_validate(data, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
+            for details in error.errors(include_url=False)[:_MOST_EXPLAINED]:
                 location = tuple(step for step in details["loc"] if step != "[key]")
                 if details["type"] == RULES_BROKEN:
                     self._add_rules(location, details["ctx"]["broken"])
@@ -232,6 +240,18 @@ def _is_consequence(details: ErrorDetails, location: Path, empty: set[Path]) -> 
     if details["type"] == "too_short":
         return bool(len(details["input"]) >= details["ctx"]["min_length"])
     return False
+
+
+def _first(findings: list[Finding]) -> list[Finding]:
+    """The first findings of an object, and one that stands for the rest: nobody reads a thousand lines."""
+    if len(findings) <= _MOST_FINDINGS:
+        return findings
+    by_line = in_order(findings)
+    what = "further findings from here on are not shown"
+    return [
+        *by_line[:_MOST_FINDINGS],
+        replace(by_line[_MOST_FINDINGS], what=what, todo="correct these first"),
+    ]
 
 
 def _shown(value: object) -> str:
