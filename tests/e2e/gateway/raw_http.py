@@ -10,7 +10,7 @@ from tests.support.clients import require_loopback
 
 
 class RawAnswer:
-    """Status, headers (lower case; the last of a repeated one) and body, read until the connection ends."""
+    """Status, headers (lower case; the last of a repeated one) and body, as far as they have come."""
 
     def __init__(self, raw: bytes) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
@@ -20,6 +20,11 @@ class RawAnswer:
         self.headers = {
             name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
         }
+
+    @property
+    def whole(self) -> bool:
+        """Whether a body of the stated length is there; only the connection's end tells for any other."""
+        return len(self.body) >= int(self.headers.get("content-length", "1000000000"))
 
     def __repr__(self) -> str:
         return f"RawAnswer({self.status}, {self.headers}, {self.body[:200]!r})"
@@ -38,15 +43,31 @@ def chunked(pieces: Sequence[bytes]) -> bytes:
 
 
 async def exchange(url: str, *sent: bytes, deadline_seconds: float = 10.0) -> RawAnswer:
-    """Send the pieces, each in a segment of its own, and read until the other side closes."""
+    """Send the pieces, each in a segment of its own, and read a whole answer or until the other side closes.
+
+    Reads while it sends: an answer in the midst of a body is followed by a reset.
+    """
     require_loopback(url)
     at = urlsplit(url)
+    received = bytearray()
     async with asyncio.timeout(deadline_seconds):
         reader, writer = await asyncio.open_connection(at.hostname, at.port)
-        try:
+
+        async def send() -> None:
             for piece in sent:
                 writer.write(piece)
                 await writer.drain()
-            return RawAnswer(await reader.read())
+
+        sending = asyncio.create_task(send())
+        try:
+            while piece := await reader.read(65536):
+                received += piece
+                if RawAnswer(bytes(received)).whole:
+                    break
+        except ConnectionResetError:
+            assert received, "the connection was reset without an answer"
         finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
             writer.close()
+    return RawAnswer(bytes(received))
