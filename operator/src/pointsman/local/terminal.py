@@ -154,7 +154,7 @@ def deployment_line(
     current = [view for view in observed.replicas if view.spec_hash == observed.wanted_hash]
     troubled = next((view.trouble for view in current if view.trouble is not None), None)
     if troubled is not None:
-        return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines[:-1])
+        return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines)
     ready = [view for view in observed.replicas if view.phase is Phase.READY]
     settled = (
         not observed.is_preparing

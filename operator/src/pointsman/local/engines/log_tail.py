@@ -1,6 +1,7 @@
 """The last words of an engine, from its log file."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 _LAST_BYTES = 16 * 1024
@@ -9,18 +10,36 @@ _LAST_BYTES = 16 * 1024
 _STAMP = re.compile(r"^\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) ")
 
 
-def last_lines(log: Path, *, since_byte: int, most: int, only_errors: bool = False) -> list[str]:
-    """What the engine said last: its errors if it marked any, else (unless only those are asked for) simply
-    its last lines. Without times.
-    """
+@dataclass(frozen=True)
+class LastWords:
+    """What an engine said before its end: the lines that it marked as errors, and the last lines of all."""
+
+    errors: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> str:
+        """The line that says why: the first error (those after it follow from it), else the last line."""
+        return self.errors[0] if self.errors else "".join(self.lines[-1:])
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return self.errors or self.lines
+
+
+def last_words(log: Path, *, since_byte: int, most: int = 6) -> LastWords:
+    """At most so many lines of each sort from the end of the log, without times."""
     try:
         with log.open("rb") as file:
             end = file.seek(0, 2)
             file.seek(max(since_byte, end - _LAST_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
-        return []
+        return LastWords()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if (found := _STAMP.match(line)) and found["level"] == "E"]
-    chosen = errors or ([] if only_errors else lines)
-    return [_STAMP.sub("", line) for line in chosen[-most:]]
+    return LastWords(_plain(errors[-most:]), _plain(lines[-most:]))
+
+
+def _plain(lines: list[str]) -> tuple[str, ...]:
+    return tuple(_STAMP.sub("", line) for line in lines)

@@ -15,7 +15,7 @@ from pointsman.errors import PointsmanError
 from pointsman.local.background import Failed, spawn
 from pointsman.local.engines import backoff
 from pointsman.local.engines.launch import Launched, Launcher
-from pointsman.local.engines.log_tail import last_lines
+from pointsman.local.engines.log_tail import LastWords, last_words
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
 from pointsman.local.engines.probe import first_token, running_requests
 from pointsman.local.engines.records import EngineRecord, write_record
@@ -29,7 +29,6 @@ _DRAIN_POLL_SECONDS = 0.25
 _SETTLE_SECONDS = 1.0
 # Engines end at once when nothing runs.
 _END_SECONDS = 3.0
-_SHOWN_LINES = 6
 
 ENGINE_EXITED = "EngineExited"
 ENGINE_DIED_AT_START = "EngineDiedAtStart"
@@ -222,12 +221,12 @@ class Replica:
             await asyncio.sleep(_PROBE_AGAIN_SECONDS)
 
     def _exit_trouble(self, process: RunningProcess, since_byte: int, reason: str) -> Trouble:
-        # After a start, a last line that is no error (a warning, hours old) has nothing to do with the end.
-        lines = last_lines(
-            self._log, since_byte=since_byte, most=_SHOWN_LINES, only_errors=reason == ENGINE_EXITED
-        )
-        said = f": {lines[-1]}" if lines else ""
-        return Trouble(reason, f"the engine {process.exit_text}{said} (log: {self._logs})", tuple(lines))
+        words = last_words(self._log, since_byte=since_byte)
+        if reason == ENGINE_EXITED:
+            # It served: a last line that is no error (a warning, hours old) has nothing to do with its end.
+            words = LastWords(words.errors)
+        said = f": {words.cause}" if words.cause else ""
+        return Trouble(reason, f"the engine {process.exit_text}{said} (log: {self._logs})", words.shown)
 
     def _too_late(self, launched: Launched, budget: float) -> Trouble:
         former = "" if self._trouble is None else f" ({self._trouble.message})"
@@ -235,7 +234,7 @@ class Replica:
             "NotReadyInTime",
             f"no first token within {budget:.0f} s{former}; lower spec.model.contextLength or "
             f"spec.engine.maxConcurrency, or see what it said (log: {self._logs})",
-            tuple(last_lines(self._log, since_byte=launched.log_begin, most=_SHOWN_LINES)),
+            last_words(self._log, since_byte=launched.log_begin).shown,
         )
 
     @property

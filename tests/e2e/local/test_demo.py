@@ -1,0 +1,44 @@
+"""`pointsman demo` does what it shows."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.e2e.local.running_up import pointsman
+from tests.support.processes import REPOSITORY, assert_none_left
+
+
+def test_the_demo_asks_kills_asks_again_and_ends_by_itself(tmp_path: Path, cache: Path) -> None:
+    environment = {**os.environ, "DEMO_ONCE": "1", "XDG_CACHE_HOME": str(cache)}
+    command = pointsman("demo", "examples/quickstart", "--state-dir", str(tmp_path))
+    ran = subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=150
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    shown = [
+        "weights",
+        "chat-primary",
+        "chat-backup",
+        "route chat",
+        "you  › What is the capital of France?",
+        "Paris.",
+        "(chat-primary, first token",
+        "killing chat-primary's engines …",
+        "you  › How many legs has a cat?",
+        "(chat-backup, after",
+        "chat-primary is ready again after",
+        "Next:",
+    ]
+    places = [ran.stdout.find(text) for text in shown]
+    assert -1 not in places, f"{shown[places.index(-1)]} is missing in\n{ran.stdout}"
+    assert places[4:] == sorted(places[4:]), ran.stdout
+    assert_none_left(str(tmp_path))
+
+
+def test_a_quickstart_that_is_not_there_ends_with_one_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "DEMO_ONCE": "1"}
+    command = pointsman("demo", "no/such/folder", "--state-dir", str(tmp_path))
+    ran = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("no/such/folder: no such file or folder")
