@@ -1,7 +1,9 @@
 """Envoy as the discovery service sees it: takes responses, holds what it accepts, asks for what that names.
 
-Pure: no sockets and no clock. It also watches what no client may ever meet: a scope before its clusters and
-their endpoints, or a cluster taken away while a scope names it. Breaking either is an AssertionError.
+Pure: no sockets and no clock. As in Envoy, a new or changed cluster is of no use until endpoints were sent
+for it, and it does not ask again for what it has asked for. It also watches what no client may ever meet: a
+scope before its clusters and their endpoints, or a cluster taken away while a scope names it. Breaking either
+is an AssertionError.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -60,6 +62,7 @@ class EnvoyStandIn:
         self._asked: dict[str, set[str]] = {t: set() for t in _BY_NAME}
         self._told_absent: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
+        self.warming: set[str] = set()
         self._open: set[str] = set()
 
     def connect(self) -> list[DeltaDiscoveryRequest]:
@@ -84,6 +87,8 @@ class EnvoyStandIn:
         """Use a response; what is asked for because of it comes before the verdict, as Envoy has it."""
         type_url = response.type_url
         bad = [r.name for r in response.resources if self.refuses(type_url, r.name, r.resource.value)]
+        if type_url == ENDPOINTS:
+            self._warm({r.name for r in response.resources} | set(response.removed_resources))
         self.refused.update((type_url, name) for name in bad)
         self._answered.add(type_url)
         if not bad or self._keeps_the_good:
@@ -112,13 +117,23 @@ class EnvoyStandIn:
         if type_url == SCOPE:
             for cluster in clusters_of(held.body):
                 self._expect_usable(cluster, name)
+        if type_url == CLUSTER and held != self.held[CLUSTER].get(name) and names_of(held.body)[ENDPOINTS]:
+            self.warming.add(name)
         self.held[type_url][name] = held
+
+    def _warm(self, endpoints: set[str]) -> None:
+        """Any word about its endpoints makes a cluster usable, the worst being that there are none."""
+        held = self.held[CLUSTER]
+        self.warming -= {name for name in self.warming if names_of(held[name].body)[ENDPOINTS] <= endpoints}
 
     def _expect_usable(self, cluster: str, scope: str) -> None:
         found = self.held[CLUSTER].get(cluster)
         if found is None:
             assert (CLUSTER, cluster) in self.refused, f"scope {scope} came before its cluster {cluster}"
             return
+        assert cluster not in self.warming, (
+            f"scope {scope} came before the endpoints of its cluster {cluster}"
+        )
         for type_url, names in names_of(found.body).items():
             for name in names:
                 known = name in self.held[type_url] or {(type_url, name)} & (self._told_absent | self.refused)
@@ -129,6 +144,8 @@ class EnvoyStandIn:
             users = [s for s, held in self.held[SCOPE].items() if name in clusters_of(held.body)]
             assert not users, f"cluster {name} was taken away while the scopes {users} name it"
         self.held[type_url].pop(name, None)
+        if type_url == CLUSTER:
+            self.warming.discard(name)
         if type_url in _BY_NAME:
             self._told_absent.add((type_url, name))
 

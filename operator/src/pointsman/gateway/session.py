@@ -80,9 +80,13 @@ class DeltaSession:
             self._verdict(request)
 
     def _resume(self, request: DeltaDiscoveryRequest, known: _Type) -> None:
-        """What Envoy holds from an earlier stream, whose verdict may have been lost with that stream."""
+        """What Envoy holds from an earlier stream, whose verdict may have been lost with that stream.
+
+        Endpoints are sent again all the same: a cluster that changed before the stream broke waits for them.
+        """
         for name, version in request.initial_resource_versions.items():
-            known.sent[name] = version
+            if request.type_url != ENDPOINTS:
+                known.sent[name] = version
             self._acked[request.type_url, name] = version
             served = self._store.served(request.type_url, name)
             if served is not None and served.version == version:
@@ -120,6 +124,9 @@ class DeltaSession:
     def responses(self) -> list[DeltaDiscoveryResponse]:
         """Everything that may be sent now."""
         out = [self._response(flight.type_url, flight.resources, (), again=True) for flight in self._again]
+        for flight in self._again:
+            for resource in flight.resources:
+                self._ask_endpoints_again(resource)
         self._again.clear()
         for type_url in _GROUND:
             out += self._changes(type_url)
