@@ -132,7 +132,7 @@ class EnvoyStandIn:
             assert (CLUSTER, cluster) in self.refused, f"scope {scope} came before its cluster {cluster}"
             return
         assert cluster not in self.warming, (
-            f"scope {scope} came before the endpoints of its cluster {cluster}"
+            f"scope {scope} came before {cluster} had its endpoints"
         )
         for type_url, names in names_of(found.body).items():
             for name in names:
