@@ -1,5 +1,6 @@
--- Once a request, after the body has been read into metadata: which scope answers it.
+-- Once a request. On its way in, after the body has been read into metadata: which scope answers it.
 -- A scope is a public model name, or one of our own (they begin with "!") that answers with an error or the list.
+-- On its way out: the tokens of an answer in one piece are counted, a stream loses the usage nobody asked for.
 
 local JSON_POST = {
   ["/v1/chat/completions"] = "choices", ["/v1/completions"] = "choices", ["/v1/responses"] = "",
@@ -61,10 +62,11 @@ function envoy_on_request(handle)
     headers:replace("x-pm-stream", "true")
     strip = JSON_POST[path] == "choices" and found["include_usage"] ~= true
   end
-  -- What each attempt needs again, kept where no attempt can change it.
-  info:set("pm.request", "kept", { path = full_path, length = length, model = scope, strip = strip })
   local key = found["prompt_cache_key"]
-  if type(key) == "string" then headers:replace("x-pm-affinity", header_safe(key)) end
+  local bound = type(key) == "string"
+  if bound then headers:replace("x-pm-affinity", header_safe(key)) end
+  -- What each attempt needs again, kept where no attempt can change it.
+  info:set("pm.request", "kept", { path = full_path, length = length, model = scope, strip = strip, bound = bound })
 end
 
 -- The event that carries usage and nothing else: "choices" is empty.
@@ -80,11 +82,7 @@ local function without_usage(text)
   return changed and kept or nil
 end
 
-function envoy_on_response(handle)
-  local content_type = handle:headers():get("content-type")
-  if content_type == nil or content_type:sub(1, 17) ~= "text/event-stream" then return end
-  local request = handle:streamInfo():dynamicMetadata():get("pm.request")
-  if request == nil or request["kept"]["strip"] ~= true then return end
+local function strip_usage(handle)
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then
@@ -92,4 +90,61 @@ function envoy_on_response(handle)
       if kept ~= nil then chunk:setBytes(kept) end
     end
   end
+end
+
+-- Token counts in the words of OpenAI's two APIs (and Anthropic's): name in metrics, words.
+local COUNTS = {
+  { "prompt_tokens", '"prompt_tokens"', '"input_tokens"' },
+  { "completion_tokens", '"completion_tokens"', '"output_tokens"' },
+  { "cached_tokens", '"cached_tokens"', '"cache_read_input_tokens"' },
+}
+local TAIL_BYTES = 8192 -- usage is the end of an answer, or close to it (llama.cpp's timings follow)
+local HELD_BYTES = 262144 -- the gate has held this much already, and one wait costs less than one a chunk
+
+-- The end of an answer in one piece, however long it is.
+local function tail_of(handle, length)
+  if length ~= nil and tonumber(length) <= HELD_BYTES then
+    local body = handle:body()
+    local held = body and body:length() or 0
+    local start = math.max(0, held - TAIL_BYTES)
+    return held > 0 and body:getBytes(start, held - start) or ""
+  end
+  local tail = ""
+  for chunk in handle:bodyChunks() do
+    local start = math.max(0, chunk:length() - TAIL_BYTES)
+    tail = (tail .. chunk:getBytes(start, chunk:length() - start)):sub(-TAIL_BYTES)
+  end
+  return tail
+end
+
+-- The last usage object of a text; quotes inside an answer's strings are escaped, so no answer can look like one.
+local function usage_in(text)
+  local at, from = nil, 1
+  repeat
+    local first, last = text:find('"usage"', from, true)
+    if first ~= nil then at, from = last, last end
+  until first == nil
+  return at and text:match("^%s*:%s*(%b{})", at + 1)
+end
+
+local function count_tokens(handle, length)
+  local usage = usage_in(tail_of(handle, length))
+  if usage == nil then return end
+  local info = handle:streamInfo():dynamicMetadata()
+  for _, count in ipairs(COUNTS) do
+    local _, at = usage:find(count[2], 1, true)
+    if at == nil then _, at = usage:find(count[3], 1, true) end
+    local number = at and usage:match("^%s*:%s*(%d+)", at + 1)
+    if number ~= nil then info:set("pm", count[1], tonumber(number)) end
+  end
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local content_type = headers:get("content-type")
+  if content_type == nil or headers:get(":status"):sub(1, 1) ~= "2" then return end
+  if content_type:sub(1, 16) == "application/json" then return count_tokens(handle, headers:get("content-length")) end
+  if content_type:sub(1, 17) ~= "text/event-stream" then return end
+  local request = handle:streamInfo():dynamicMetadata():get("pm.request")
+  if request ~= nil and request["kept"]["strip"] == true then strip_usage(handle) end
 end

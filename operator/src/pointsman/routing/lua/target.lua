@@ -163,9 +163,11 @@ function envoy_on_request(handle)
   headers:remove("api-key")
   headers:remove("x-api-key")
   headers:replace(":authority", context.host)
-  local request = handle:streamInfo():dynamicMetadata():get("pm.request")
-  if request == nil then return end
-  request = request["kept"]
+  -- A mirror's copy comes without metadata: all that is known of it is in its headers, which no attempt has changed.
+  local found = handle:streamInfo():dynamicMetadata():get("pm.request")
+  local request = found and found["kept"] or { path = headers:get(":path"), bound = true }
+  -- Not removed by the route: a replica is chosen by it after that.
+  if request["bound"] then headers:remove("x-pm-affinity") end
   local path = request["path"]
   if context.prefix ~= "/v1" then path = context.prefix .. sub(path, 4) end
   headers:replace(":path", path)
