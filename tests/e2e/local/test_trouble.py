@@ -101,7 +101,7 @@ def test_each_fault_is_one_line_and_the_healthy_model_serves(up: Start, cache: P
         condition = eventually(partial(_found, one, name, fault), WITHIN_SECONDS, f"{name} is told")
         assert [words for words in fault.words if words not in condition["message"]] == [], condition
         assert "\n" not in condition["message"]
-        assert condition["message"] in one.output.replace("\n", " "), "said on the terminal"
+        eventually(partial(_is_said, one, condition["message"]), 5, f"{name} is said on the terminal")
         ready = one.condition("ModelDeployment", name, "Ready")
         assert (ready["status"], ready["reason"]) == ("False", fault.reason)
     assert one.engines() == before
@@ -111,6 +111,10 @@ def test_each_fault_is_one_line_and_the_healthy_model_serves(up: Start, cache: P
     (one.folder / "none.gguf").symlink_to(weights)
     one.until_ready("missing-file")
     assert set(before.items()) <= set(one.engines().items())
+
+
+def _is_said(one: Up, message: str) -> bool:
+    return message in one.output
 
 
 def _found(one: Up, name: str, fault: Trouble) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LAST_BYTES = 16 * 1024
+_MOST_SHOWN = 6
 # llama.cpp begins a line with the time since start and the level: "0.00.003.812 E ". Times would make
 # messages flap.
 _STAMP = re.compile(r"^\d+\.\d+\.\d+\.\d+ (?P<level>[A-Z]) ")
@@ -24,11 +25,13 @@ class LastWords:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        return self.errors or self.lines
+        return self.errors[:_MOST_SHOWN] or self.lines
 
 
-def last_words(log: Path, *, since_byte: int, most: int = 6) -> LastWords:
-    """At most so many lines of each sort from the end of the log, without times."""
+def last_words(log: Path, *, since_byte: int) -> LastWords:
+    """At most so many lines of each sort, without times: the first errors since that byte, the last of all
+    lines.
+    """
     try:
         with log.open("rb") as file:
             end = file.seek(0, 2)
@@ -38,7 +41,7 @@ def last_words(log: Path, *, since_byte: int, most: int = 6) -> LastWords:
         return LastWords()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if (found := _STAMP.match(line)) and found["level"] == "E"]
-    return LastWords(_plain(errors[-most:]), _plain(lines[-most:]))
+    return LastWords(_plain(errors), _plain(lines[-_MOST_SHOWN:]))
 
 
 def _plain(lines: list[str]) -> tuple[str, ...]:

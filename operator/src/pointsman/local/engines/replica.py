@@ -224,7 +224,7 @@ class Replica:
         words = last_words(self._log, since_byte=since_byte)
         if reason == ENGINE_EXITED:
             # It served: a last line that is no error (a warning, hours old) has nothing to do with its end.
-            words = LastWords(words.errors)
+            words = LastWords(words.errors[-1:])
         said = f": {words.cause}" if words.cause else ""
         return Trouble(reason, f"the engine {process.exit_text}{said} (log: {self._logs})", words.shown)
 
