@@ -1,0 +1,69 @@
+"""Status of routes: who can answer, and what the gateway says."""
+
+from pointsman.api import ModelRouteStatus, ObjectKey
+from pointsman.api.findings import Finding
+from pointsman.gateway import RouteProgramming
+from pointsman.local.route_status import route_status, summary, target_weights, unready_targets
+from tests.support import builders
+from tests.support.builders import key
+
+ROUTE = builders.route("chat", {"a": 90, "b": 10}, fallback=["c"], generation=2)
+PROGRAMMED = RouteProgramming(True, True, "Programmed", "", 2)
+CAN_ANSWER = {key(name): "" for name in "abc"}
+
+
+def said(
+    programming: RouteProgramming | None = PROGRAMMED,
+    deployments: dict[ObjectKey, str] | None = None,
+    refused: Finding | None = None,
+) -> dict[str, tuple[str, str]]:
+    unready = unready_targets(ROUTE, {**CAN_ANSWER, **(deployments or {})})
+    status = route_status(ROUTE, programming, unready, refused, ModelRouteStatus(), url="u", now="t")
+    return {one.type: (str(one.status), one.reason) for one in status.conditions}
+
+
+def test_programmed_with_targets_that_can_answer_is_ready() -> None:
+    assert said() == {
+        "Accepted": ("True", "Accepted"),
+        "ResolvedRefs": ("True", "Resolved"),
+        "Programmed": ("True", "Programmed"),
+        "Ready": ("True", "TargetsReady"),
+    }
+
+
+def test_one_target_that_can_answer_is_enough() -> None:
+    assert said(deployments={key("a"): "down", key("b"): "down"})["Ready"] == ("True", "TargetsReady")
+
+
+def test_without_any_it_says_why() -> None:
+    down = {key(name): "down" for name in "abc"}
+    assert said(deployments=down)["Ready"] == ("False", "NoTargetReady")
+
+
+def test_a_target_that_does_not_exist_is_named() -> None:
+    unready = unready_targets(ROUTE, {key("a"): "", key("c"): ""})
+    status = route_status(ROUTE, PROGRAMMED, unready, None, ModelRouteStatus(), url="u", now="t")
+    condition = next(one for one in status.conditions if one.type == "ResolvedRefs")
+    assert (str(condition.status), condition.message) == ("False", "no ModelDeployment is named b")
+
+
+def test_what_the_gateway_refuses_is_its_reason() -> None:
+    refused = RouteProgramming(False, False, "RefusedByEnvoy", "bad regex", 2)
+    assert said(refused)["Accepted"] == ("False", "RefusedByEnvoy")
+    assert said(refused)["Ready"] == ("False", "RefusedByEnvoy")
+
+
+def test_a_gateway_that_does_not_know_it_yet_is_unknown() -> None:
+    assert said(None)["Ready"] == ("Unknown", "Pending")
+
+
+def test_a_mistake_in_an_edit_leaves_it_ready() -> None:
+    finding = Finding("error", "spec.rules[0]", "wrong", "correct it")
+    assert said(refused=finding)["Accepted"] == ("False", "InvalidEdit")
+    assert said(refused=finding)["Ready"] == ("True", "TargetsReady")
+
+
+def test_targets_with_weights_and_the_summary() -> None:
+    assert target_weights(ROUTE) == {"a": 90, "b": 10, "c": 0}
+    assert summary(ROUTE) == "a 90%,b 10%→c"
+    assert summary(builders.route("chat", ["a"])) == "a"

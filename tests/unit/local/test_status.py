@@ -1,0 +1,172 @@
+"""Status and conditions of deployments: what is said of what is observed."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from pointsman.api import Condition, ModelDeployment, ModelDeploymentStatus
+from pointsman.api.findings import Finding
+from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
+from pointsman.local.observed import DeploymentObserved, Stage, Step
+from pointsman.local.status import deployment_status, model_summary
+from tests.support import builders
+
+NOW, LATER = "2026-11-22T10:00:00Z", "2026-11-22T11:00:00Z"
+DEPLOYMENT = builders.deployment(
+    "a", engine="llama.cpp", source="package://weights-gguf", replicas=2, generation=3
+)
+DONE = Step(Stage.DONE, "Fits", "this machine's CPU")
+TROUBLE = Trouble("EngineDiedAtStart", "the engine ended with exit code 1")
+FINDING = Finding("error", "spec.replicas", "must be a number", "correct it", file="a.yaml", line=3)
+
+
+def observed(*replicas: tuple[str, Phase], trouble: Trouble | None = None) -> DeploymentObserved:
+    views = tuple(
+        ReplicaView(slot, spec, phase, trouble=trouble if phase is Phase.WAITING else None)
+        for slot, (spec, phase) in enumerate(replicas)
+    )
+    return DeploymentObserved(weights=DONE, placed=DONE, wanted_hash="new", replicas=views)
+
+
+def said(seen: DeploymentObserved, deployment: ModelDeployment = DEPLOYMENT) -> dict[str, tuple[str, str]]:
+    """Status and reason by condition type."""
+    status = deployment_status(deployment, seen, ModelDeploymentStatus(), engine_versions={}, now=NOW)
+    return {one.type: (str(one.status), one.reason) for one in status.conditions}
+
+
+@dataclass(frozen=True)
+class Case:
+    seen: DeploymentObserved
+    want: dict[str, tuple[str, str]]
+
+
+READY, STARTING, WAITING = Phase.READY, Phase.STARTING, Phase.WAITING
+CASES = {
+    "nothing is known yet": Case(
+        DeploymentObserved(),
+        {
+            "Placed": ("Unknown", "Waiting"),
+            "Available": ("False", "NoReplicaReady"),
+            "Ready": ("False", "NoReplicaReady"),
+        },
+    ),
+    "weights are missing": Case(
+        DeploymentObserved(weights=Step(Stage.FAILED, "FileNotFound", "x: no such weights file")),
+        {
+            "WeightsAvailable": ("False", "FileNotFound"),
+            "Progressing": ("False", "FileNotFound"),
+            "Ready": ("False", "FileNotFound"),
+        },
+    ),
+    "everything runs": Case(
+        observed(("new", READY), ("new", READY)),
+        {
+            "Progressing": ("True", "Complete"),
+            "Available": ("True", "ReplicasReady"),
+            "Ready": ("True", "ReplicasReady"),
+        },
+    ),
+    "one of two is ready": Case(
+        observed(("new", READY), ("new", STARTING)),
+        {"Progressing": ("True", "Starting"), "Ready": ("True", "ReplicasReady")},
+    ),
+    "one of two died": Case(
+        observed(("new", READY), ("new", WAITING), trouble=TROUBLE),
+        {"Progressing": ("False", "EngineDiedAtStart"), "Ready": ("True", "ReplicasReady")},
+    ),
+    "all died": Case(
+        observed(("new", WAITING), ("new", WAITING), trouble=TROUBLE),
+        {"Progressing": ("False", "EngineDiedAtStart"), "Ready": ("False", "EngineDiedAtStart")},
+    ),
+    "the new version cannot start and the former serves": Case(
+        observed(("old", READY), ("old", READY), ("new", WAITING), trouble=TROUBLE),
+        {
+            "Progressing": ("False", "EngineDiedAtStart"),
+            "Available": ("True", "FormerVersionServes"),
+            "Ready": ("True", "FormerVersionServes"),
+        },
+    ),
+    "the weights of the new version are missing and the former serves": Case(
+        replace(
+            observed(("old", READY), ("old", READY)), weights=Step(Stage.FAILED, "RevisionNotFound", "…")
+        ),
+        {"WeightsAvailable": ("False", "RevisionNotFound"), "Ready": ("True", "FormerVersionServes")},
+    ),
+    "the edit has a mistake": Case(
+        replace(observed(("new", READY), ("new", READY)), refused=FINDING),
+        {"Progressing": ("False", "InvalidEdit"), "Ready": ("True", "ReplicasReady")},
+    ),
+    "an edit is being prepared": Case(
+        replace(observed(("new", READY), ("new", READY)), is_preparing=True),
+        {"Progressing": ("True", "Starting")},
+    ),
+    "a former replica still drains": Case(
+        observed(("new", READY), ("new", READY), ("old", Phase.DRAINING)),
+        {"Progressing": ("True", "Complete")},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_conditions(case: Case) -> None:
+    found = said(case.seen)
+    assert {type_: found[type_] for type_ in case.want} == case.want
+
+
+def test_scaled_to_zero_says_so() -> None:
+    deployment = builders.deployment("a", engine="llama.cpp", source="package://weights-gguf", replicas=0)
+    assert said(observed(), deployment)["Ready"] == ("False", "ScaledToZero")
+
+
+def test_a_hosted_model_says_why_its_key_cannot_be_used() -> None:
+    hosted = builders.hosted("gpt", "https://api.openai.com/v1", secret=("openai", "key"))
+    assert said(DeploymentObserved(), hosted) == {
+        "Progressing": ("True", "Complete"),
+        "Available": ("True", "Hosted"),
+        "Ready": ("True", "Hosted"),
+    }
+    assert said(DeploymentObserved(hosted_trouble="no key"), hosted)["Ready"] == (
+        "False",
+        "CredentialsNotUsable",
+    )
+
+
+def test_the_numbers_and_the_generation_are_there() -> None:
+    seen = observed(("new", READY), ("new", STARTING), ("old", Phase.DRAINING))
+    versions = {"llama.cpp": "9"}
+    status = deployment_status(DEPLOYMENT, seen, ModelDeploymentStatus(), engine_versions=versions, now=NOW)
+    assert (status.replicas, status.ready_replicas, status.observed_generation) == (2, 1, 3)
+    assert status.engine is not None
+    assert (status.engine.name, status.engine.version) == ("llama.cpp", "9")
+    assert status.placement is not None
+    assert status.placement.accelerator == "cpu"
+
+
+def test_the_time_is_that_of_the_last_flip_and_the_rest_does_not_move() -> None:
+    def status(seen: DeploymentObserved, former: ModelDeploymentStatus, now: str) -> ModelDeploymentStatus:
+        return deployment_status(DEPLOYMENT, seen, former, engine_versions={}, now=now)
+
+    def ready(of: ModelDeploymentStatus) -> Condition:
+        return next(one for one in of.conditions if one.type == "Ready")
+
+    up, down = observed(("new", READY), ("new", READY)), observed(("new", STARTING))
+    first = status(up, ModelDeploymentStatus(), NOW)
+    assert status(up, first, LATER) == first
+    assert ready(status(down, first, LATER)).last_transition_time == LATER
+    assert ready(status(observed(("old", READY)), first, LATER)).last_transition_time == NOW
+
+
+SUMMARIES = {
+    "hf://Qwen/Qwen3-32B-GGUF/q4.gguf": (
+        "Qwen/Qwen3-32B-GGUF@9216",
+        "9216db5781bf21249d130ec9da846c4624c16137",
+    ),
+    "package://gemma3-gguf": ("gemma3-gguf", None),
+    "file:///models/a.gguf": ("a.gguf", None),
+}
+
+
+@pytest.mark.parametrize(("source", "want"), SUMMARIES.items())
+def test_the_model_in_a_few_characters(source: str, want: tuple[str, str | None]) -> None:
+    model = {"model": {"revision": want[1]}} if want[1] else None
+    assert model_summary(builders.deployment("a", source=source, spec=model)) == want[0]
