@@ -1,4 +1,4 @@
-"""Envoy's Prometheus page -> ours: our names, seconds instead of milliseconds, failures by class. Pure text."""
+"""Envoy's Prometheus page -> ours: our names, seconds for milliseconds, failures by class. Pure text."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -73,7 +73,7 @@ _CLASS_BY_VERDICT = {"contextOverflow": "context_overflow", "refusal": "refusal"
 
 
 def attempt_class(code: str, flags: str, verdict: str) -> str:
-    """How an attempt ended: ok, a failure class, or rejected (the target's word that the request is wrong)."""
+    """How an attempt ended: ok, a failure class, or rejected: the target calls the request wrong."""
     if verdict in _CLASS_BY_VERDICT:
         return _CLASS_BY_VERDICT[verdict]
     seen = set(flags.split(","))

@@ -39,7 +39,7 @@ def target_secrets(
         if secret is None:
             return TargetSecrets(missing=missing)
         host = hosted_address(hosted.base_url).host
-        if host not in secret.allowed_hosts:
+        if not secret.may_be_sent_to(host):
             return TargetSecrets(
                 missing=f"Secret {secret.key} does not allow its keys to go to {host} "
                 f"(annotation pointsman.dev/allowed-hosts)"
