@@ -1,7 +1,7 @@
 """A cache of weights that the tests of this folder share, and an `up` for each that asks for one."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,8 @@ def up(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Up]]:
     """Starts `pointsman up` on a folder below `tmp_path`; ends every one of them, and their engines."""
     started: list[Up] = []
 
-    def start(**options: object) -> Up:
-        process = Up(tmp_path, cache, **options)  # type: ignore[arg-type]
+    def start(environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Up:
+        process = Up(tmp_path, cache, environment=environment, prefix=prefix)
         started.append(process)
         return process
 

@@ -11,6 +11,7 @@ from random import Random
 import aiohttp
 
 from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
@@ -26,7 +27,7 @@ from pointsman.local.machine import available_memory_bytes, usable_cores
 from pointsman.local.objects import ObjectStore
 from pointsman.local.publish import Publisher
 from pointsman.local.state import StateFolder
-from pointsman.local.terminal import GONE, Line, Terminal, name_of
+from pointsman.local.terminal import BAD, GONE, Line, Terminal, name_of
 from pointsman.local.watching import POLL_SECONDS
 from pointsman.local.weights.fetcher import Fetcher
 from pointsman.routing import ProxySettings, RoutingInput
@@ -167,7 +168,11 @@ class LocalMode:
             given = self._route()
             if given != self._routed:
                 self._routed = given
-                gateway.update(given)
+                try:
+                    gateway.update(given)
+                except PointsmanError as error:
+                    # What the gateway has goes on; the next edit is tried anew.
+                    self._terminal.say(Line(BAD, "gateway", str(error)))
             self._publisher.publish(self._objects, self._own, given, gateway.programming())
             await self._changed.wait()
 

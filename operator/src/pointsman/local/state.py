@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,10 @@ from pointsman.errors import PointsmanError
 
 # A write past a quota or a file-size limit is the same trouble to a person as a full disk.
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+# `holder` takes the lock for an instant to find out whether it is held: a start must not take that for
+# another `up`.
+_LOCK_ATTEMPTS, _LOCK_PAUSE_SECONDS = 5, 0.02
 
 CLUSTER_SCOPE = "_cluster"
 """Stands for the namespace of objects that have none."""
@@ -122,13 +127,18 @@ class StateFolder:
             os.close(descriptor)
 
     def _take(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PointsmanError(
-                f"another `pointsman up` (pid {self._holder() or 'unknown'}) runs on {self.path}",
-                todo="stop it or choose --state-dir",
-            ) from None
+        for attempt in range(_LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if attempt < _LOCK_ATTEMPTS - 1:
+                    time.sleep(_LOCK_PAUSE_SECONDS)
+                    continue
+                raise PointsmanError(
+                    f"another `pointsman up` (pid {self._holder() or 'unknown'}) runs on {self.path}",
+                    todo="stop it or choose --state-dir",
+                ) from None
+            break
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
 
