@@ -115,3 +115,9 @@ def test_problems_that_are_no_syntax_errors_do_not_end_the_reading() -> None:
     documents, problems = read_documents("a: 1\na: 2\nb: .inf\n---\nc: 3\n")
     assert [(problem.position.line, path_text(problem.path)) for problem in problems] == [(2, "a"), (3, "b")]
     assert [document.plain() for document in documents] == [{"a": 1, "b": None}, {"c": 3}]
+
+
+def test_lines_are_those_of_an_editor_where_yaml_counts_others() -> None:
+    documents, problems = read_documents("a: 'x\u2028y'\nb: 'x\x85y'\nc: .inf\n")
+    assert [problem.position.line for problem in problems] == [3]
+    assert documents[0].position_of(("b",)).line == 2

@@ -3,7 +3,7 @@
 Without recursion; hostile input (deep nesting, aliases that multiply) is refused before it costs anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import yaml
@@ -51,7 +51,9 @@ class _Open:
 class Composer:
     """Takes the events of one file; `roots` and `problems` grow as documents end."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Sequence[int] = ()) -> None:
+        """`lines`: for each of YAML's lines the editor's, where the two differ."""
+        self._lines = lines
         self.roots: list[Node] = []
         self.problems: list[Problem] = []
         self._opened: list[_Open] = []
@@ -60,7 +62,7 @@ class Composer:
     def compose(self, events: Iterable[yaml.Event]) -> None:
         """Raises Unreadable, and whatever the parser behind `events` raises."""
         for event in events:
-            position = _position(event)
+            position = self._position(event)
             match event:
                 case yaml.DocumentStartEvent():
                     self._opened, self._anchors = [], {}
@@ -176,7 +178,8 @@ class Composer:
                 steps.append(one.key.name)
         return tuple(steps)
 
-
-def _position(event: yaml.Event) -> Position:
-    mark = event.start_mark
-    return Position(mark.line + 1, mark.column + 1) if mark is not None else Position(1, 1)
+    def _position(self, event: yaml.Event) -> Position:
+        mark = event.start_mark
+        if mark is None:
+            return Position(1, 1)
+        return Position(self._lines[mark.line] if self._lines else mark.line + 1, mark.column + 1)

@@ -1,5 +1,6 @@
 """YAML text -> the objects in it, each of which knows the line of each of its fields."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -60,16 +61,34 @@ class Document:
         return position, text
 
 
+_BREAKS_ONLY_YAML_KNOWS = frozenset("\x85\u2028\u2029")
+_YAML_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
 def read_documents(text: str) -> tuple[list[Document], list[Problem]]:
     """The objects of a text (a `kind: List` taken apart, empty ones left out), and what is wrong with it.
 
     After a syntax error nothing more is read; the documents before it are whole.
     """
-    composer = Composer()
-    problem = _compose(text.removeprefix("\ufeff"), composer)
+    text = text.removeprefix("\ufeff")
+    composer = Composer(_lines_of_yaml(text))
+    problem = _compose(text, composer)
     problems = composer.problems if problem is None else [*composer.problems, problem]
     stated = [root for root in composer.roots if not root.is_empty]
     return [document for root in stated for document in _objects(root)], problems
+
+
+def _lines_of_yaml(text: str) -> tuple[int, ...]:
+    """For each line as YAML counts the line as editors count; empty where they agree, as nearly always.
+
+    YAML 1.1 also ends lines at the next-line character and at Unicode's line and paragraph separators.
+    """
+    if _BREAKS_ONLY_YAML_KNOWS.isdisjoint(text):
+        return ()
+    lines = [1]
+    for found in _YAML_BREAK.finditer(text):
+        lines.append(lines[-1] + (found[0] not in _BREAKS_ONLY_YAML_KNOWS))
+    return tuple(lines)
 
 
 def _objects(root: Node) -> Iterator[Document]:
