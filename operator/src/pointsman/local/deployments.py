@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from pointsman.api import ModelDeployment, ObjectKey, Secret
 from pointsman.api.findings import Finding
+from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
 from pointsman.local.engines import backoff
 from pointsman.local.engines.plan import Phase
@@ -192,7 +193,8 @@ class OwnDeployment:
         finally:
             self._workplace.progress(self._key, None)
         self._weights = Step(Stage.DONE, "Available", f"{weights.path.name} from {weights.origin}")
-        return weights
+        known = shipped_catalog().model_at(model.source)
+        return replace(weights, terms=known.terms) if known is not None and known.terms else weights
 
     def _want_replicas(self, spec: EngineSpec) -> None:
         self._supervisor.want(Wanted(spec, self._replicas, self._drain_seconds))

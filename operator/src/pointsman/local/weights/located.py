@@ -12,8 +12,8 @@ from pointsman.local.weights.source import FileSource, HubSource, PackageSource,
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file that may be used. `origin` says in words where it came from, `terms` is a licence file
-    beside it.
+    """A weights file that may be used. `origin` says in words where it came from, `terms` where its licence
+    is: an address that the catalogue knows, else a file beside the weights.
     """
 
     path: Path
