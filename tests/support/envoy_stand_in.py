@@ -117,8 +117,9 @@ class EnvoyStandIn:
         if type_url == SCOPE:
             for cluster in clusters_of(held.body):
                 self._expect_usable(cluster, name)
-        if type_url == CLUSTER and held != self.held[CLUSTER].get(name) and names_of(held.body)[ENDPOINTS]:
-            self.warming.add(name)
+        if type_url == CLUSTER and held != self.held[CLUSTER].get(name):
+            self.warming.discard(name)
+            self.warming |= {name} if names_of(held.body)[ENDPOINTS] else set()
         self.held[type_url][name] = held
 
     def _warm(self, endpoints: set[str]) -> None:
@@ -131,9 +132,7 @@ class EnvoyStandIn:
         if found is None:
             assert (CLUSTER, cluster) in self.refused, f"scope {scope} came before its cluster {cluster}"
             return
-        assert cluster not in self.warming, (
-            f"scope {scope} came before {cluster} had its endpoints"
-        )
+        assert cluster not in self.warming, f"scope {scope} came before {cluster} had its endpoints"
         for type_url, names in names_of(found.body).items():
             for name in names:
                 known = name in self.held[type_url] or {(type_url, name)} & (self._told_absent | self.refused)

@@ -136,6 +136,7 @@ class DeltaSession:
                 out += self._removals(type_url)
             # Before the scopes of this stream are known, nothing tells which clusters they still name.
             if SCOPE in self._types and not self._in_flight:
+                self._store.forget_unneeded()
                 out += self._removals(CLUSTER)
         return out
 

@@ -41,7 +41,7 @@ class ResourceStore:
     def replace(self, desired: ResourceSet) -> None:
         """Take a new desired set; verdicts on resources that are gone or differ now are forgotten."""
         self._desired = desired
-        for ident in [i for i in self._accepted if self.wanted(i) is None and not self._is_kept(i)]:
+        for ident in [i for i in self._accepted if self.wanted(i) is None and i[0] != CLUSTER]:
             self._forget(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
@@ -102,6 +102,14 @@ class ResourceStore:
             self._stubs[ident] = None
         if wanted is not None and wanted.version == resource.version:
             self._refused[ident] = Refusal(resource.version, reason)
+
+    def forget_unneeded(self) -> None:
+        """Let go of clusters that neither the desired set nor an accepted scope names.
+
+        To be called when every verdict is in: a scope that is still on its way may turn out to need one.
+        """
+        for ident in [i for i in self._accepted if self.wanted(i) is None and not self._is_needed(i)]:
+            self._forget(ident)
 
     def _is_kept(self, ident: ResourceId) -> bool:
         """Whether this is still served although it may not be desired any more."""
