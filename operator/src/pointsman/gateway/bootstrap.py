@@ -85,16 +85,13 @@ def _overload(settings: ProxySettings) -> dict[str, Any]:
         "envoy.resource_monitors.global_downstream_max_connections",
     )
 
-    def at(action: str, share: float) -> dict[str, Any]:
-        return {
-            "name": f"envoy.overload_actions.{action}",
-            "triggers": [{"name": heap, "threshold": {"value": share}}],
-        }
+    def at(name: str, share: float) -> dict[str, Any]:
+        return {"name": f"envoy.{name}", "triggers": [{"name": heap, "threshold": {"value": share}}]}
 
-    reset = at("reset_high_memory_stream", 0)
+    reset = at("overload_actions.reset_high_memory_stream", 0)
     reset["triggers"] = [{"name": heap, "scaled": {"scaling_threshold": 0.85, "saturation_threshold": 0.98}}]
     return {
-        "refresh_interval": "0.25s",
+        "refresh_interval": "0.1s",
         "resource_monitors": [
             {"name": heap, "typed_config": known(_HEAP, {"max_heap_size_bytes": str(settings.heap_bytes)})},
             {
@@ -105,11 +102,17 @@ def _overload(settings: ProxySettings) -> dict[str, Any]:
             },
         ],
         "actions": [
-            at("shrink_heap", 0.80),
-            at("disable_http_keepalive", 0.85),
+            at("overload_actions.shrink_heap", 0.80),
+            at("overload_actions.disable_http_keepalive", 0.85),
             reset,
-            at("stop_accepting_requests", 0.90),
-            at("stop_accepting_connections", 0.97),
+            at("overload_actions.stop_accepting_requests", 0.90),
+            at("overload_actions.stop_accepting_connections", 0.97),
+        ],
+        # Actions reach a worker between two turns of its loop, in which it may take in a gigabyte. These
+        # are looked at with each request and each piece of a body. (Resets know the streams of HTTP/2 alone.)
+        "loadshed_points": [
+            at("load_shed_points.http_connection_manager_decode_headers", 0.80),
+            at("load_shed_points.http1_server_abort_dispatch", 0.90),
         ],
         # Which streams hold much: those above a sixteenth of what a request may be.
         "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},

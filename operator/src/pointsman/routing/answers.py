@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pointsman.routing.typed import newer
+
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 
@@ -47,6 +49,8 @@ REFUSED = Answer(
     503, "This model's route is not accepted as written; its status says why.", "route_not_accepted", SERVER
 )
 NO_CAPACITY = Answer(503, "No replica of this model is ready; try again in a moment.", "no_capacity", SERVER)
+
+OVERLOADED = Answer(503, "This gateway holds as much as it can; try again in a moment.", "overloaded", SERVER)
 
 BY_SCOPE = {
     "!path": PATH,
@@ -112,15 +116,29 @@ def direct_route(answer: Answer) -> dict[str, Any]:
 
 
 def local_reply_mappers() -> list[dict[str, Any]]:
-    """Envoy's own replies in the same shape."""
-    return [
-        {
-            "filter": _when(answer.status, flagged),
-            "body_format_override": {"json_format": answer.body()},
-            "headers_to_add": [RETRY_AFTER] if answer.status == 503 else [],
-        }
-        for answer, flagged in LOCAL
-    ]
+    """Envoy's own replies in the same shape. The first that fits is used."""
+    # Envoy says 500 where it ends an upload for want of memory; a client that may come again is told 503.
+    shed = {**_mapper(OVERLOADED, _SHED), "status_code": OVERLOADED.status}
+    return [shed, *(_mapper(answer, _when(answer.status, flagged)) for answer, flagged in LOCAL)]
+
+
+def _mapper(answer: Answer, when: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "filter": when,
+        "body_format_override": {"json_format": answer.body()},
+        "headers_to_add": [RETRY_AFTER] if answer.status == 503 else [],
+    }
+
+
+_SHED = {
+    "extension_filter": {
+        "name": "pointsman.shed",
+        "typed_config": newer(
+            "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            {"expression": "response.code_details.startsWith('overload')"},
+        ),
+    }
+}
 
 
 def _when(status: int, flagged: bool) -> dict[str, Any]:
