@@ -8,7 +8,7 @@ import yaml
 
 from pointsman.api import ModelDeployment
 from pointsman.errors import PointsmanError
-from pointsman.local.folder import Folder, Objects
+from pointsman.local.files.folder import Folder, Objects
 from tests.support import manifests
 from tests.support.builders import key
 

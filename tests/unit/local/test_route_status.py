@@ -3,7 +3,7 @@
 from pointsman.api import ModelRouteStatus, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.gateway import RouteProgramming
-from pointsman.local.route_status import route_status, summary, target_weights, unready_targets
+from pointsman.local.status.route_status import route_status, summary, target_weights, unready_targets
 from tests.support import builders
 from tests.support.builders import key
 

@@ -9,16 +9,16 @@ import pytest
 
 from pointsman.api import ModelDeployment, ModelRoute
 from pointsman.errors import PointsmanError
+from pointsman.local.display.explanation import explain_deployment, explain_route
+from pointsman.local.display.explanation_text import in_words
+from pointsman.local.display.kinds import kind_named
+from pointsman.local.display.listing import one, select, tables
+from pointsman.local.display.table import age, value_at
+from pointsman.local.display.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
-from pointsman.local.explanation import explain_deployment, explain_route
-from pointsman.local.explanation_text import in_words
-from pointsman.local.kinds import kind_named
 from pointsman.local.listening import Listen, free_port, parse_listen, refuse_if_taken
-from pointsman.local.listing import one, select, tables
-from pointsman.local.observed import DeploymentObserved, Stage, Step
 from pointsman.local.state import StateFolder, to_json, write_whole
-from pointsman.local.table import age, value_at
-from pointsman.local.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line
+from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 from pointsman.local.weights.fetcher import FetchProgress
 from pointsman.routing import Endpoint
 from tests.support import builders, manifests

@@ -7,8 +7,8 @@ import pytest
 from pointsman.api import Condition, ModelDeployment, ModelDeploymentStatus
 from pointsman.api.findings import Finding
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
-from pointsman.local.observed import DeploymentObserved, Stage, Step
-from pointsman.local.status import deployment_status, model_summary
+from pointsman.local.status.deployment_status import deployment_status, model_summary
+from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 from tests.support import builders
 
 NOW, LATER = "2026-11-22T10:00:00Z", "2026-11-22T11:00:00Z"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pointsman.local.watching import SettledChanges, manifest_files
+from pointsman.local.files.watching import SettledChanges, manifest_files
 
 
 def test_manifests_are_found_below_folders_and_hidden_ones_are_not(tmp_path: Path) -> None:

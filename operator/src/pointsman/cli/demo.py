@@ -9,10 +9,10 @@ import click
 from pointsman.cli.up import DEFAULT_LISTEN, log_to
 from pointsman.errors import PointsmanError
 from pointsman.local.demonstration import Demonstration
+from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import Listen, free_port, parse_listen, refuse_if_taken
 from pointsman.local.run import UpSettings
 from pointsman.local.state import default_cache_path, default_state_path
-from pointsman.local.terminal import Terminal
 
 ONCE = "DEMO_ONCE"
 

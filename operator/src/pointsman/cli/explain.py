@@ -9,9 +9,9 @@ import click
 from pointsman.api import ModelDeployment, ModelRoute
 from pointsman.cli.get import tell_if_not_running
 from pointsman.errors import PointsmanError
-from pointsman.local.explanation import explain_deployment, explain_route
-from pointsman.local.explanation_text import in_words
-from pointsman.local.listing import one, select
+from pointsman.local.display.explanation import explain_deployment, explain_route
+from pointsman.local.display.explanation_text import in_words
+from pointsman.local.display.listing import one, select
 from pointsman.local.state import StateFolder, default_state_path
 
 

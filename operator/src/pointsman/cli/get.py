@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import yaml
 
-from pointsman.local.listing import Selection, as_list, chosen, one, select, tables
+from pointsman.local.display.listing import Selection, as_list, chosen, one, select, tables
 from pointsman.local.state import StateFolder, default_state_path
 
 _WATCH_SECONDS = 0.5

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import structlog
 
+from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import parse_listen
 from pointsman.local.run import LocalMode, UpSettings
 from pointsman.local.state import default_cache_path, default_state_path
-from pointsman.local.terminal import Terminal
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
 

@@ -12,7 +12,7 @@ from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
 from pointsman.catalog import owned_argument, owned_variable
-from pointsman.local.watching import manifest_files
+from pointsman.local.files.watching import manifest_files
 
 _STANDARD_INPUT = "-"
 _SHOWN_STANDARD_INPUT = "(standard input)"

@@ -11,13 +11,13 @@ import aiohttp
 from pointsman.api import ModelRoute
 from pointsman.errors import PointsmanError
 from pointsman.local.asking import Answer, ask
+from pointsman.local.display.table import value_at
+from pointsman.local.display.terminal import Terminal
 from pointsman.local.engines.records import read_records
 from pointsman.local.processes import RunningProcess
-from pointsman.local.route_status import default_rule
 from pointsman.local.run import LocalMode, UpSettings
 from pointsman.local.state import StateFolder
-from pointsman.local.table import value_at
-from pointsman.local.terminal import Terminal
+from pointsman.local.status.route_status import default_rule
 
 FIRST_QUESTION = "What is the capital of France?"
 SECOND_QUESTION = "How many legs has a cat?"

@@ -17,9 +17,9 @@ from pointsman.local.engines.prepare import engine_environment, hub_token, refus
 from pointsman.local.engines.replica import Surroundings
 from pointsman.local.engines.spec import EngineSpec, engine_spec
 from pointsman.local.engines.supervisor import Supervisor, Wanted, ready_ports
-from pointsman.local.observed import DeploymentObserved, Stage, Step
 from pointsman.local.placement import Need, fits, memory_need, room_for, too_big
 from pointsman.local.state import StateFolder
+from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 from pointsman.local.weights.fetcher import Fetcher, FetchProgress, WeightsRequest
 from pointsman.local.weights.gguf import ModelFacts, read_facts
 from pointsman.local.weights.located import Weights

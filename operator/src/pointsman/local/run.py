@@ -15,20 +15,20 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
+from pointsman.local.display.terminal import BAD, GONE, Line, Terminal, name_of
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.records import read_records
 from pointsman.local.engines.replica import Surroundings
 from pointsman.local.engines.spec import cores_for_replica
 from pointsman.local.engines.supervisor import end_left
-from pointsman.local.folder import Folder, Objects
+from pointsman.local.files.folder import Folder, Objects
+from pointsman.local.files.watching import POLL_SECONDS
 from pointsman.local.leftovers import end_left_gateway, gateway_recorder
 from pointsman.local.listening import Listen, free_port, refuse_if_taken
 from pointsman.local.machine import available_memory_bytes, usable_cores
-from pointsman.local.objects import ObjectStore
-from pointsman.local.publish import Publisher
 from pointsman.local.state import StateFolder
-from pointsman.local.terminal import BAD, GONE, Line, Terminal, name_of
-from pointsman.local.watching import POLL_SECONDS
+from pointsman.local.status.objects import ObjectStore
+from pointsman.local.status.publish import Publisher
 from pointsman.local.weights.fetcher import Fetcher
 from pointsman.routing import ProxySettings, RoutingInput
 

@@ -8,9 +8,9 @@ from typing import Any
 from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
-from pointsman.local.kinds import CATEGORY, KINDS, kind_named, singular
+from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
+from pointsman.local.display.table import aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
-from pointsman.local.table import aligned, cell, shown_columns, with_defaults
 
 
 @dataclass(frozen=True)

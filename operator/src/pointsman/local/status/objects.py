@@ -14,7 +14,7 @@ from pointsman.api import (
     ModelRouteStatus,
 )
 from pointsman.api.resource import Resource
-from pointsman.local.folder import Ident
+from pointsman.local.files.folder import Ident
 from pointsman.local.state import CLUSTER_SCOPE, StateFolder, read_json, to_json, write_whole
 
 R = TypeVar("R", bound=Resource)

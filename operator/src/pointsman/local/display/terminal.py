@@ -10,11 +10,11 @@ from typing import TextIO
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.api.meta import DEFAULT_NAMESPACE
-from pointsman.local.conditions import TRUE
 from pointsman.local.engines.plan import Phase
-from pointsman.local.observed import DeploymentObserved, Stage
 from pointsman.local.placement import gigabytes
-from pointsman.local.route_status import default_rule
+from pointsman.local.status.conditions import TRUE
+from pointsman.local.status.observed import DeploymentObserved, Stage
+from pointsman.local.status.route_status import default_rule
 from pointsman.local.weights.fetcher import FetchProgress
 from pointsman.local.weights.located import Weights
 from pointsman.routing import Endpoint

@@ -18,8 +18,8 @@ from pointsman.api.located import Located, Stated
 from pointsman.api.parsing import parse_documents
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
-from pointsman.local.secrets import resolve, secret_files
-from pointsman.local.watching import SettledChanges, manifest_files
+from pointsman.local.files.secrets import resolve, secret_files
+from pointsman.local.files.watching import SettledChanges, manifest_files
 
 Ident = tuple[str, ObjectKey]
 """Kind and key; the fleet settings have an empty key."""

@@ -10,16 +10,24 @@ from pointsman.api.findings import Finding
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
 from pointsman.gateway import RouteProgramming
-from pointsman.local.conditions import TRUE
 from pointsman.local.deployments import OwnDeployment
-from pointsman.local.folder import Ident, Objects
-from pointsman.local.objects import ObjectStore
-from pointsman.local.observed import DeploymentObserved
-from pointsman.local.policy_status import policy_status
-from pointsman.local.route_status import route_status, target_weights, unready_targets
+from pointsman.local.display.terminal import (
+    BAD,
+    GOOD,
+    Line,
+    Terminal,
+    deployment_line,
+    route_line,
+    weights_line,
+)
+from pointsman.local.files.folder import Ident, Objects
 from pointsman.local.state import StateFolder
-from pointsman.local.status import deployment_status
-from pointsman.local.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line, weights_line
+from pointsman.local.status.conditions import TRUE
+from pointsman.local.status.deployment_status import deployment_status
+from pointsman.local.status.objects import ObjectStore
+from pointsman.local.status.observed import DeploymentObserved
+from pointsman.local.status.policy_status import policy_status
+from pointsman.local.status.route_status import route_status, target_weights, unready_targets
 from pointsman.routing import RoutingInput
 from pointsman.routing.credentials import target_secrets
 

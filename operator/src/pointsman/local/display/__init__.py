@@ -1,0 +1,1 @@
+"""What a person reads: lines of `up`, the tables of `get`, the words of `explain`."""
