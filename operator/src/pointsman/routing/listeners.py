@@ -27,6 +27,10 @@ from pointsman.routing.usage import body_filter, event_filter
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _REQUEST_SCRIPT = files("pointsman.routing.lua").joinpath("request.lua").read_text(encoding="utf-8")
 
+# What Envoy takes from one socket before it looks at what it has taken, and at its memory: its default. At as
+# much as a body may have, 200 clients of 15 MB each had it hold 5 GB before it refused the first.
+_READ_AT_ONCE_BYTES = 1024 * 1024
+
 
 def listeners(settings: ProxySettings) -> list[Resource]:
     """Every listener of a gateway."""
@@ -58,6 +62,7 @@ def _front(settings: ProxySettings) -> Resource:
         "access_log": request_stats(),
         "http_filters": [
             _body_cap(settings),
+            _whole_body(settings),
             body_filter(),
             _lua(REQUEST_FILTER, _REQUEST_SCRIPT),
             key_filter(),
@@ -66,9 +71,7 @@ def _front(settings: ProxySettings) -> Resource:
             _router(),
         ],
     }
-    return _listener(
-        "front", settings.listen_address, settings.listen_port, manager, settings.max_request_bytes
-    )
+    return _listener("front", settings.listen_address, settings.listen_port, manager)
 
 
 def _tombstone(settings: ProxySettings) -> Resource:
@@ -81,15 +84,15 @@ def _tombstone(settings: ProxySettings) -> Resource:
         "route_config": {"name": "tombstone", "virtual_hosts": [host]},
         "http_filters": [_router()],
     }
-    return _listener("tombstone", "127.0.0.1", settings.tombstone_port, manager, settings.max_request_bytes)
+    return _listener("tombstone", "127.0.0.1", settings.tombstone_port, manager)
 
 
-def _listener(name: str, address: str, port: int, manager: dict[str, Any], buffer_bytes: int) -> Resource:
+def _listener(name: str, address: str, port: int, manager: dict[str, Any]) -> Resource:
     filters = [{"name": "http", "typed_config": known(_MANAGER, manager)}]
     value = {
         "name": name,
         "address": socket(address, port),
-        "per_connection_buffer_limit_bytes": buffer_bytes,
+        "per_connection_buffer_limit_bytes": _READ_AT_ONCE_BYTES,
         # Shared ports would let a second gateway on this machine take half of the connections unnoticed.
         "enable_reuse_port": False,
         "filter_chains": [{"filters": filters}],
@@ -119,6 +122,15 @@ def _body_cap(settings: ProxySettings) -> dict[str, Any]:
     return {
         "name": "pointsman.body_cap",
         "typed_config": newer(kind, {"max_request_bytes": settings.max_request_bytes}),
+    }
+
+
+def _whole_body(settings: ProxySettings) -> dict[str, Any]:
+    """Holds a request until its body is whole: the model's name is in it. Sets what later filters may hold."""
+    kind = "envoy.extensions.filters.http.buffer.v3.Buffer"
+    return {
+        "name": "pointsman.whole_body",
+        "typed_config": newer(kind, {"max_request_bytes": settings.held_request_bytes}),
     }
 
 

@@ -116,7 +116,7 @@ def _alike(who: Admission, settings: ProxySettings) -> ScopedRouteConfiguration:
     """What scopes with the same clients have in common, parsed once."""
     host = {
         "domains": ["*"],
-        "request_body_buffer_limit": str(settings.max_request_bytes),
+        "request_body_buffer_limit": str(settings.held_request_bytes),
         "typed_per_filter_config": who.filter_config(),
     }
     configuration = {

@@ -23,3 +23,8 @@ class ProxySettings:
     heap_bytes: int = 1024 * MIB
     workers: int = 1
     trusted_ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+
+    @property
+    def held_request_bytes(self) -> int:
+        """What filters may hold of a body: the largest one, with a longer model name and an option for usage."""
+        return self.max_request_bytes + 4096
