@@ -182,4 +182,7 @@ class Composer:
         mark = event.start_mark
         if mark is None:
             return Position(1, 1)
-        return Position(self._lines[mark.line] if self._lines else mark.line + 1, mark.column + 1)
+        if not self._lines:
+            return Position(mark.line + 1, mark.column + 1)
+        # The end of a text may be counted as a line more.
+        return Position(self._lines[min(mark.line, len(self._lines) - 1)], mark.column + 1)
