@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.local.running_up import Up, gemma, runs
 from tests.support import manifests
-from tests.support.polling import eventually
+from tests.support.polling import eventually, eventually_async
 from tests.support.processes import running_with
 
 Start = Callable[..., Up]
@@ -210,6 +210,8 @@ async def test_a_second_signal_ends_at_once_while_a_stream_runs(up: Start, secon
             await response.content.readline()
             engines = one.engines()
             one.send(signal.SIGINT)
+            # Two of one kind that wait together are one to the kernel.
+            await eventually_async(lambda: "ending" in one.output, 5, "the first signal is noticed")
             one.send(second)
             assert await asyncio.to_thread(one.wait, 4) == 0, one.output
     assert not any(runs(pid) for pid in engines)
