@@ -47,6 +47,10 @@ class DiscoveryWire:
         self._push()
         return True
 
+    def next_response(self) -> DeltaDiscoveryResponse | None:
+        """What Envoy reads next."""
+        return self._to_envoy[0] if self._to_envoy else None
+
     def deliver_response(self) -> bool:
         """One message from the session arrives; whether there was one."""
         if not self._to_envoy:

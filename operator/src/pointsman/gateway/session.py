@@ -80,7 +80,7 @@ class DeltaSession:
             self._verdict(request)
 
     def _resume(self, request: DeltaDiscoveryRequest, known: _Type) -> None:
-        """What Envoy holds from an earlier stream, whose verdict may have been lost with that stream.
+        """What Envoy holds from an earlier stream.
 
         Endpoints are sent again all the same: a cluster that changed before the stream broke waits for them.
         """
@@ -88,9 +88,6 @@ class DeltaSession:
             if request.type_url != ENDPOINTS:
                 known.sent[name] = version
             self._acked[request.type_url, name] = version
-            served = self._store.served(request.type_url, name)
-            if served is not None and served.version == version:
-                self._store.accept(served)
 
     def _verdict(self, request: DeltaDiscoveryRequest) -> None:
         flight = self._in_flight.pop(request.response_nonce, None)
@@ -192,7 +189,10 @@ class DeltaSession:
         return [self._response(type_url, due, missing)]
 
     def _confirm(self, type_url: str, known: _Type) -> None:
-        """Say to the store what Envoy still holds of what went and came back before it was taken away."""
+        """Say to the store what Envoy holds although it has not been told so.
+
+        The verdict was lost with an earlier stream, or the resource went and came back before it was taken away.
+        """
         for name in self._subscribed(type_url):
             served = self._store.served(type_url, name)
             if served is not None and known.sent.get(name) == served.version and self.holds(served):
