@@ -191,7 +191,7 @@ class DeltaSession:
     def _confirm(self, type_url: str, known: _Type) -> None:
         """Say to the store what Envoy holds although it has not been told so.
 
-        The verdict was lost with an earlier stream, or the resource went and came back before it was taken away.
+        The verdict was lost with an earlier stream, or the resource came back before it was taken away.
         """
         for name in self._subscribed(type_url):
             served = self._store.served(type_url, name)
