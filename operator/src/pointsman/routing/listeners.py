@@ -126,7 +126,7 @@ def _body_cap(settings: ProxySettings) -> dict[str, Any]:
 
 
 def _whole_body(settings: ProxySettings) -> dict[str, Any]:
-    """Holds a request until its body is whole: the model's name is in it. Sets what later filters may hold."""
+    """Holds a request until its body is whole, as the model's name is in it. Filters may hold as much."""
     kind = "envoy.extensions.filters.http.buffer.v3.Buffer"
     return {
         "name": "pointsman.whole_body",

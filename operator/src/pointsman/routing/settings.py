@@ -26,5 +26,5 @@ class ProxySettings:
 
     @property
     def held_request_bytes(self) -> int:
-        """What filters may hold of a body: the largest one, with a longer model name and an option for usage."""
+        """What filters may hold of a body: the largest, with a longer model name and an option for usage."""
         return self.max_request_bytes + 4096
