@@ -1,1 +1,1 @@
-"""The files that are the API of local mode: read, checked, watched; also values that Secrets keep elsewhere."""
+"""The files that are the API of local mode: read, checked, watched; and Secrets' values from elsewhere."""
