@@ -11,7 +11,9 @@ local JSON_POST = {
 -- No JSON in the body's metadata: either it was not read, for its content type, or it could not be read.
 local function unread(headers)
   local content_type = headers:get("content-type")
-  if content_type ~= nil and not content_type:lower():find("^application/json%s*;?") then return "!content-type" end
+  if content_type ~= nil and not (content_type:lower() .. ";"):find("^application/json%s*;") then
+    return "!content-type"
+  end
   return "!malformed"
 end
 
@@ -69,12 +71,14 @@ function envoy_on_request(handle)
   info:set("pm.request", "kept", { path = full_path, length = length, model = scope, strip = strip, bound = bound })
 end
 
--- The event that carries usage and nothing else: "choices" is empty.
-local function without_usage(text)
+-- Without the event that carries usage and nothing else: "choices" is empty. An event is one line; with a line
+-- before it (`whole`: whether there is none before the text), that would be left and become the next event's.
+local function without_usage(text, whole)
   if not text:find('"choices":%s*%[%s*%]') then return nil end
   local changed = false
-  local kept = text:gsub("data: ?(%b{})\r?\n\r?\n", function(event)
-    if event:find('"choices":%s*%[%s*%]') and event:find('"usage":%s*{') then
+  local kept = text:gsub("()data: ?({[^\r\n]*})\r?\n\r?\n", function(at, event)
+    local begins = at == 1 and whole or text:sub(math.max(1, at - 3), at - 1):find("\n\r?\n$")
+    if begins and event:find('"choices":%s*%[%s*%]') and event:find('"usage":%s*{') then
       changed = true
       return ""
     end
@@ -83,11 +87,14 @@ local function without_usage(text)
 end
 
 local function strip_usage(handle)
+  local whole = true
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then
-      local kept = without_usage(chunk:getBytes(0, length))
+      local text = chunk:getBytes(0, length)
+      local kept = without_usage(text, whole)
       if kept ~= nil then chunk:setBytes(kept) end
+      whole = text:sub(-3):find("\n\r?\n$") ~= nil
     end
   end
 end

@@ -91,13 +91,17 @@ local function spliced(text, edits)
   return table.concat(parts)
 end
 
+local OPTION = { include_usage = true }
+
 -- A stream_options value that asks for usage and keeps what else it says.
 local function with_usage(options)
-  if find(options, '"include_usage"', 1, true) then
-    return (options:gsub('"include_usage"%s*:%s*%a+', '"include_usage":true'))
-  end
   if find(options, "^{%s*}$") or byte(options, 1) ~= OPEN_BRACE then return '{"include_usage":true}' end
-  return '{"include_usage":true,' .. sub(options, 2)
+  local edits = {}
+  for _, span in ipairs(members(options, OPTION)["include_usage"] or {}) do
+    edits[#edits + 1] = { span[1], span[2], "true" }
+  end
+  if #edits == 0 then return '{"include_usage":true,' .. sub(options, 2) end
+  return spliced(options, edits)
 end
 
 local WANTED = { model = true, stream_options = true }
