@@ -124,7 +124,7 @@ STREAM_OPTIONS = {
     "empty": ("{}", USAGE),
     "null": ("null", USAGE),
     "asked": ('{ "include_usage": true }', '{ "include_usage": true }'),
-    "not asked": ('{"include_usage" : false, "x": [1]}', '{"include_usage":true, "x": [1]}'),
+    "not asked": ('{"include_usage" : false, "x": [1]}', '{"include_usage" : true, "x": [1]}'),
     "something else": ('{"chunk":{"include":1}}', '{"include_usage":true,"chunk":{"include":1}}'),
 }
 
