@@ -6,7 +6,7 @@ from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.routematch import Match
-from pointsman.api.routerule import RouteRule
+from pointsman.api.routerule import FallbackReason, RouteRule
 
 
 def surprising_rules(route: Located[ModelRoute]) -> Iterator[Finding]:
@@ -14,6 +14,7 @@ def surprising_rules(route: Located[ModelRoute]) -> Iterator[Finding]:
     for index, rule in enumerate(spec.rules):
         yield from _never_matches(route, index)
         yield from _pointless_fallbacks(route, index, rule)
+        yield from _implied_reasons(route, index, rule)
     if all(rule.match is not None for rule in spec.rules):
         yield route.finding(
             ("spec", "rules"),
@@ -75,3 +76,22 @@ def _pointless_fallbacks(route: Located[ModelRoute], index: int, rule: RouteRule
             )
             yield route.finding(path, what, "remove one of the two")
         seen.setdefault(fallback.deployment, place)
+
+
+# What the gateway cannot tell apart, so that one brings the other: an attempt that ran out of time looks like
+# a lost connection, and the answer for want of a replica is a 503.
+_IMPLIED = {
+    FallbackReason.CONNECT_FAILURE: (FallbackReason.TIMEOUT, FallbackReason.FIRST_TOKEN_TIMEOUT),
+    FallbackReason.SERVER_ERROR: (FallbackReason.NO_CAPACITY,),
+}
+
+
+def _implied_reasons(route: Located[ModelRoute], index: int, rule: RouteRule) -> Iterator[Finding]:
+    if rule.fallback is None:
+        return
+    for reason, implied in _IMPLIED.items():
+        left_out = [other.value for other in implied if other not in rule.fallback.when]
+        if reason in rule.fallback.when and left_out:
+            path = ("spec", "rules", index, "fallback", "when")
+            what = f"{reason.value} falls back on {' and '.join(left_out)} too, which is not listed"
+            yield route.finding(path, what, "list it, so that the file says what happens", severity="warning")
