@@ -1,7 +1,7 @@
 """The whole walk: a routing input -> every Envoy resource, compiling again only what changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
@@ -89,7 +89,9 @@ class Compiler:
             found = secrets[key]
             for secret in (found.key, found.authorities):
                 if secret is not None:
-                    add(secret)
+                    # Several targets may share a key: each route of theirs is concerned.
+                    shared = made[SECRET].get(secret.name, secret)
+                    add(replace(secret, owners=secret.owners | shared.owners))
             if deployment.spec.hosted is None:
                 add(self._endpoints(key, given.endpoints.get(key, ())))
         for (key, use), routes in sorted(owners.items(), key=lambda item: (item[0][0], item[0][1].suffix())):
