@@ -76,7 +76,7 @@ def provider_keys(namespace: str) -> st.SearchStrategy[Secret]:
 
 def client_keys(name: str, namespace: str) -> st.SearchStrategy[Secret]:
     def made(clients: list[int], team: str) -> Secret:
-        values = {f"client-{n}": f"{CLIENT_KEY}{namespace}-{n}" for n in clients}
+        values = {f"client-{n}": f"{CLIENT_KEY}{namespace}-{n // 2}" for n in clients}
         return builders.secret(name, values, namespace=namespace, labels={"team": team})
 
     return st.builds(made, st.lists(st.integers(0, 3), unique=True), st.sampled_from(["x", "y"]))
