@@ -53,7 +53,11 @@ def request_stats() -> list[dict[str, Any]]:
         }
     }
     tokens = {"counters": [_tokens(name, who) for name in TOKENS]}
-    return [_logger("requests", requests), _logger("times", times, answered), _logger("tokens", tokens, answered)]
+    return [
+        _logger("requests", requests),
+        _logger("times", times, answered),
+        _logger("tokens", tokens, answered),
+    ]
 
 
 def _tokens(name: str, tags: list[dict[str, str]]) -> dict[str, Any]:

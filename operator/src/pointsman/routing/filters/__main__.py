@@ -1,4 +1,4 @@
-"""`python -m pointsman.routing.filters FOLDER`: compile the filters' sources into FOLDER (a development tool)."""
+"""`python -m pointsman.routing.filters FOLDER`: compile the filters into FOLDER (a development tool)."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from pointsman.routing.filters import SOURCES
 
 # The same bytes on every machine: no debug information, no paths, no libraries, a fixed set of instructions.
 _OPTIONS = (
-    "-target", "wasm32-freestanding", "-mcpu=generic+bulk_memory", "-O2", "-std=c11", "-nostdlib", "-ffreestanding",
-    "-Wall", "-Wextra", "-Werror", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=16384",
+    "-target", "wasm32-freestanding", "-mcpu=generic+bulk_memory", "-O2", "-std=c11", "-nostdlib",
+    "-ffreestanding", "-Wall", "-Wextra", "-Werror", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=16384",
 )  # fmt: skip
 
 

@@ -162,6 +162,7 @@ static int events(struct stream *stream, u32 length, int is_all) {
 
 EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count, int is_all) {
   (void)count;
+  forget();
   struct stream *stream = is_all ? 0 : stream_of(number);
   if (!stream) return CONTINUE;  // Nothing to wait for, or no memory to remember that we do.
   struct text status = header(RESPONSE_HEADERS, NAME(":status"));
@@ -176,6 +177,7 @@ EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count,
 }
 
 EXPORT(proxy_on_response_body) int on_response_body(u32 number, u32 length, int is_all) {
+  forget();
   struct stream *stream = stream_of(number);
   if (!stream) return CONTINUE;
   if (!stream->is_open && !open(stream, length, is_all)) return STOP;

@@ -126,6 +126,7 @@ static int keep_marks(int set_model, int add_usage) {
 }
 
 static void decide(u32 number, u32 length) {
+  forget();
   struct target to = target();
   struct text path = client_path();
   u8 digits[10];

@@ -43,6 +43,8 @@ static inline void set_header(u32 map, const char *name, u32 length, struct text
   proxy_replace_header_map_value(map, name, length, value.at, value.length);
 }
 
+void forget(void);  // everything that the host has handed over so far
+
 int same(struct text, struct text);
 int begins(struct text, struct text prefix);
 int begins_any_case(struct text, struct text lower_prefix);

@@ -1,11 +1,13 @@
-// Where the host puts what it hands over: a ring. All of it is read within the same call and never kept, so the
-// memory of a filter does not grow with what passes through it.
+// Where the host puts what it hands over: a ring, which begins anew with each call of the host's. Nothing is kept
+// from one call to the next, so the memory of a filter does not grow with what passes through it.
 #include "host.h"
 
 enum { RING_BYTES = 640 * 1024 };  // twice what may be asked for at once: 256 KiB, and some headers
 
 static _Alignas(16) u8 ring[RING_BYTES];
 static u32 next;
+
+void forget(void) { next = 0; }
 
 EXPORT(malloc) void *ring_take(u32 count) {
   if (count > RING_BYTES / 2) return 0;

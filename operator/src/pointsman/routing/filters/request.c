@@ -75,6 +75,7 @@ static struct text header_safe(const struct string *kept, u8 *to) {
 static void decide(u32 body_bytes) {
   static u8 written[64 * 1024];
   u8 digits[10];
+  forget();
   struct text scope = scope_of(without_query(header(REQUEST_HEADERS, NAME(":path"))), body_bytes);
   set_header(REQUEST_HEADERS, NAME("x-pm-model"), scope);
   // Again, as reading the body may have taken all of the ring.
