@@ -1,4 +1,4 @@
-"""A stand-in for Envoy that runs one of our WebAssembly filters: headers, bodies and properties as proxy-wasm has them."""
+"""A stand-in for Envoy around one of our filters: headers, bodies and properties as proxy-wasm has them."""
 
 from __future__ import annotations
 

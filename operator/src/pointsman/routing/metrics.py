@@ -61,8 +61,8 @@ def request_stats() -> list[dict[str, Any]]:
 
 
 def _tokens(name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
-    """A count that the filter of attempts has left. The logger complains about a number that is not there, and the
-    time from a moment to itself is Envoy's only way to write a 0."""
+    """A count that the filter of attempts has left. The logger complains about a number that is not there,
+    and the time from a moment to itself is Envoy's way to write a 0."""
     ways = [
         {"command": "FILTER_STATE", "param": f"wasm.pm.{name}:PLAIN"},
         {"command": "COMMON_DURATION", "param": "DS_RX_BEG:DS_RX_BEG:ms"},

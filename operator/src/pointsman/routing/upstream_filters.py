@@ -78,11 +78,11 @@ _FAILURE = {
 
 
 def _addressed(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
-    """What is the same for all requests of a target. All attempts share one set of headers, so that no credential
+    """What is the same for all requests of a target. All attempts share one set of headers, so no credential
     of the client's or of the attempt before may be left.
 
-    The filter of attempts gets its words in a header, not as its configuration: for each configuration that is
-    new to it Envoy starts a whole virtual machine to try it, and that takes 4 ms.
+    The filter of attempts gets its words in a header, not as its configuration: for each configuration that
+    is new to it Envoy starts a whole virtual machine to try it, and that takes 4 ms.
     """
     own_host = f"{deployment.metadata.name}.{deployment.metadata.namespace}"
     usage = "usage" if takes_usage_option(deployment) else "-"

@@ -10,7 +10,8 @@ from pointsman.routing.filters import SOURCES
 # The same bytes on every machine: no debug information, no paths, no libraries, a fixed set of instructions.
 _OPTIONS = (
     "-target", "wasm32-freestanding", "-mcpu=generic+bulk_memory", "-O2", "-std=c11", "-nostdlib",
-    "-ffreestanding", "-Wall", "-Wextra", "-Werror", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=16384",
+    "-ffreestanding", "-Wall", "-Wextra", "-Werror",
+    "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=16384",
 )  # fmt: skip
 
 

@@ -75,7 +75,10 @@ static int open(struct stream *stream, u32 length, int is_all) {
   enum verdict verdict = verdict_of(bytes_of_body(0, OPENING_BYTES < length ? OPENING_BYTES : length));
   if (verdict == TOO_EARLY && !is_all && length < OPENING_BYTES) return 0;
   // An error status keeps its code, the route judges it by that.
-  if (verdict == ERROR && stream->is_success) set_header(RESPONSE_HEADERS, NAME(":status"), TEXT("503"));
+  if (verdict == ERROR && stream->is_success) {
+    set_header(RESPONSE_HEADERS, NAME(":status"), TEXT("503"));
+    stream->counts = 0;
+  }
   if (stream->may_be_refusal) {
     struct text text = bytes_of_body(0, REFUSAL_BYTES < length ? REFUSAL_BYTES : length);
     if (mentions(text, CONTEXT_OVERFLOW)) {
