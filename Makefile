@@ -37,9 +37,9 @@ lint: $(READY) ## style, types, import contracts
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-generate: $(READY) ## write the files that are made from code: CRDs and the first-token gate
+generate: $(READY) ## write the files that are made from code: CRDs and the filters
 	@$(RUN)/python -m pointsman.api.crd crds
-	$(RUN)/python -m pointsman.routing.gate operator/src/pointsman/routing/gate
+	$(RUN)/python -m pointsman.routing.filters operator/src/pointsman/routing/filters
 
 check-generated: generate ## fail if a generated file differs from the committed one
 	@changed=$$(git status --porcelain -- crds operator/src)

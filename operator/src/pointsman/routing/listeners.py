@@ -1,6 +1,5 @@
 """The endpoint that clients talk to, and the tombstone that answers for targets without a replica."""
 
-from importlib.resources import files
 from typing import Any
 
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -8,24 +7,21 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from pointsman.routing.answers import NO_CAPACITY, direct_route, local_reply_mappers
 from pointsman.routing.authentication import OPEN_KEY, key_filter
 from pointsman.routing.endpoints import socket
+from pointsman.routing.filters import REQUEST, wasm_filter
 from pointsman.routing.metrics import attempt_stats, request_stats
 from pointsman.routing.names import (
     CLIENT_HEADER,
     CLIENT_STATE,
     INTERNAL_PREFIX,
-    METADATA,
     MODEL_HEADER,
     OPEN_HEADER,
-    REQUEST_FILTER,
     RETRY_HEADER,
 )
 from pointsman.routing.resources import LISTENER, Resource, resource
 from pointsman.routing.settings import ProxySettings
 from pointsman.routing.typed import ADS, known, newer, parse
-from pointsman.routing.usage import body_filter, event_filter
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_REQUEST_SCRIPT = files("pointsman.routing.lua").joinpath("request.lua").read_text(encoding="utf-8")
 
 # What Envoy takes from one socket before it looks at what it has taken, and at its memory: its default. At as
 # much as a body may have, 200 clients of 15 MB each had it hold 5 GB before it refused the first.
@@ -63,11 +59,9 @@ def _front(settings: ProxySettings) -> Resource:
         "http_filters": [
             _body_cap(settings),
             _whole_body(settings),
-            body_filter(),
-            _lua(REQUEST_FILTER, _REQUEST_SCRIPT),
+            wasm_filter(REQUEST),
             key_filter(),
             _client_state(),
-            event_filter(),
             _router(),
         ],
     }
@@ -132,11 +126,6 @@ def _whole_body(settings: ProxySettings) -> dict[str, Any]:
         "name": "pointsman.whole_body",
         "typed_config": newer(kind, {"max_request_bytes": settings.held_request_bytes}),
     }
-
-
-def _lua(name: str, script: str) -> dict[str, Any]:
-    value = {"default_source_code": {"inline_string": script}, "shared_vm_id": f"{METADATA}.request"}
-    return {"name": name, "typed_config": newer("envoy.extensions.filters.http.lua.v3.Lua", value)}
 
 
 def _client_state() -> dict[str, Any]:

@@ -12,13 +12,12 @@ CLIENT_HEADER = "x-pm-client"
 OPEN_HEADER = "x-pm-open"
 PATH_HEADER = "x-pm-path"
 RETRY_HEADER = "x-pm-retry"
+TARGET_WORDS_HEADER = "x-pm-target"
 
 # What clients see of the path that their request took.
 TARGET_HEADER = "x-pointsman-target"
 ATTEMPTS_HEADER = "x-pointsman-attempts"
 
-REQUEST_FILTER = "pointsman.request"
-METADATA = "pm"
 CLIENT_STATE = "pm.client"
 
 # A public model name cannot begin with "!", so these scopes of our own meet none.

@@ -48,7 +48,7 @@ BYTES_PER_TOKEN = 4
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
 # Cookies, where a client is and its own account with a provider are not the target's business, and a
 # compressed answer could not be read for usage and errors.
-# (x-pm-affinity is removed by target.lua: what the route removes cannot choose the replica.)
+# (x-pm-affinity is removed by each attempt: what the route removes cannot choose the replica.)
 _NOT_FORWARDED = [
     MODEL_HEADER,
     STREAM_HEADER,

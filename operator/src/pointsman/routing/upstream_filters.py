@@ -3,23 +3,21 @@
 Most of it is the same for every target and is parsed once: a gateway may have thousands of targets.
 """
 
-import base64
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from pointsman.api import ModelDeployment
-from pointsman.routing.gate import compiled
-from pointsman.routing.names import METADATA, RETRY_HEADER
-from pointsman.routing.resources import Resource, version_of
+from pointsman.routing.filters import ATTEMPT, wasm_filter
+from pointsman.routing.names import AFFINITY_HEADER, RETRY_HEADER, TARGET_WORDS_HEADER
+from pointsman.routing.resources import Resource
 from pointsman.routing.targets import HostedAddress, key_header, takes_usage_option, upstream_model
 from pointsman.routing.typed import ADS, known, newer, parse
 
-_LUA = "envoy.extensions.filters.http.lua.v3.Lua"
-_TARGET_SCRIPT = files("pointsman.routing.lua").joinpath("target.lua").read_text(encoding="utf-8")
+# A client's credentials, or those that an attempt before had; and what a replica has been chosen by already.
+_REMOVED = ("authorization", "api-key", "x-api-key", AFFINITY_HEADER)
 
 # Engines close idle connections after 5 s (uvicorn's and cpp-httplib's default); a longer life here would
 # race with that. Providers keep them for a minute and more.
@@ -32,7 +30,8 @@ def protocol_options(
     """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected."""
     options = HttpProtocolOptions()
     options.CopyFrom(_alike(_OWN_IDLE if address is None else _HOSTED_IDLE))
-    parse(_rewrite(deployment, address), options.http_filters.add())
+    parse(_addressed(deployment, address), options.http_filters.add())
+    options.http_filters.add().CopyFrom(_attempt())
     if key is not None:
         parse(_injected(deployment, key), options.http_filters.add())
     options.http_filters.add().CopyFrom(_codec())
@@ -45,7 +44,6 @@ def _alike(idle: str) -> HttpProtocolOptions:
         "explicit_http_config": {"http_protocol_options": {}},
         "common_http_protocol_options": {"idle_timeout": idle},
         "outlier_detection": {"error_matcher": _FAILURE},
-        "http_filters": [_gate()],
     }
     return parse(options, HttpProtocolOptions())
 
@@ -59,14 +57,9 @@ def _codec() -> HttpFilter:
     return parse(codec, HttpFilter())
 
 
-def _gate() -> dict[str, Any]:
-    code = {"local": {"inline_bytes": base64.b64encode(compiled()).decode()}}
-    machine = {"vm_id": "first-token-gate", "runtime": "envoy.wasm.runtime.v8", "code": code}
-    plugin = {"name": "first_token_gate", "allow_on_headers_stop_iteration": True, "vm_config": machine}
-    return {
-        "name": "pointsman.first_token_gate",
-        "typed_config": known("envoy.extensions.filters.http.wasm.v3.Wasm", {"config": plugin}),
-    }
+@cache
+def _attempt() -> HttpFilter:
+    return parse(wasm_filter(ATTEMPT), HttpFilter())
 
 
 def _status(prefix: str) -> dict[str, Any]:
@@ -84,21 +77,26 @@ _FAILURE = {
 }
 
 
-def _rewrite(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
+def _addressed(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
+    """What is the same for all requests of a target. All attempts share one set of headers, so no credential
+    of the client's or of the attempt before may be left.
+
+    The filter of attempts gets its words in a header, not as its configuration: for each configuration that
+    is new to it Envoy starts a whole virtual machine to try it, and that takes 4 ms.
+    """
     own_host = f"{deployment.metadata.name}.{deployment.metadata.namespace}"
-    context = {
-        "model": upstream_model(deployment),
-        "host": address.authority if address else own_host,
-        "prefix": address.prefix if address else "/v1",
-        "usage": takes_usage_option(deployment),
+    usage = "usage" if takes_usage_option(deployment) else "-"
+    prefix = address.prefix if address else "/v1"
+    host = address.authority if address else own_host
+    words = f"{usage} {host} {prefix} {upstream_model(deployment)}"
+    header = {"key": TARGET_WORDS_HEADER, "value": words.replace("%", "%%")}
+    mutations: list[dict[str, Any]] = [{"remove": name} for name in _REMOVED]
+    mutations.append({"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
+    kind = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+    return {
+        "name": "pointsman.target",
+        "typed_config": newer(kind, {"mutations": {"request_mutations": mutations}}),
     }
-    context["id"] = version_of(repr(sorted(context.items())).encode())
-    script = {
-        "default_source_code": {"inline_string": _TARGET_SCRIPT},
-        "filter_context": context,
-        "shared_vm_id": f"{METADATA}.target",
-    }
-    return {"name": "pointsman.target", "typed_config": newer(_LUA, script)}
 
 
 def _injected(deployment: ModelDeployment, key: Resource) -> dict[str, Any]:

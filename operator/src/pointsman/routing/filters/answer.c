@@ -1,0 +1,191 @@
+// The answer to an attempt: held until it shows what it is worth, and read for what it says of tokens.
+//
+// Engines send headers before they have a token, and Envoy's per-try timeout and retries end at the headers. So
+// headers are held here until the first bytes of the body have come: an engine that sends headers and then hangs,
+// dies or streams an error is a failed attempt like any other. An answer in one piece is held until it is whole (up
+// to 256 KiB), as half of it is of no use to anyone. Events are passed on whole.
+#include "streams.h"
+#include "usage.h"
+
+enum { HELD_BYTES = 256 * 1024, OPENING_BYTES = 512, REFUSAL_BYTES = 16 * 1024 };
+
+// How engines and providers word the two refusals of a prompt that another target may take.
+// OpenAI, vLLM, llama.cpp, Anthropic, TEI; then OpenAI, Azure.
+static const char *const CONTEXT_OVERFLOW[] = {
+    "context_length_exceeded", "maximum context length",
+    "exceed_context_size",     "prompt is too long",
+    "longer than the maximum model length", "must have less than", 0};
+static const char *const REFUSAL[] = {"content_filter", "content_policy", "ResponsibleAIPolicyViolation", 0};
+
+static struct text bytes_of_body(u32 start, u32 length) {
+  struct text bytes;
+  u8 *at;
+  if (proxy_get_buffer_bytes(RESPONSE_BODY, start, length, &at, &bytes.length) != 0) return (struct text){0, 0};
+  bytes.at = at;
+  return bytes;
+}
+
+static int mentions(struct text text, const char *const *phrases) {
+  for (; *phrases; phrases++) {
+    struct text phrase = {(const u8 *)*phrases, 0};
+    while ((*phrases)[phrase.length]) phrase.length++;
+    if (find(text, phrase, 0) >= 0) return 1;
+  }
+  return 0;
+}
+
+enum verdict { CONTENT, ERROR, TOO_EARLY };
+
+static enum verdict begins_so_far(struct text text, struct text word) {
+  if (text.length >= word.length) return begins(text, word) ? ERROR : CONTENT;
+  return begins(word, text) ? TOO_EARLY : CONTENT;
+}
+
+static struct text without_spaces(struct text text) {
+  while (text.length && *text.at == ' ') text = after(text, 1);
+  return text;
+}
+
+// Of how an answer begins: data: {"error"   data:{"error"   event: error   {"error"
+// Comment lines of the event stream (":" …) and blank lines before it are skipped, they are no token.
+static enum verdict verdict_of(struct text text) {
+  for (;;) {
+    if (text.length == 0) return TOO_EARLY;
+    if (*text.at == ':') {
+      while (text.length && *text.at != '\n') text = after(text, 1);
+    } else if (*text.at == '\n' || *text.at == '\r' || *text.at == ' ') {
+      text = after(text, 1);
+    } else {
+      break;
+    }
+  }
+  enum verdict event = begins_so_far(text, TEXT("event:"));
+  if (event == TOO_EARLY) return TOO_EARLY;
+  if (event == ERROR) return begins_so_far(without_spaces(after(text, 6)), TEXT("error"));
+  enum verdict data = begins_so_far(text, TEXT("data:"));
+  if (data == TOO_EARLY) return TOO_EARLY;
+  if (data == ERROR) text = without_spaces(after(text, 5));
+  return begins_so_far(text, TEXT("{\"error\""));
+}
+
+// Whether the headers may go now.
+static int open(struct stream *stream, u32 length, int is_all) {
+  if (length == 0) return is_all;
+  if (!stream->is_events && !is_all && length < HELD_BYTES) return 0;
+  enum verdict verdict = verdict_of(bytes_of_body(0, OPENING_BYTES < length ? OPENING_BYTES : length));
+  if (verdict == TOO_EARLY && !is_all && length < OPENING_BYTES) return 0;
+  // An error status keeps its code, the route judges it by that.
+  if (verdict == ERROR && stream->is_success) {
+    set_header(RESPONSE_HEADERS, NAME(":status"), TEXT("503"));
+    stream->counts = 0;
+  }
+  if (stream->may_be_refusal) {
+    struct text text = bytes_of_body(0, REFUSAL_BYTES < length ? REFUSAL_BYTES : length);
+    if (mentions(text, CONTEXT_OVERFLOW)) {
+      set_header(RESPONSE_HEADERS, NAME("x-pm-retry"), TEXT("contextOverflow"));
+    } else if (mentions(text, REFUSAL)) {
+      set_header(RESPONSE_HEADERS, NAME("x-pm-retry"), TEXT("refusal"));
+    }
+  }
+  return 1;
+}
+
+// Keep the last bytes of an answer that passes by in pieces.
+static void keep_tail(struct stream *stream, struct text bytes) {
+  struct tail *tail = tail_of(stream);
+  if (!tail) return;
+  u32 kept = TAIL_BYTES - bytes.length;
+  if (tail->length > kept) {
+    u32 gone = tail->length - kept;
+    for (u32 i = 0; i < kept; i++) tail->bytes[i] = tail->bytes[i + gone];
+    tail->length = kept;
+  }
+  put(tail->bytes + tail->length, bytes);
+  tail->length += bytes.length;
+}
+
+static void count_at_the_end(struct stream *stream, u32 length, int is_all) {
+  u32 count = length < TAIL_BYTES ? length : TAIL_BYTES;
+  struct text bytes = bytes_of_body(length - count, count);
+  if (!is_all || stream->tail) {
+    keep_tail(stream, bytes);
+    if (!stream->tail) return;
+    bytes = (struct text){stream->tail->bytes, stream->tail->length};
+  }
+  struct text usage = is_all ? last_usage(bytes) : (struct text){0, 0};
+  if (usage.length == 0) return;
+  struct counts counts = {0};
+  read_counts(usage, &counts);
+  tell_counts(&counts);
+}
+
+// Whether an event ends before the byte at `end`: with a line end and an empty line.
+static int is_event_end(const u8 *first, const u8 *end) {
+  if (end - first < 2 || end[-1] != '\n') return 0;
+  return end[-2] == '\n' || (end[-2] == '\r' && end - first > 2 && end[-3] == '\n');
+}
+
+// The whole event that `inside` stands in.
+static struct text event_around(struct text bytes, const u8 *inside) {
+  const u8 *first = inside, *end = inside, *stop = bytes.at + bytes.length;
+  while (first != bytes.at && !is_event_end(bytes.at, first)) first--;
+  while (end != stop && !is_event_end(inside, end)) end++;
+  return (struct text){first, (u32)(end - first)};
+}
+
+// Events that have come whole; STOP where the last one has not.
+static int events(struct stream *stream, u32 length, int is_all) {
+  if (length == 0) return CONTINUE;
+  struct text bytes = bytes_of_body(0, length < HELD_BYTES ? length : HELD_BYTES);
+  const u8 *stop = bytes.at + bytes.length, *rest = bytes.at;
+  if (!is_all && length < HELD_BYTES && !is_event_end(bytes.at, stop)) return STOP;
+  struct counts counts = {0};
+  u8 *kept = (u8 *)bytes.at;  // what is cut out is closed up in place
+  int cut = 0;
+  for (struct text usage = next_usage(bytes, 0); usage.length;) {
+    const u8 *next = usage.at + usage.length;
+    read_counts(usage, &counts);
+    if (stream->strip) {
+      struct text event = event_around((struct text){rest, (u32)(stop - rest)}, usage.at);
+      if (is_without_choices(event)) {
+        cut = 1;
+        while (rest != event.at) *kept++ = *rest++;
+        next = rest = event.at + event.length;
+      }
+    }
+    usage = next_usage(bytes, (u32)(next - bytes.at));
+  }
+  tell_counts(&counts);
+  if (cut) {
+    while (rest != stop) *kept++ = *rest++;
+    proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, (u32)(kept - bytes.at));
+  }
+  return CONTINUE;
+}
+
+EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count, int is_all) {
+  (void)count;
+  forget();
+  struct stream *stream = is_all ? 0 : stream_of(number);
+  if (!stream) return CONTINUE;  // Nothing to wait for, or no memory to remember that we do.
+  struct text status = header(RESPONSE_HEADERS, NAME(":status"));
+  struct text type = header(RESPONSE_HEADERS, NAME("content-type"));
+  stream->is_success = status.length == 3 && status.at[0] == '2';
+  stream->is_events = begins(type, TEXT("text/event-stream"));
+  stream->counts = stream->is_success && (stream->is_events || begins(type, TEXT("application/json")));
+  stream->may_be_refusal =
+      same(status, TEXT("400")) || same(status, TEXT("413")) || same(status, TEXT("422"));
+  if (stream->strip && stream->is_events) proxy_remove_header_map_value(RESPONSE_HEADERS, NAME("content-length"));
+  return STOP;
+}
+
+EXPORT(proxy_on_response_body) int on_response_body(u32 number, u32 length, int is_all) {
+  forget();
+  struct stream *stream = stream_of(number);
+  if (!stream) return CONTINUE;
+  if (!stream->is_open && !open(stream, length, is_all)) return STOP;
+  if (stream->counts && stream->is_events && events(stream, length, is_all) == STOP) return STOP;
+  if (stream->counts && !stream->is_events) count_at_the_end(stream, length, is_all);
+  stream->is_open = 1;
+  return CONTINUE;
+}

@@ -1,1 +1,0 @@
-"""Scripts that run inside Envoy, read as data."""

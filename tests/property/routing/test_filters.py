@@ -1,0 +1,200 @@
+"""Our filters against Python: what is JSON, what it says, what a target gets, and what a client gets back."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.filter_host import FilterHost, Stream
+
+CHAT = "/v1/chat/completions"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z")
+NAMES = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._:/-]{0,20}\Z")
+
+REQUESTS, ATTEMPTS = FilterHost("request"), FilterHost("attempt")
+
+
+def _no_constants(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body.decode("utf-8"), parse_constant=_no_constants)
+        json.dumps(json.loads(body.decode("utf-8")), ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def routed(body: bytes, path: str = CHAT) -> Stream:
+    stream = Stream({":method": "POST", ":path": path, "content-type": "application/json"})
+    REQUESTS.send(stream, [body])
+    return stream
+
+
+def scope(body: bytes) -> str:
+    return routed(body).request["x-pm-model"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+TROUBLE = [b"", b'"', b"\\", b"{", b"]", b",", b":", b"0", b"e", b"\xff"]
+SPACES = st.sampled_from([None, 1, "\t"])
+
+
+@given(JSON, st.booleans(), SPACES)
+def test_everything_that_python_writes_is_json(value: Any, ascii_only: bool, indent: Any) -> None:
+    assert scope(json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()) != "!malformed"
+
+
+@given(JSON, st.booleans(), st.data())
+def test_what_python_does_not_read_is_not_json(value: Any, ascii_only: bool, data: st.DataObject) -> None:
+    raw = bytearray(json.dumps(value, ensure_ascii=ascii_only).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw)))
+        replacement = data.draw(
+            st.sampled_from([b"", b'"', b"\\", b"{", b"]", b",", b":", b"0", b"e", b"\xff"])
+        )
+        raw[at : at + data.draw(st.integers(0, 1))] = replacement
+    assert (scope(bytes(raw)) != "!malformed") == _is_json(bytes(raw)), bytes(raw)
+
+
+@given(st.binary(max_size=8))
+def test_strings_are_utf8_as_python_reads_it(inside: bytes) -> None:
+    body = b'{"user":"' + inside + b'"}'
+    assert (scope(body) != "!malformed") == _is_json(body)
+
+
+MEMBERS = st.lists(
+    st.tuples(
+        st.sampled_from(["model", "user", "stream", "prompt_cache_key", "m\u0000", "tools"]), JSON | NAMES
+    ),
+    max_size=6,
+)
+
+
+def _written(members: list[tuple[str, Any]]) -> str:
+    return "{" + ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in members) + "}"
+
+
+@given(MEMBERS)
+def test_of_each_member_the_last_one_counts(members: list[tuple[str, Any]]) -> None:
+    last = dict(members)
+    stream = routed(_written(members).encode())
+    model = last.get("model")
+    named = isinstance(model, str) and NAME.match(model) is not None
+    assert stream.request["x-pm-model"] == (model if named else "!model")
+    assert ("x-pm-stream" in stream.request) == (named and last.get("stream") is True)
+    assert ("x-pm-affinity" in stream.request) == (named and isinstance(last.get("prompt_cache_key"), str))
+
+
+def attempted(body: bytes, model: str, usage: str = "usage", pieces: int = 1) -> Stream:
+    stream = Stream({":path": CHAT, "x-pm-target": f"{usage} host.example:8080 /p/v1 {model}"})
+    size = max(1, -(-len(body) // pieces))
+    ATTEMPTS.send(stream, [body[at : at + size] for at in range(0, len(body), size)])
+    ATTEMPTS.call("proxy_on_delete", 1)
+    return stream
+
+
+FILLING = st.sampled_from([0, 10, 65_400, 65_500, 65_530, 131_000, 200_000])
+
+
+@given(st.lists(st.tuples(FILLING, NAMES), min_size=1, max_size=4), NAMES, st.integers(1, 3))
+def test_every_model_is_written_anew_and_nothing_else(
+    parts: list[tuple[int, str]], model: str, pieces: int
+) -> None:
+    """Wherever the names stand: before, across and after the windows in which the body is read."""
+
+    def body(names: list[str]) -> bytes:
+        members = [
+            f'"user":"{"x" * length}","model" : "{name}"'
+            for (length, _), name in zip(parts, names, strict=True)
+        ]
+        return ("{" + ",".join(members) + ',"end":1.50}').encode()
+
+    stream = attempted(body([name for _, name in parts]), model, pieces=pieces)
+    assert stream.request_body == body([model] * len(parts))
+    assert stream.request["content-length"] == str(len(stream.request_body))
+    assert stream.request[":path"] == "/p/v1/chat/completions"
+    assert stream.request[":authority"] == "host.example:8080"
+    assert "x-pm-target" not in stream.request
+
+
+@given(
+    st.dictionaries(st.sampled_from(["include_usage", "chunk"]), JSON, max_size=2) | JSON,
+    FILLING,
+    st.booleans(),
+    st.sampled_from(["usage", "-"]),
+)
+def test_usage_is_asked_for_where_the_target_takes_the_option(
+    options: Any, length: int, first: bool, usage: str
+) -> None:
+    members = [("model", "chat"), ("user", "x" * length), ("stream", True)]
+    members.insert(0 if first else 3, ("stream_options", options))
+    seen = json.loads(attempted(_written(members).encode(), "new", usage).request_body)
+    expected: dict[str, Any] = {**dict(members), "model": "new"}
+    if usage == "usage":
+        kept = options if isinstance(options, dict) else {}
+        expected["stream_options"] = {**kept, "include_usage": True}
+    assert seen == expected
+
+
+CHUNK = {"id": "1", "choices": [{"delta": {"content": 'she said "usage":{} and \n\n'}}]}
+USAGE = {"id": "1", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4_000_000_000}}
+
+
+@given(st.lists(st.integers(0, 400), max_size=6), st.booleans(), st.sampled_from(["\n\n", "\r\n\r\n"]))
+def test_what_nobody_asked_for_is_taken_out_however_the_stream_is_cut(
+    cuts: list[int], asked: bool, end: str
+) -> None:
+    def events(*values: Any) -> bytes:
+        return (
+            "".join(f"data: {json.dumps(value)}{end}" for value in values).encode()
+            + f"data: [DONE]{end}".encode()
+        )
+
+    stream = Stream({":path": CHAT, "x-pm-target": "usage h /v1 m"})
+    options = ',"stream_options":{"include_usage":true}' if asked else ""
+    ATTEMPTS.send(stream, [b'{"model":"m","stream":true' + options.encode() + b"}"])
+    stream.response = {":status": "200", "content-type": "text/event-stream"}
+    whole = events(CHUNK, CHUNK, USAGE)
+    edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    passed = ATTEMPTS.answer(stream, [whole[a:b] for a, b in itertools.pairwise(edges)])
+    ATTEMPTS.call("proxy_on_delete", 1)
+    assert b"".join(passed) == (whole if asked else events(CHUNK, CHUNK))
+    assert stream.properties["pm.prompt_tokens"] == "7"
+    assert stream.properties["pm.completion_tokens"] == "4000000000"
+
+
+@given(st.integers(0, 400_000), st.integers(1, 100_000), st.integers(0, 5_000))
+def test_tokens_of_an_answer_in_one_piece_are_counted_at_any_length(
+    before: int, size: int, after: int
+) -> None:
+    usage = {"prompt_tokens": 12, "total_tokens": 15, "prompt_tokens_details": {"cached_tokens": 3}}
+    whole = json.dumps({"text": "x" * before, "usage": usage, "timings": "y" * after}).encode()
+    stream = Stream(response={":status": "200", "content-type": "application/json"})
+    passed = ATTEMPTS.answer(stream, [whole[at : at + size] for at in range(0, len(whole), size)])
+    ATTEMPTS.call("proxy_on_delete", 1)
+    assert b"".join(passed) == whole
+    assert stream.properties == {"pm.prompt_tokens": "12", "pm.cached_tokens": "3"}
+
+
+@pytest.mark.parametrize("mebibytes", [1, 16])
+def test_memory_does_not_grow_with_bodies(mebibytes: int) -> None:
+    host = FilterHost("attempt")
+    before = host.memory_bytes
+    stream = Stream({":path": CHAT, "x-pm-target": "usage h /v1 new"})
+    body = b'{"user":"' + b"x" * (mebibytes << 20) + b'","model":"old"}'
+    host.send(stream, [body])
+    assert stream.request_body == body.replace(b"old", b"new")
+    assert host.memory_bytes == before
