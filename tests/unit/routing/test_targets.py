@@ -174,8 +174,8 @@ def test_a_key_is_injected_after_the_rewrite(
     cluster = cluster_of(target, keys)
     filters = http_filters(cluster)
     assert list(filters) == [
-        "pointsman.first_token_gate",
         "pointsman.target",
+        "pointsman.attempt",
         "pointsman.key",
         "envoy.filters.http.upstream_codec",
     ]
@@ -199,28 +199,31 @@ def test_a_target_without_a_key_has_no_injector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("case", "target", "want"),
+    ("case", "target", "want_words"),
     [
-        ("own", deployment("a"), {"model": "a", "host": "a.default", "prefix": "/v1", "usage": True}),
+        ("own", deployment("a"), "usage a.default /v1 a"),
         (
-            "hosted",
-            hosted("a", "https://h:8443/x/v2", model="gpt-5"),
-            {"model": "gpt-5", "host": "h:8443", "prefix": "/x/v2", "usage": True},
+            "own, by the name that its engine has",
+            deployment("a", served_names=["x"]),
+            "usage a.default /v1 x",
         ),
+        ("hosted", hosted("a", "https://h:8443/x/v2", model="gpt-5"), "usage h:8443 /x/v2 gpt-5"),
+        ("hosted without a path", hosted("a", "https://h", model="gpt-5"), "usage h  gpt-5"),
+        ("a path with escapes", hosted("a", "https://h/a%20b", model="m"), "usage h /a%%20b m"),
+        ("without the option", hosted("a", URL, provider="mistral", model="m"), "- api.example.com /v1 m"),
     ],
 )
-def test_the_rewrite_knows_its_target(case: str, target: ModelDeployment, want: dict[str, Any]) -> None:
-    context = http_filters(cluster_of(target))["pointsman.target"]["value"]["filter_context"]
-    assert {name: value for name, value in context.items() if name != "id"} == want
-
-
-def test_the_id_of_a_context_names_its_content() -> None:
-    def id_of(target: ModelDeployment) -> str:
-        context = http_filters(cluster_of(target))["pointsman.target"]["value"]["filter_context"]
-        return str(context["id"])
-
-    assert id_of(deployment("a")) == id_of(deployment("a", replicas=3))
-    assert id_of(deployment("a")) != id_of(deployment("a", served_names=["x"]))
+def test_each_attempt_is_told_its_target_and_loses_every_credential(
+    case: str, target: ModelDeployment, want_words: str
+) -> None:
+    mutations = http_filters(cluster_of(target))["pointsman.target"]["value"]["mutations"][
+        "request_mutations"
+    ]
+    removed = [one["remove"] for one in mutations if "remove" in one]
+    assert {"authorization", "api-key", "x-api-key", "x-pm-affinity"} == set(removed)
+    (words,) = [one["append"] for one in mutations if "append" in one]
+    assert words["header"] == {"key": "x-pm-target", "value": want_words}
+    assert words["append_action"] == "OVERWRITE_IF_EXISTS_OR_ADD"
 
 
 @pytest.mark.parametrize(
