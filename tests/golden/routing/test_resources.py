@@ -17,8 +17,8 @@ from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
 from pointsman.gateway.discovery import DiscoveryServer
 from pointsman.gateway.envoy import Envoy
 from pointsman.gateway.store import ResourceStore
-from pointsman.routing import Compiler, ProxySettings, RoutingInput
-from pointsman.routing.resources import LISTENER
+from pointsman.routing import Compiler, ProxySettings, Resource, ResourceSet, RoutingInput
+from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE
 from tests.golden.routing.inputs import AUTHORITY, INPUTS
 from tests.support.envoy_messages import as_json, compiled
 from tests.support.polling import eventually_async
@@ -67,6 +67,10 @@ def test_no_file_is_kept_for_an_input_that_is_gone() -> None:
     assert {file.stem for file in HERE.glob("*.yaml")} == set(INPUTS)
 
 
+def every(resources: ResourceSet, *types: str) -> list[Resource]:
+    return [one for type_url in types for one in resources[type_url].values()]
+
+
 def is_settled(discovery: DiscoveryServer) -> bool:
     return discovery.session is not None and discovery.session.settled()
 
@@ -85,9 +89,13 @@ async def test_envoy_takes_each_and_each_after_the_other(tmp_path: Path) -> None
         try:
             await envoy.start()
             for name in [*INPUTS, *reversed(INPUTS)]:
-                store.replace(compiler.compile(INPUTS[name]()))
+                desired = compiler.compile(INPUTS[name]())
+                store.replace(desired)
                 await eventually_async(lambda: is_settled(discovery), 20, f"Envoy's word on {name}")
                 assert store.refusals == {}, name
+                session = discovery.session
+                held = [session is not None and session.holds(one) for one in every(desired, CLUSTER, SCOPE)]
+                assert all(held), name
         finally:
             await envoy.stop(0)
             await discovery.stop()
