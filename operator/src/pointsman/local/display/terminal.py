@@ -192,9 +192,13 @@ def addresses(endpoints: tuple[Endpoint, ...]) -> str:
     return ", ".join(texts)
 
 
+def route_subject(key: ObjectKey) -> str:
+    return f"route {name_of(key)}"
+
+
 def route_line(route: ModelRoute, conditions: Mapping[str, tuple[str, str]], url: str) -> Line | None:
     """What there is to say about a route; `conditions` has status and message by type."""
-    subject = f"route {name_of(route.key)}"
+    subject = route_subject(route.key)
     for type_ in ("Accepted", "ResolvedRefs"):
         status, message = conditions.get(type_, (TRUE, ""))
         if status == "False":

@@ -13,11 +13,13 @@ from pointsman.gateway import RouteProgramming
 from pointsman.local.deployments import OwnDeployment
 from pointsman.local.display.terminal import (
     BAD,
+    GONE,
     GOOD,
     Line,
     Terminal,
     deployment_line,
     route_line,
+    route_subject,
     weights_line,
 )
 from pointsman.local.files.folder import Ident, Objects
@@ -113,6 +115,7 @@ class Publisher:
             self._say(said)
         for key, route in objects.routes.items():
             self._publish_route(objects, route, programming.get(key), unready, starting, now)
+        self._tell_gone_routes(objects)
         for policy in objects.policies.values():
             self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
         self._forget_others(objects)
@@ -144,6 +147,11 @@ class Publisher:
         if line is not None and (line.mark == BAD or line.subject in self._routes or not targets & starting):
             self._routes.add(line.subject)
             self._say(line)
+
+    def _tell_gone_routes(self, objects: Objects) -> None:
+        for subject in sorted(self._routes - {route_subject(key) for key in objects.routes}):
+            self._routes.discard(subject)
+            self._terminal.say(Line(GONE, subject, "removed from the files"))
 
     def _observed(
         self,

@@ -1,0 +1,55 @@
+"""What `pointsman up` says of routes that come, go, and may be called by anyone."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pointsman.api import ModelRoute
+from pointsman.gateway import RouteProgramming
+from pointsman.local.display.terminal import Terminal
+from pointsman.local.files.folder import Objects
+from pointsman.local.state import StateFolder
+from pointsman.local.status.objects import ObjectStore
+from pointsman.local.status.publish import Publisher
+from pointsman.routing import RoutingInput
+from tests.support import builders
+
+GPT = builders.hosted("gpt", "https://api.openai.com/v1")
+CHAT = builders.route("chat", ["gpt"])
+
+
+class Scene:
+    """A publisher, and the lines that it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._out = io.StringIO()
+        state = StateFolder(folder)
+        terminal = Terminal(self._out)
+        self._publisher = Publisher(state, ObjectStore(state), terminal, "http://127.0.0.1:18080/v1")
+
+    def publish(self, *routes: ModelRoute) -> list[str]:
+        """What is newly said, of these routes."""
+        begin = len(self._out.getvalue())
+        objects = Objects(deployments={GPT.key: GPT}, routes={route.key: route for route in routes})
+        given = RoutingInput(deployments=objects.deployments, routes=objects.routes)
+        programmed = {route.key: RouteProgramming(True, True, "Programmed", "", 1) for route in routes}
+        self._publisher.publish(objects, {}, given, programmed)
+        return [line.strip() for line in self._out.getvalue()[begin:].splitlines() if "route" in line]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def starts(lines: Sequence[str]) -> list[str]:
+    return [" ".join(line.split()[:3]) for line in lines]
+
+
+def test_a_route_that_goes_and_returns_is_said_each_time(scene: Scene) -> None:
+    assert starts(scene.publish(CHAT)) == ["✓ route chat"]
+    assert scene.publish() == ["– route chat             removed from the files"]
+    assert scene.publish() == []
+    assert starts(scene.publish(CHAT)) == ["✓ route chat"]
