@@ -278,6 +278,29 @@ async def test_the_next_start_adopts_what_is_as_wanted(engines: Engines) -> None
     await until(second, lambda views: any(view.trouble for view in views), "its end is noticed")
 
 
+async def test_the_next_start_ends_what_is_one_too_many(engines: Engines) -> None:
+    """Scaled down while nothing ran: the surplus is adopted first, and drained like any other."""
+    first = engines.supervise()
+    await ready(first, SPEC, replicas=2)
+    left = await leave(first, engines)
+    await ready(engines.supervise(), SPEC, replicas=1)
+    (kept,) = engines.records()
+    assert [pid for pid in left.pids if runs(pid)] == [kept]
+
+
+async def test_an_end_during_adoption_ends_what_was_left(engines: Engines) -> None:
+    first = engines.supervise()
+    await ready(first, SPEC, replicas=2)
+    left = await leave(first, engines)
+    second = engines.supervise()
+    second.want(Wanted(SPEC, 2, 1.0))
+    # One turn: it has begun to ask the first engine for a token.
+    await asyncio.sleep(0)
+    await second.end()
+    assert not any(runs(pid) for pid in left.pids)
+    assert engines.records() == {}
+
+
 async def test_the_next_start_ends_what_is_not_as_wanted(engines: Engines) -> None:
     first = engines.supervise()
     await ready(first, SPEC)

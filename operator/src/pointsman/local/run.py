@@ -113,7 +113,7 @@ class LocalMode:
         self._workplace = self._make_workplace(session)
         self._left = read_records(self._state.engines)
         self._store = ObjectStore(self._state)
-        self._publisher = Publisher(self._state, self._store, self._terminal, listen.url)
+        self._publisher = Publisher(self._state, self._store, self._terminal, listen)
         say = self._workplace.around.say
         gateway = Gateway(
             ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
@@ -246,8 +246,8 @@ class LocalMode:
 
     async def _end_unclaimed(self) -> None:
         """End engines of an earlier `up` whose deployment is not in the files."""
-        left, self._left = self._left, {}
-        await asyncio.gather(*(end_left(path) for path in left))
+        await asyncio.gather(*(end_left(path) for path in self._left))
+        self._left = {}
 
     async def _end(self, gateway: Gateway) -> None:
         """Drain for a moment, end everything; nothing that we started is left."""
@@ -263,4 +263,4 @@ class LocalMode:
         hurry.cancel()
         self._state.gateway_record.unlink(missing_ok=True)
         remaining = [*self._own.values(), *(own for own, _ in self._leaving.values())]
-        await asyncio.gather(*(own.end() for own in remaining))
+        await asyncio.gather(self._end_unclaimed(), *(own.end() for own in remaining))

@@ -150,7 +150,8 @@ class Replica:
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
         failures = 0
-        while True:
+        # One that is retired before its first turn starts nothing: what it adopted is still to be ended.
+        while self._phase is not Phase.DRAINING:
             ready_at = loop.time()
             try:
                 if self._phase is not Phase.READY:

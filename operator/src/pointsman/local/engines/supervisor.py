@@ -154,10 +154,11 @@ class Supervisor:
         self._leaving[slot] = spawn(leave(), f"leaving {self._deployment} {slot}", self._around.failed)
 
     async def _adopt(self, spec: EngineSpec) -> None:
-        left, self._left = self._left, []
-        # One after the other: each asks its engine for a token, and they share the cores.
-        for path in left:
-            await self._adopt_one(path, spec)
+        # One after the other: each asks its engine for a token, and they share the cores. What an end finds
+        # not looked at yet stays in the list, and is ended.
+        while self._left:
+            await self._adopt_one(self._left[0], spec)
+            del self._left[0]
 
     async def _adopt_one(self, path: Path, spec: EngineSpec) -> None:
         ports: list[int] = []
@@ -177,8 +178,9 @@ class Supervisor:
             self._around.changed()
 
     async def _end_left(self) -> None:
-        left, self._left = self._left, []
-        await asyncio.gather(*(end_left(path) for path in left))
+        # Forgotten only once they are gone: an end may come while a drain is at this.
+        await asyncio.gather(*(end_left(path) for path in self._left))
+        self._left = []
 
 
 async def end_left(record: Path) -> None:
