@@ -99,6 +99,13 @@ async def test_a_slow_stream_that_is_never_silent_for_long_is_left_alone(scene: 
     assert answer.seconds > 1.2
 
 
+async def test_an_answer_in_one_piece_may_take_longer_than_a_stream_may_be_silent(scene: Scene) -> None:
+    await serve(scene, Behaviour(first_token_seconds=1.5), idle="500ms")
+    answer = await scene.client.chat("chat")
+    assert answer.ending is Ending.DONE
+    assert answer.seconds > 1.2
+
+
 async def test_a_client_that_hangs_up_stops_the_engine(scene: Scene) -> None:
     engine = await serve(scene, Behaviour(chunks=1000, gap_seconds=0.05))
     answer = await scene.client.stream_chat("chat", hang_up_after_events=3)

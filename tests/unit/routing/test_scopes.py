@@ -17,8 +17,11 @@ def scope_of(chat: ModelRoute) -> Resource:
     return compiled(given)[SCOPE][chat.spec.models[0]]
 
 
+STREAMED = {"name": "x-pm-stream", "string_match": {"exact": "true"}}
+
+
 def entry_of(**said: Any) -> dict[str, Any]:
-    (entry,) = entries(scope_of(route("chat", {"a": 1}, **said)))
+    *_, entry = entries(scope_of(route("chat", {"a": 1}, **said)))  # the one of answers in one piece is last
     return entry
 
 
@@ -54,14 +57,16 @@ def entry_of(**said: Any) -> dict[str, Any]:
 def test_which_requests_a_rule_is_for(
     case: str, stated: dict[str, Any], want_headers: list[dict[str, Any]] | None
 ) -> None:
-    first = entries(scope_of(route("chat", rules=[stated])))[0]
-    assert first["match"].get("headers") == want_headers
-    assert first["match"]["prefix"] == "/"
+    streamed, plain = entries(scope_of(route("chat", rules=[stated])))[:2]
+    assert plain["match"].get("headers") == want_headers
+    assert streamed["match"]["headers"] == [*(want_headers or []), STREAMED]
+    assert plain["match"]["prefix"] == streamed["match"]["prefix"] == "/"
 
 
 def test_rules_are_tried_in_their_order() -> None:
     chat = route("chat", {"b": 1}, rules=[rule(["a"], headers={"x-tier": n}) for n in ("gold", "silver")])
-    assert [entry["name"] for entry in entries(scope_of(chat))] == [f"default/chat#{n}" for n in range(3)]
+    names = [entry["name"] for entry in entries(scope_of(chat))]
+    assert list(dict.fromkeys(names)) == [f"default/chat#{n}" for n in range(3)]
 
 
 def test_a_request_that_no_rule_is_for_is_told_so() -> None:
@@ -73,16 +78,18 @@ def test_a_request_that_no_rule_is_for_is_told_so() -> None:
 
 def test_a_rule_whose_targets_are_missing_does_not_hand_over_to_the_next() -> None:
     chat = route("chat", {"a": 1}, rules=[rule(["nowhere"], headers={"x-tier": "gold"})])
-    first, second = entries(scope_of(chat))
+    first, second, *_ = entries(scope_of(chat))
     assert first["direct_response"]["status"] == 503
     assert first["match"]["headers"]
     assert "route" in second
 
 
 def test_the_times_of_a_request() -> None:
-    action = entry_of(request="90s", idle="45s")["route"]
-    assert (action["timeout"], action["idle_timeout"]) == ("90s", "45s")
-    assert "per_try_timeout" not in action["retry_policy"]
+    streamed, plain = entries(scope_of(route("chat", {"a": 1}, request="90s", idle="45s")))
+    times = [(one["route"]["timeout"], one["route"]["idle_timeout"]) for one in (streamed, plain)]
+    # An answer in one piece has no byte before it is done: being idle is no sign of trouble.
+    assert times == [("90s", "45s"), ("90s", "90s")]
+    assert "per_try_timeout" not in plain["route"]["retry_policy"]
 
 
 def test_streams_and_other_answers_are_limited_apart() -> None:

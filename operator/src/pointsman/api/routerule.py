@@ -66,7 +66,7 @@ class Timeouts(Record):
     first_token: PositiveDuration | None = None
     """From the request's end to an answer's first byte, for one attempt; then the next target is tried."""
     idle: PositiveDuration = PositiveDuration("5m")
-    """Without a byte in either direction."""
+    """Of a stream, without a byte in either direction; an answer in one piece has its bytes at the end."""
 
 
 class Affinity(Record):

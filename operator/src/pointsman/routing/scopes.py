@@ -165,12 +165,15 @@ def _match(rule: RouteRule) -> dict[str, Any]:
 def _tried(
     match: dict[str, Any], name: str, rule: RouteRule, chain: Chain, mirrors: list[dict[str, Any]]
 ) -> list[Route]:
-    """One entry, or two where a stream's attempts are limited otherwise than an answer in one piece:
-    a first-token timeout would cut the latter."""
+    """One entry, or two where streams have limits of their own.
+
+    Of an answer in one piece nothing comes before it is done, so a first-token or an idle timeout would cut
+    every long one: it has the request's own timeout.
+    """
     action: dict[str, Any] = {
         "inline_cluster_specifier_plugin": specifier(chain),
         "timeout": seconds(rule.timeouts.request.seconds),
-        "idle_timeout": seconds(rule.timeouts.idle.seconds),
+        "idle_timeout": seconds(rule.timeouts.request.seconds),
         "retry_policy": dict(chain.retry),
     }
     if rule.affinity is not None:
@@ -182,9 +185,15 @@ def _tried(
     streamed = Route()
     streamed.CopyFrom(plain)
     parse({"name": STREAM_HEADER, "string_match": {"exact": "true"}}, streamed.match.headers.add())
+    streamed.route.idle_timeout.FromTimedelta(timedelta(seconds=rule.timeouts.idle.seconds))
     _limit_attempts(plain, chain.plain_attempt_seconds)
     _limit_attempts(streamed, chain.stream_attempt_seconds)
-    return [plain] if chain.stream_attempt_seconds == chain.plain_attempt_seconds else [streamed, plain]
+    return [plain] if _same_limits(chain, rule) else [streamed, plain]
+
+
+def _same_limits(chain: Chain, rule: RouteRule) -> bool:
+    same_attempts = chain.stream_attempt_seconds == chain.plain_attempt_seconds
+    return same_attempts and rule.timeouts.idle.seconds >= rule.timeouts.request.seconds
 
 
 def _limit_attempts(entry: Route, limit_seconds: float | None) -> None:

@@ -1,7 +1,5 @@
 """Our own filters in Envoy: C sources beside the WebAssembly that they are compiled to."""
 
-import base64
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -14,17 +12,13 @@ SOURCES = {
 }
 
 
-@cache
-def _code(name: str) -> str:
-    return base64.b64encode(files(__package__).joinpath(f"{name}.wasm").read_bytes()).decode()
-
-
 def wasm_filter(name: str) -> dict[str, Any]:
     """One of our filters as a part of a filter chain."""
     machine = {
         "vm_id": f"pointsman.{name}",
         "runtime": "envoy.wasm.runtime.v8",
-        "code": {"local": {"inline_bytes": _code(name)}},
+        # By its place: the code in each of 2,000 clusters was 45 MB to send, and 130 MB for Envoy to keep.
+        "code": {"local": {"filename": str(files(__package__).joinpath(f"{name}.wasm"))}},
     }
     plugin = {
         "name": f"pointsman.{name}",
