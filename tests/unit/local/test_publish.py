@@ -10,6 +10,7 @@ from pointsman.api import ModelRoute
 from pointsman.gateway import RouteProgramming
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.files.folder import Objects
+from pointsman.local.listening import parse_listen
 from pointsman.local.state import StateFolder
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
@@ -23,11 +24,11 @@ CHAT = builders.route("chat", ["gpt"])
 class Scene:
     """A publisher, and the lines that it printed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listen: str = "127.0.0.1:18080") -> None:
         self._out = io.StringIO()
         state = StateFolder(folder)
         terminal = Terminal(self._out)
-        self._publisher = Publisher(state, ObjectStore(state), terminal, "http://127.0.0.1:18080/v1")
+        self._publisher = Publisher(state, ObjectStore(state), terminal, parse_listen(listen))
 
     def publish(self, *routes: ModelRoute) -> list[str]:
         """What is newly said, of these routes."""
@@ -53,3 +54,24 @@ def test_a_route_that_goes_and_returns_is_said_each_time(scene: Scene) -> None:
     assert scene.publish() == ["– route chat             removed from the files"]
     assert scene.publish() == []
     assert starts(scene.publish(CHAT)) == ["✓ route chat"]
+
+
+def test_an_address_that_others_reach_is_warned_of_once_for_each_anonymous_route(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, "0.0.0.0:18080")
+    warning = (
+        "! route chat             anyone who reaches 0.0.0.0:18080 may use it: it is anonymous and this "
+        "address is not this machine's alone; use authentication.apiKeys, or listen on 127.0.0.1"
+    )
+    with_keys = builders.route("keyed", ["gpt"], api_keys={"team": "x"})
+    assert [line for line in scene.publish(CHAT, with_keys) if line.startswith("!")] == [warning]
+    assert scene.publish(CHAT, with_keys) == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:18080", "127.0.0.2:18080", "[::1]:18080"])
+def test_an_address_of_this_machine_alone_is_not_warned_of(tmp_path: Path, listen: str) -> None:
+    assert starts(Scene(tmp_path, listen).publish(CHAT)) == ["✓ route chat"]
+
+
+@pytest.mark.parametrize("listen", [":18080", "[::]:18080", "192.0.2.7:18080"])
+def test_every_other_address_is(tmp_path: Path, listen: str) -> None:
+    assert starts(Scene(tmp_path, listen).publish(CHAT)) == ["! route chat", "✓ route chat"]

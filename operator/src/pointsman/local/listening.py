@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pointsman.errors import PointsmanError
 
@@ -26,6 +27,11 @@ class Listen:
         """Where a client on this machine finds it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"http://{Listen(host, self.port)}/v1"
+
+    @property
+    def is_only_here(self) -> bool:
+        """Whether nobody but this machine can reach it."""
+        return ip_address(self.host).is_loopback
 
 
 def parse_listen(text: str, option: str = "--listen") -> Listen:

@@ -11,6 +11,7 @@ from typing import TextIO
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.api.meta import DEFAULT_NAMESPACE
 from pointsman.local.engines.plan import Phase
+from pointsman.local.listening import Listen
 from pointsman.local.placement import gigabytes
 from pointsman.local.status.conditions import TRUE
 from pointsman.local.status.observed import DeploymentObserved, Stage
@@ -19,8 +20,8 @@ from pointsman.local.weights.fetcher import FetchProgress
 from pointsman.local.weights.located import Weights
 from pointsman.routing import Endpoint
 
-GOOD, BAD, BUSY, GONE = "✓", "✗", "…", "–"
-_COLOURS = {GOOD: "32", BAD: "31", BUSY: "33", GONE: "2"}
+GOOD, BAD, BUSY, GONE, WARNING = "✓", "✗", "…", "–", "!"
+_COLOURS = {GOOD: "32", BAD: "31", BUSY: "33", GONE: "2", WARNING: "1;33"}
 _SUBJECT_WIDTH = 22
 _STATE_WIDTH = 22
 _BAR_WIDTH = 20
@@ -207,6 +208,21 @@ def route_line(route: ModelRoute, conditions: Mapping[str, tuple[str, str]], url
     if status != "True":
         return None
     return Line(GOOD, subject, f"{url}   {chain_text(route)}")
+
+
+def anonymous_line(route: ModelRoute, listen: Listen) -> Line | None:
+    """A warning where more than this machine reaches a route that asks for no key, None elsewhere."""
+    authentication = route.spec.authentication
+    if listen.is_only_here or authentication is None or not authentication.anonymous:
+        return None
+    subject = route_subject(route.key)
+    return Line(
+        WARNING,
+        subject,
+        f"anyone who reaches {listen} may use it: it is anonymous and this address is not this machine's "
+        f"alone; use authentication.apiKeys, or listen on 127.0.0.1",
+        about=f"{subject} anonymous",
+    )
 
 
 def chain_text(route: ModelRoute) -> str:

@@ -17,12 +17,14 @@ from pointsman.local.display.terminal import (
     GOOD,
     Line,
     Terminal,
+    anonymous_line,
     deployment_line,
     route_line,
     route_subject,
     weights_line,
 )
 from pointsman.local.files.folder import Ident, Objects
+from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
 from pointsman.local.status.conditions import TRUE
 from pointsman.local.status.deployment_status import deployment_status
@@ -50,11 +52,12 @@ def installed_engines() -> dict[str, str]:
 class Publisher:
     """Writes what changed, and says it once."""
 
-    def __init__(self, state: StateFolder, store: ObjectStore, terminal: Terminal, url: str) -> None:
+    def __init__(self, state: StateFolder, store: ObjectStore, terminal: Terminal, listen: Listen) -> None:
         self._state = state
         self._store = store
         self._terminal = terminal
-        self._url = url
+        self._listen = listen
+        self._url = listen.url
         self._engines = installed_engines()
         self._idents: frozenset[Ident] | None = None
         self._findings: tuple[Finding, ...] | None = None
@@ -139,6 +142,7 @@ class Publisher:
             now=now,
         )
         self._write(route, status.to_document())
+        self._say(anonymous_line(route, self._listen))
         found = {one.type: (str(one.status), one.message) for one in status.conditions}
         line = route_line(route, found, self._url)
         # A route comes after what it routes to: the first time its line waits until all of that has been
