@@ -82,10 +82,15 @@ class TestListing:
             write_whole(state.object_path(kept["kind"], "default", kept["metadata"]["name"]), to_json(kept))
         return state
 
-    def rows(self, state: StateFolder, what: str, *, wide: bool = False) -> list[list[str]]:
-        return [
-            line.split() for table in tables(state, select(what, ""), wide=wide, now=NOW) for line in table
-        ]
+    def rows(
+        self, state: StateFolder, what: str, *, wide: bool = False, live: bool = True
+    ) -> list[list[str]]:
+        found = tables(state, select(what, ""), wide=wide, live=live, now=NOW)
+        return [line.split() for table in found for line in table]
+
+    def test_nobody_knows_what_is_ready_once_up_has_ended(self, state: StateFolder) -> None:
+        ready = [row[1] for row in self.rows(state, "", live=False)]
+        assert ready == ["READY", "Unknown", "Unknown", "READY", "Unknown"]
 
     def test_columns_are_those_of_the_kind(self, state: StateFolder) -> None:
         assert self.rows(state, "pmd") == [
@@ -128,7 +133,7 @@ class TestExplanation:
             api_keys={"team": "x"},
             data_class="internal",
         )
-        told = in_words(explain_route(route))
+        told = in_words(explain_route(route), live=True)
         for words in (
             "to the model names chat",
             "clients with an API key of a Secret labelled team=x",
@@ -142,9 +147,17 @@ class TestExplanation:
         ):
             assert words in told
 
+    def test_the_first_line_says_how_it_is_or_was(self) -> None:
+        explained = explain_route(builders.route("chat", ["a"]))
+        first = [in_words(explained, live=live).splitlines()[0] for live in (True, False)]
+        assert first == [
+            "ModelRoute default/chat is not known yet (generation 1)",
+            "ModelRoute default/chat was not known yet (generation 1), as it was when `pointsman up` ended",
+        ]
+
     def test_a_hosted_model_says_where_and_never_the_key(self, tmp_path: Path) -> None:
         hosted = builders.hosted("gpt", "https://api.openai.com/v1", secret=("openai", "api-key"))
-        told = in_words(explain_deployment(StateFolder(tmp_path), hosted, []))
+        told = in_words(explain_deployment(StateFolder(tmp_path), hosted, []), live=True)
         assert "at https://api.openai.com/v1" in told
         assert "Secret openai, key api-key" in told
         assert "no route: nobody can call it" in told

@@ -58,5 +58,5 @@ def command(what: str, output: str, namespace: str, state_dir: Path | None) -> N
     click.echo(
         json.dumps(explained, indent=2, ensure_ascii=False)
         if output == "json"
-        else in_words(explained).rstrip()
+        else in_words(explained, live=state.holder() is not None).rstrip()
     )

@@ -71,7 +71,8 @@ def _tell_findings(state: StateFolder) -> None:
 
 def _shown(state: StateFolder, selection: Selection, output: str) -> str:
     if output in ("table", "wide"):
-        found = tables(state, selection, wide=output == "wide", now=datetime.now(UTC))
+        live = state.holder() is not None
+        found = tables(state, selection, wide=output == "wide", live=live, now=datetime.now(UTC))
         return "\n".join("\n".join(lines) + "\n" for lines in found) if found else "nothing is there\n"
     documents = [document for _, document in chosen(state, selection)]
     shown = documents[0] if selection.name and len(documents) == 1 else as_list(documents)

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def in_words(explained: dict[str, Any]) -> str:
-    """Some short paragraphs, each with a heading."""
+def in_words(explained: dict[str, Any], *, live: bool) -> str:
+    """Some short paragraphs, each with a heading; `live` while the `up` that wrote it runs."""
     body = _route(explained) if explained["kind"] == "ModelRoute" else _deployment(explained)
-    return "\n".join([*_heading(explained), *body, *_conditions(explained)]) + "\n"
+    return "\n".join([*_heading(explained, live), *body, *_conditions(explained)]) + "\n"
 
 
-def _heading(explained: dict[str, Any]) -> Iterator[str]:
+def _heading(explained: dict[str, Any], live: bool) -> Iterator[str]:
     ready = next((one for one in explained["conditions"] if one["type"] == "Ready"), {"status": "Unknown"})
     state = {"True": "ready", "False": "not ready"}.get(ready["status"], "not known yet")
     why = f": {ready['message']}" if ready.get("message") and state != "ready" else ""
     name = f"{explained['namespace']}/{explained['name']}"
-    yield f"{explained['kind']} {name} is {state}{why} (generation {explained['generation']})"
+    is_, then = ("is", "") if live else ("was", ", as it was when `pointsman up` ended")
+    yield f"{explained['kind']} {name} {is_} {state}{why} (generation {explained['generation']}){then}"
 
 
 def _deployment(explained: dict[str, Any]) -> Iterator[str]:

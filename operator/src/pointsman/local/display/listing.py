@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pointsman.api.markers import Column
 from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
+from pointsman.local.status.conditions import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ def one(state: StateFolder, selection: Selection) -> tuple[type[Resource], dict[
     return found[0]
 
 
-def tables(state: StateFolder, selection: Selection, *, wide: bool, now: datetime) -> list[list[str]]:
-    """One table a kind, each a list of lines with the heading first; kinds without objects are left out."""
+def tables(
+    state: StateFolder, selection: Selection, *, wide: bool, live: bool, now: datetime
+) -> list[list[str]]:
+    """One table a kind, each a list of lines with the heading first; kinds without objects are left out.
+
+    `live` is whether the `up` that wrote the objects runs: without it nobody knows what is ready.
+    """
     found = list(chosen(state, selection))
     with_namespace = not selection.namespace and any(
         kind.namespaced and namespace_of(document) != DEFAULT_NAMESPACE for kind, document in found
@@ -83,9 +90,16 @@ def tables(state: StateFolder, selection: Selection, *, wide: bool, now: datetim
                 name = complete["metadata"]["name"]
                 label = name if selection.is_one_kind else f"{singular(kind)}.{GROUP}/{name}"
                 first = [namespace_of(document)] if begin else []
-                rows.append([*first, label, *(cell(complete, column, now) for column in columns)])
+                rows.append([*first, label, *(_shown(complete, column, live, now) for column in columns)])
             made.append(aligned(rows))
     return made
+
+
+def _shown(document: dict[str, Any], column: Column, live: bool, now: datetime) -> str:
+    """A cell, told of what a column's path alone does not say."""
+    if column.name == "Ready" and not live:
+        return str(UNKNOWN)
+    return cell(document, column, now)
 
 
 def as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:
