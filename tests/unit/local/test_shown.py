@@ -100,6 +100,29 @@ class TestListing:
         ]
         assert "REASON" in self.rows(state, "pmd", wide=True)[0]
 
+    @pytest.mark.parametrize(
+        ("weights", "available", "want"),
+        [
+            ("True", ("True", "ReplicasReady"), "new"),
+            ("False", ("True", "ReplicasReady"), "new (former version serves)"),
+            ("True", ("True", "FormerVersionServes"), "new (former version serves)"),
+            ("False", ("False", "NoReplicaReady"), "new"),
+        ],
+    )
+    def test_a_model_that_does_not_serve_yet_is_told_from_one_that_does(
+        self, state: StateFolder, weights: str, available: tuple[str, str], want: str
+    ) -> None:
+        conditions = [
+            {"type": "WeightsAvailable", "status": weights, "reason": "r"},
+            {"type": "Available", "status": available[0], "reason": available[1]},
+        ]
+        kept = {
+            **manifests.deployment("a", engine="llama.cpp"),
+            "status": {"model": "new", "conditions": conditions},
+        }
+        write_whole(state.object_path("ModelDeployment", "default", "a"), to_json(kept))
+        assert " ".join(self.rows(state, "pmd/a")[1][2:]).startswith(f"{want} - -")
+
     def test_several_kinds_have_their_name_before_the_object(self, state: StateFolder) -> None:
         names = [row[0] for row in self.rows(state, "")]
         assert names == [

@@ -12,7 +12,8 @@ from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
-from pointsman.local.status.conditions import UNKNOWN
+from pointsman.local.status.conditions import FALSE, TRUE, UNKNOWN
+from pointsman.local.status.deployment_status import FORMER_VERSION_SERVES
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,21 @@ def _shown(document: dict[str, Any], column: Column, live: bool, now: datetime) 
     """A cell, told of what a column's path alone does not say."""
     if column.name == "Ready" and not live:
         return str(UNKNOWN)
-    return cell(document, column, now)
+    text = cell(document, column, now)
+    if column.name == "Model" and _former_version_serves(document):
+        return f"{text} (former version serves)"
+    return text
+
+
+def _former_version_serves(document: dict[str, Any]) -> bool:
+    """Whether a deployment answers with another version than the stated one, whose weights may not even be
+    here.
+    """
+    found = {one["type"]: one for one in document.get("status", {}).get("conditions", ())}
+    available = found.get("Available", {})
+    weights = found.get("WeightsAvailable", {})
+    is_other = available.get("reason") == FORMER_VERSION_SERVES or weights.get("status") == FALSE
+    return is_other and bool(available.get("status") == TRUE)
 
 
 def as_list(documents: list[dict[str, Any]]) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 
 _STAGES = {Stage.UNKNOWN: UNKNOWN, Stage.WORKING: FALSE, Stage.DONE: TRUE, Stage.FAILED: FALSE}
 
+FORMER_VERSION_SERVES = "FormerVersionServes"
+"""Why a deployment is available when no replica of its stated version is ready."""
+
 
 def deployment_status(
     deployment: ModelDeployment,
@@ -125,7 +128,7 @@ def _available(deployment: ModelDeployment, observed: DeploymentObserved) -> Ver
     if any(replica.spec_hash == observed.wanted_hash for replica in ready):
         return Verdict("Available", TRUE, "ReplicasReady", "")
     if ready:
-        return Verdict("Available", TRUE, "FormerVersionServes", "replicas of the former version serve")
+        return Verdict("Available", TRUE, FORMER_VERSION_SERVES, "replicas of the former version serve")
     if deployment.spec.replicas == 0:
         return Verdict("Available", FALSE, "ScaledToZero", "spec.replicas is 0")
     return Verdict("Available", FALSE, "NoReplicaReady", "no replica can answer yet")
