@@ -1,0 +1,295 @@
+"""Answers to attempts: held until they show what they are worth, and counted."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.routing.filters import SOURCES
+from pointsman.routing.filters.__main__ import main as compile_filters
+from tests.support.filter_host import CONTINUE, FilterHost, Stream
+
+EVENTS = {":status": "200", "content-type": "text/event-stream; charset=utf-8"}
+WHOLE = {":status": "200", "content-type": "application/json"}
+
+CHUNK = b'data: {"id":"1","choices":[{"delta":{"content":"hi"}}]}\n\ndata: [DONE]\n\n'
+ERROR = b'data: {"error":{"message":"out of memory","code":500}}\n\n'
+
+
+class Answers:
+    """Answers on their way through one worker's filter, by number."""
+
+    def __init__(self) -> None:
+        self.host = FilterHost("attempt")
+        self.streams: dict[int, Stream] = {}
+
+    def begin(self, number: int, headers: dict[str, str], *, end: bool = False) -> bool:
+        """Headers arrive; whether they go on at once."""
+        self.host.stream = self.streams[number] = Stream(response=dict(headers))
+        return self.host.call("proxy_on_response_headers", number, 0, int(end)) == CONTINUE
+
+    def body(self, number: int, piece: bytes, *, end: bool = False) -> bytes:
+        """A piece of the body arrives; what goes on now."""
+        stream = self.host.stream = self.streams[number]
+        stream.response_body += piece
+        if self.host.call("proxy_on_response_body", number, len(stream.response_body), int(end)) != CONTINUE:
+            return b""
+        passed, stream.response_body = stream.response_body, b""
+        return passed
+
+    def status(self, number: int) -> str:
+        return self.streams[number].response[":status"]
+
+    def end(self, number: int) -> None:
+        self.host.call("proxy_on_delete", number)
+
+
+STREAMS = [
+    ("content", CHUNK, "200"),
+    ("content without a blank", CHUNK.replace(b"data: ", b"data:"), "200"),
+    ("content after a comment", b": OPENROUTER PROCESSING\n\n" + CHUNK, "200"),
+    ("content after comments and blank lines", b":\n\n:\r\n\r\n\n" + CHUNK, "200"),
+    ("the end at once", b"data: [DONE]\n\n", "200"),
+    ("an event with a name", b"event: message_start\n" + CHUNK, "200"),
+    ("an event whose name begins like error", b"event: err\n" + CHUNK, "200"),
+    ("content that speaks of errors", b'data: {"errors":[],"choices":[]}\n\n', "200"),
+    ("content that is no JSON", b"hello", "200"),
+    ("an error", ERROR, "503"),
+    ("an error without a blank", ERROR.replace(b"data: ", b"data:"), "503"),
+    ("an error after blanks", ERROR.replace(b"data: ", b"data:   "), "503"),
+    ("an error after a comment", b": ping\n\n" + ERROR, "503"),
+    ("an error after blank lines", b"\r\n\n  \n" + ERROR, "503"),
+    ("an event named error", b'event: error\ndata: {"message":"no"}\n\n', "503"),
+    ("an event named error without a blank", b"event:error\ndata: {}\n\n", "503"),
+    ("an error that is no event", b'{"error":{"message":"no"}}', "503"),
+]
+
+
+@pytest.mark.parametrize(("case", "body", "want_status"), STREAMS)
+@pytest.mark.parametrize("ends_later", [False, True])
+def test_a_stream_is_judged_by_its_first_content_wherever_pieces_end(
+    case: str, body: bytes, want_status: str, ends_later: bool
+) -> None:
+    answers = Answers()
+    for number, at in enumerate(range(len(body) + 1), start=2):
+        answers.begin(number, EVENTS)
+        passed = answers.body(number, body[:at]) if at else b""
+        passed += answers.body(number, body[at:], end=not ends_later)
+        if ends_later:
+            passed += answers.body(number, b"", end=True)
+        assert (answers.status(number), passed) == (want_status, body)
+
+
+@pytest.mark.parametrize(("case", "body", "want_status"), STREAMS)
+def test_a_stream_is_judged_the_same_byte_by_byte(case: str, body: bytes, want_status: str) -> None:
+    answers = Answers()
+    answers.begin(7, EVENTS)
+    passed = b"".join(answers.body(7, body[at : at + 1]) for at in range(len(body)))
+    passed += answers.body(7, b"", end=True)
+    assert (answers.status(7), passed) == (want_status, body)
+
+
+@pytest.mark.parametrize(
+    ("case", "first", "want_passed"),
+    [
+        ("a comment", b": ping\n\n", False),
+        ("a comment that has not ended", b": pi", False),
+        ("blank lines", b"\r\n\r\n", False),
+        ("the beginning of a word", b"dat", False),
+        ("a word without content", b"data: ", False),
+        ("what may become an error", b'data: {"err', False),
+        ("an event's name that may become error", b"event: er", False),
+        ("an event that has not ended", b'data: {"choices":[]}\n', False),
+        ("a whole event", b'data: {"choices":[]}\n\n', True),
+        ("nearly 512 bytes of comments", b": " + b"x" * 507 + b"\n\n", False),
+        ("512 bytes of comments", b": " + b"x" * 508 + b"\n\n", True),
+    ],
+)
+def test_headers_are_held_until_there_is_content(case: str, first: bytes, want_passed: bool) -> None:
+    answers = Answers()
+    assert not answers.begin(3, EVENTS)
+    assert answers.body(3, first) == (first if want_passed else b"")
+
+
+def test_events_pass_as_they_come_and_each_of_them_whole() -> None:
+    answers = Answers()
+    answers.begin(3, EVENTS)
+    assert answers.body(3, CHUNK[:60]) == b""
+    assert answers.body(3, CHUNK[60:]) == CHUNK
+    assert answers.body(3, b"data: 1\n\ndata: 2") == b""
+    assert answers.body(3, b"\n\n") == b"data: 1\n\ndata: 2\n\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "want_status"),
+    [
+        ("an answer", b'{"choices":[{"message":{"content":"hi"}}]}', "200"),
+        ("an error in a 200", b'{"error":{"message":"no"}}', "503"),
+        ("an error after white space", b' \n {"error":{"message":"no"}}', "503"),
+        ("an error that is said later", b'{"id":"1","error":null}', "200"),
+        ("nothing", b"", "200"),
+        ("a piece of an answer", b'{"er', "200"),
+    ],
+)
+def test_an_answer_in_one_piece_is_held_until_it_is_whole(case: str, body: bytes, want_status: str) -> None:
+    answers = Answers()
+    for number, at in enumerate(range(len(body) + 1), start=2):
+        assert not answers.begin(number, WHOLE)
+        assert not (at and answers.body(number, body[:at]))
+        assert answers.body(number, body[at:], end=True) == body
+        assert answers.status(number) == want_status
+
+
+def test_a_large_answer_in_one_piece_is_let_go() -> None:
+    answers = Answers()
+    answers.begin(2, WHOLE)
+    assert answers.body(2, b"x" * (256 * 1024 - 1)) == b""
+    assert len(answers.body(2, b"x")) == 256 * 1024
+
+
+def test_headers_without_a_body_are_not_held() -> None:
+    assert Answers().begin(2, {":status": "204"}, end=True)
+
+
+@pytest.mark.parametrize("status", ["400", "404", "429", "500"])
+def test_an_error_status_keeps_its_code(status: str) -> None:
+    answers = Answers()
+    answers.begin(2, {**EVENTS, ":status": status})
+    assert answers.body(2, ERROR) == ERROR
+    assert answers.status(2) == status
+
+
+def test_once_headers_have_gone_they_stay_as_they_are() -> None:
+    answers = Answers()
+    answers.begin(2, EVENTS)
+    assert answers.body(2, CHUNK) + answers.body(2, ERROR) == CHUNK + ERROR
+    assert answers.status(2) == "200"
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "body", "want"),
+    [
+        ("OpenAI", "400", b'{"error":{"code":"context_length_exceeded"}}', "contextOverflow"),
+        ("vLLM", "400", b"This model's maximum context length is 8192 tokens", "contextOverflow"),
+        ("llama.cpp", "400", b'{"error":{"type":"exceed_context_size_error"}}', "contextOverflow"),
+        ("Anthropic", "400", b"prompt is too long: 210000 tokens", "contextOverflow"),
+        ("TEI", "413", b"`inputs` must have less than 512 tokens", "contextOverflow"),
+        ("Azure's filter", "400", b'{"error":{"code":"content_filter"}}', "refusal"),
+        ("any other mistake of the client", "400", b'{"error":{"message":"unknown field"}}', None),
+        ("a mistake in the fields", "422", b'{"detail":"bad"}', None),
+        ("the words in an answer that succeeded", "200", b"maximum context length", None),
+        ("a server error is judged by its status", "500", b"maximum context length", None),
+        ("without a body", "400", b"", None),
+        ("words after many others", "400", b"x" * 16_000 + b"prompt is too long", "contextOverflow"),
+    ],
+)
+def test_errors_that_another_target_may_not_make(
+    case: str, status: str, body: bytes, want: str | None
+) -> None:
+    answers = Answers()
+    answers.begin(2, {":status": status, "content-type": "application/json"})
+    assert answers.body(2, body, end=True) == body
+    assert answers.streams[2].response.get("x-pm-retry") == want
+
+
+@pytest.mark.parametrize(
+    ("case", "usage", "want"),
+    [
+        (
+            "OpenAI's chat",
+            {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 3}},
+            {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 3},
+        ),
+        (
+            "OpenAI's responses",
+            {"input_tokens": 5, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 0}},
+            {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 0},
+        ),
+        (
+            "Anthropic's messages",
+            {"input_tokens": 5, "cache_read_input_tokens": 4, "output_tokens": 2},
+            {"prompt_tokens": 5, "completion_tokens": 2, "cached_tokens": 4},
+        ),
+        ("no numbers", {"prompt_tokens": None}, {}),
+        ("no usage", None, {}),
+    ],
+)
+@pytest.mark.parametrize("piece_bytes", [7, 100_000])
+def test_tokens_of_an_answer_in_one_piece_are_counted(
+    case: str, usage: dict[str, Any] | None, want: dict[str, int], piece_bytes: int
+) -> None:
+    said = 'they write "usage": {"prompt_tokens": 99}'
+    whole = json.dumps({"choices": [{"text": said}], "usage": usage, "timings": {"a": 1}}).encode()
+    answers = Answers()
+    answers.begin(2, WHOLE)
+    for at in range(0, len(whole), piece_bytes):
+        answers.body(2, whole[at : at + piece_bytes], end=at + piece_bytes >= len(whole))
+    assert answers.streams[2].properties == {f"pm.{name}": str(count) for name, count in want.items()}
+
+
+def test_tokens_of_a_stream_of_responses_are_counted() -> None:
+    usage = {"input_tokens": 5, "output_tokens": 2}
+    done = (
+        b"data: "
+        + json.dumps({"type": "response.completed", "response": {"usage": usage}}).encode()
+        + b"\n\n"
+    )
+    answers = Answers()
+    answers.begin(2, EVENTS)
+    assert answers.body(2, CHUNK) + answers.body(2, done, end=True) == CHUNK + done
+    assert answers.streams[2].properties == {"pm.prompt_tokens": "5", "pm.completion_tokens": "2"}
+
+
+def test_an_error_is_not_read_for_usage() -> None:
+    answers = Answers()
+    answers.begin(2, {**WHOLE, ":status": "400"})
+    answers.body(2, b'{"usage":{"prompt_tokens":5}}', end=True)
+    assert answers.streams[2].properties == {}
+
+
+def test_answers_do_not_see_each_other() -> None:
+    """Also those whose numbers share a bucket of the filter's table."""
+    answers = Answers()
+    numbers = [*range(2, 40), *range(4098, 4110), 2**31 - 1]
+    bad = {number for number in numbers if number % 3 == 0}
+    for number in numbers:
+        answers.begin(number, EVENTS if number % 2 else WHOLE)
+        answers.body(number, b"data: {" if number % 2 else b'{"')
+    for number in reversed(numbers):
+        said = b'error":1}' if number in bad else b'choices":[]}'
+        said = (b'"' + said + b"\n\n") if number % 2 else said
+        answers.body(number, said, end=True)
+        assert answers.status(number) == ("503" if number in bad else "200")
+
+
+def test_a_number_that_is_used_again_begins_anew() -> None:
+    answers = Answers()
+    for _ in range(3):
+        answers.begin(5, EVENTS)
+        answers.body(5, ERROR)
+        assert answers.status(5) == "503"
+        answers.end(5)
+
+
+def test_memory_is_used_again_by_later_answers() -> None:
+    answers = Answers()
+
+    def many() -> int:
+        for number in range(2, 60):
+            answers.begin(number, WHOLE)
+            answers.body(number, b"x" * 300_000)
+        for number in range(2, 60):
+            answers.end(number)
+        return answers.host.memory_bytes
+
+    first = many()
+    assert [many() for _ in range(3)] == [first] * 3
+
+
+def test_the_sources_compile_to_the_committed_bytes(tmp_path: Path) -> None:
+    compile_filters(str(tmp_path))
+    committed = Path(sys.modules[compile_filters.__module__].__file__ or "").parent
+    for name in SOURCES:
+        assert (tmp_path / f"{name}.wasm").read_bytes() == (committed / f"{name}.wasm").read_bytes()

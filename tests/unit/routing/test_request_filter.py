@@ -1,0 +1,155 @@
+"""The filter of requests: which scope a request belongs to, and what its route and its attempts are told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.filter_host import FilterHost, Stream
+
+CHAT = {"model": "chat"}
+FORM = b"--x\r\ncontent-disposition: form-data\r\n"
+
+
+def asked(
+    body: object,
+    *,
+    path: str = "/v1/chat/completions",
+    method: str = "POST",
+    content_type: str | None = "application/json",
+) -> Stream:
+    stream = Stream({":path": path, ":method": method})
+    if content_type is not None:
+        stream.request["content-type"] = content_type
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    FilterHost("request").send(stream, [raw] if raw else [])
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "asks", "want_scope"),
+    [
+        ("a chat", CHAT, {}, "chat"),
+        ("a query in the path", CHAT, {"path": "/v1/embeddings?api-version=1"}, "chat"),
+        ("a name with owner", {"model": "team-a/chat:v1.2_x"}, {}, "team-a/chat:v1.2_x"),
+        ("the longest name", {"model": "m" * 128}, {}, "m" * 128),
+        ("a name that is too long", {"model": "m" * 129}, {}, "!model"),
+        ("a name that is much too long", {"model": "m" * 4000}, {}, "!model"),
+        ("an empty name", {"model": ""}, {}, "!model"),
+        ("one of our own scopes as name", {"model": "!models"}, {}, "!model"),
+        ("a name with a line break", {"model": "chat\r\nx-pm-open: 1"}, {}, "!model"),
+        ("a name with a blank", {"model": "my chat"}, {}, "!model"),
+        ("a name with an umlaut", {"model": "größe"}, {}, "!model"),
+        ("a name that begins with a dot", {"model": ".chat"}, {}, "!model"),
+        ("a number as name", {"model": 7}, {}, "!model"),
+        ("an object as name", {"model": {"model": "chat"}}, {}, "!model"),
+        ("no name", {"messages": []}, {}, "!model"),
+        ("a name further inside", {"metadata": {"model": "chat"}}, {}, "!model"),
+        ("a list of bodies", [CHAT], {}, "!model"),
+        ("no object", "chat", {}, "!model"),
+        ("the last of two names", b'{"model":"first","model":"chat"}', {}, "chat"),
+        ("a name in escapes", b'{"mod\\u0065l":"ch\\u0061t"}', {}, "chat"),
+        ("no JSON", b'{"model":"chat"', {}, "!malformed"),
+        ("more than one JSON", b'{"model":"chat"}{}', {}, "!malformed"),
+        ("nothing", b"", {}, "!malformed"),
+        ("no content type", CHAT, {"content_type": None}, "chat"),
+        (
+            "JSON in capitals with a charset",
+            CHAT,
+            {"content_type": "Application/JSON; charset=utf-8"},
+            "chat",
+        ),
+        ("a form", FORM, {"content_type": "multipart/form-data; boundary=x"}, "!content-type"),
+        (
+            "a type that only begins like JSON",
+            CHAT,
+            {"content_type": "application/json-seq"},
+            "!content-type",
+        ),
+        ("another path", CHAT, {"path": "/v2/chat"}, "!path"),
+        ("the root", CHAT, {"path": "/"}, "!path"),
+        ("a path below a known one", CHAT, {"path": "/v1/chat/completions/x"}, "!path"),
+        ("GET where POST is asked for", b"", {"method": "GET"}, "!method"),
+        ("the list", b"", {"path": "/v1/models", "method": "GET"}, "!models"),
+        ("the list's head", b"", {"path": "/v1/models", "method": "HEAD"}, "!models"),
+        ("the list with a query", b"", {"path": "/v1/models?limit=1", "method": "GET"}, "!models"),
+        ("one of the list", b"", {"path": "/v1/models/chat", "method": "GET"}, "!models"),
+        ("POST to the list", CHAT, {"path": "/v1/models", "method": "POST"}, "!method"),
+        ("something like the list", b"", {"path": "/v1/modelsx", "method": "GET"}, "!path"),
+    ],
+)
+def test_the_scope_of_a_request(case: str, body: object, asks: dict[str, Any], want_scope: str) -> None:
+    assert asked(body, **asks).request["x-pm-model"] == want_scope
+
+
+def test_the_path_of_a_listed_model_is_read_without_query_and_with_its_slash() -> None:
+    seen = asked(b"", path="/v1/models/team-a%2Fbig%2fchat?x=%2f", method="GET")
+    assert seen.request["x-pm-path"] == "/v1/models/team-a/big/chat"
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "want_header", "want_property"),
+    [
+        ("an answer in one piece", CHAT, None, None),
+        ("a stream", {**CHAT, "stream": True}, "true", "true"),
+        ("no stream", {**CHAT, "stream": False}, None, None),
+        ("the word instead of the value", {**CHAT, "stream": "true"}, None, None),
+        ("a stream further inside", {**CHAT, "x": {"stream": True}}, None, None),
+        ("no longer a stream", b'{"model":"chat","stream":true,"stream":false}', None, None),
+    ],
+)
+def test_streams_are_marked(
+    case: str, body: object, want_header: str | None, want_property: str | None
+) -> None:
+    seen = asked(body)
+    assert seen.request.get("x-pm-stream") == want_header
+    assert seen.properties.get("pm.stream") == want_property
+
+
+@pytest.mark.parametrize(
+    ("case", "key", "want"),
+    [
+        ("plain", "session-1_a.b", "session-1_a.b"),
+        ("a line break", "a\r\nx: y", "a%0D%0Ax%3A%20y"),
+        ("not ASCII", "ü", "%C3%BC"),
+        ("a number is no key", 7, None),
+        ("too long", "k" * 300, "k" * 256),
+    ],
+)
+def test_the_prompt_cache_key_becomes_a_safe_header(case: str, key: object, want: str | None) -> None:
+    assert asked({**CHAT, "prompt_cache_key": key}).request.get("x-pm-affinity") == want
+
+
+def test_an_attempt_finds_the_clients_path() -> None:
+    assert asked(CHAT, path="/v1/embeddings?x=1").properties["pm.path"] == "/v1/embeddings?x=1"
+
+
+def test_a_body_in_pieces_is_measured_as_a_whole() -> None:
+    stream = Stream({":path": "/v1/completions", ":method": "POST"})
+    body = json.dumps({**CHAT, "prompt": "x" * 100_000}).encode()
+    FilterHost("request").send(stream, [body[at : at + 999] for at in range(0, len(body), 999)])
+    assert stream.request["x-pm-model"] == "chat"
+    assert stream.request["x-pm-bytes"] == str(len(body))
+
+
+def test_requests_in_one_worker_do_not_see_each_other() -> None:
+    host = FilterHost("request")
+    for number in range(3):
+        stream = Stream({":path": "/v1/completions", ":method": "POST"})
+        body = {
+            "model": f"m{number}",
+            "stream": number == 1,
+            "prompt_cache_key": "k" if number == 0 else None,
+        }
+        host.send(stream, [json.dumps(body).encode()], number)
+        assert stream.request["x-pm-model"] == f"m{number}"
+        assert ("x-pm-stream" in stream.request) is (number == 1)
+        assert ("x-pm-affinity" in stream.request) is (number == 0)
+
+
+@pytest.mark.parametrize(
+    ("depth", "want_scope"), [(511, "chat"), (512, "!malformed"), (100_000, "!malformed")]
+)
+def test_nesting_ends_somewhere(depth: int, want_scope: str) -> None:
+    body = b'{"model":"chat","x":' + b"[" * depth + b"]" * depth + b"}"
+    assert asked(body).request["x-pm-model"] == want_scope
