@@ -18,6 +18,7 @@ from pointsman.routing import RoutingInput
 from tests.support import builders
 
 GPT = builders.hosted("gpt", "https://api.openai.com/v1")
+IDLE = builders.deployment("idle", engine="llama.cpp", replicas=0)
 CHAT = builders.route("chat", ["gpt"])
 
 
@@ -33,7 +34,9 @@ class Scene:
     def publish(self, *routes: ModelRoute) -> list[str]:
         """What is newly said, of these routes."""
         begin = len(self._out.getvalue())
-        objects = Objects(deployments={GPT.key: GPT}, routes={route.key: route for route in routes})
+        objects = Objects(
+            deployments={one.key: one for one in (GPT, IDLE)}, routes={route.key: route for route in routes}
+        )
         given = RoutingInput(deployments=objects.deployments, routes=objects.routes)
         programmed = {route.key: RouteProgramming(True, True, "Programmed", "", 1) for route in routes}
         self._publisher.publish(objects, {}, given, programmed)
@@ -75,3 +78,10 @@ def test_an_address_of_this_machine_alone_is_not_warned_of(tmp_path: Path, liste
 @pytest.mark.parametrize("listen", [":18080", "[::]:18080", "192.0.2.7:18080"])
 def test_every_other_address_is(tmp_path: Path, listen: str) -> None:
     assert starts(Scene(tmp_path, listen).publish(CHAT)) == ["! route chat", "✓ route chat"]
+
+
+def test_a_route_to_deployments_without_replicas_says_so(scene: Scene) -> None:
+    assert scene.publish(builders.route("chat", ["idle"])) == [
+        "✗ route chat             no target has a replica"
+    ]
+    assert starts(scene.publish(builders.route("chat", ["idle"], fallback=["gpt"]))) == ["✓ route chat"]

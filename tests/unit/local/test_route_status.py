@@ -3,7 +3,13 @@
 from pointsman.api import ModelRouteStatus, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.gateway import RouteProgramming
-from pointsman.local.status.route_status import route_status, summary, target_weights, unready_targets
+from pointsman.local.status.route_status import (
+    NO_REPLICA,
+    route_status,
+    summary,
+    target_weights,
+    unready_targets,
+)
 from tests.support import builders
 from tests.support.builders import key
 
@@ -38,6 +44,13 @@ def test_one_target_that_can_answer_is_enough() -> None:
 def test_without_any_it_says_why() -> None:
     down = {key(name): "down" for name in "abc"}
     assert said(deployments=down)["Ready"] == ("False", "NoTargetReady")
+
+
+def test_targets_that_nobody_wants_to_run_are_said_to_be_without_replicas() -> None:
+    assert said(deployments={key(name): NO_REPLICA for name in "abc"})["Ready"] == ("False", "NoReplicas")
+    mixed = {key("a"): NO_REPLICA, key("b"): NO_REPLICA, key("c"): "down"}
+    assert said(deployments=mixed)["Ready"] == ("False", "NoTargetReady")
+    assert said(deployments={**mixed, key("c"): ""})["Ready"] == ("True", "TargetsReady")
 
 
 def test_a_target_that_does_not_exist_is_named() -> None:

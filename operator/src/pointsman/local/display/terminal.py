@@ -15,7 +15,7 @@ from pointsman.local.listening import Listen
 from pointsman.local.placement import gigabytes
 from pointsman.local.status.conditions import TRUE
 from pointsman.local.status.observed import DeploymentObserved, Stage
-from pointsman.local.status.route_status import default_rule
+from pointsman.local.status.route_status import NO_TARGET_HAS_A_REPLICA, default_rule
 from pointsman.local.weights.fetcher import FetchProgress
 from pointsman.local.weights.located import Weights
 from pointsman.routing import Endpoint
@@ -205,6 +205,8 @@ def route_line(route: ModelRoute, conditions: Mapping[str, tuple[str, str]], url
         if status == "False":
             return Line(BAD, subject, message)
     status, message = conditions.get("Ready", ("Unknown", ""))
+    if status == "False" and message == NO_TARGET_HAS_A_REPLICA:
+        return Line(BAD, subject, message)
     if status != "True":
         return None
     return Line(GOOD, subject, f"{url}   {chain_text(route)}")

@@ -31,7 +31,7 @@ from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved
 from pointsman.local.status.policy_status import policy_status
-from pointsman.local.status.route_status import route_status, target_weights, unready_targets
+from pointsman.local.status.route_status import NO_REPLICA, route_status, target_weights, unready_targets
 from pointsman.routing import RoutingInput
 from pointsman.routing.credentials import target_secrets
 
@@ -107,7 +107,7 @@ class Publisher:
                 engine_versions=self._engines,
                 now=now,
             )
-            unready[key] = _why_unready(status)
+            unready[key] = _why_unready(deployment, status)
             self._write(deployment, status.to_document())
             if running is not None and running.found is not None:
                 line = weights_line(running.found)
@@ -199,7 +199,10 @@ class Publisher:
             self._terminal.say(line)
 
 
-def _why_unready(status: ModelDeploymentStatus) -> str:
+def _why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:
+    if deployment.spec.hosted is None and not deployment.spec.replicas and not status.ready_replicas:
+        # What else is missing, such as weights that are not here yet, is not what keeps it from answering.
+        return NO_REPLICA
     ready = next((one for one in status.conditions if one.type == "Ready"), None)
     if ready is None:
         return "not known yet"

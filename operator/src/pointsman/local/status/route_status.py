@@ -94,6 +94,8 @@ def _verdicts(
         ready = Verdict(
             "Ready", UNKNOWN if programming.accepted else FALSE, programming.reason, programming.message
         )
+    elif all(target.reason == NO_REPLICA for target in targets):
+        ready = Verdict("Ready", FALSE, "NoReplicas", NO_TARGET_HAS_A_REPLICA)
     elif not answering:
         reasons = sorted({f"{target.deployment}: {target.reason}" for target in targets})
         ready = Verdict("Ready", FALSE, "NoTargetReady", f"no target can answer ({'; '.join(reasons)})")
@@ -103,6 +105,9 @@ def _verdicts(
 
 
 NOT_FOUND = "there is no such ModelDeployment"
+NO_REPLICA = "spec.replicas is 0"
+"""Why a target cannot answer that nobody wants to run."""
+NO_TARGET_HAS_A_REPLICA = "no target has a replica"
 
 
 def _references(targets: tuple[TargetStatus, ...]) -> Verdict:
