@@ -14,7 +14,15 @@ from pointsman.local.display.explanation_text import in_words
 from pointsman.local.display.kinds import kind_named
 from pointsman.local.display.listing import one, select, tables
 from pointsman.local.display.table import age, value_at
-from pointsman.local.display.terminal import BAD, GOOD, Line, Terminal, deployment_line, route_line
+from pointsman.local.display.terminal import (
+    BAD,
+    GOOD,
+    Line,
+    Terminal,
+    deployment_line,
+    leaving_line,
+    route_line,
+)
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
 from pointsman.local.listening import Listen, free_port, parse_listen, refuse_if_taken
 from pointsman.local.state import StateFolder, to_json, write_whole
@@ -214,6 +222,11 @@ class TestTerminal:
         )
         line = deployment_line(DEPLOYMENT, seen, ())
         assert line == Line(BAD, "chat", "the engine ended; it is tried again", ("a", "b"))
+
+    def test_what_is_hosted_now_is_not_said_to_be_removed(self) -> None:
+        assert leaving_line(key("chat"), is_hosted_now=False).text.startswith("removed from the files; ")
+        hosted = leaving_line(key("chat"), is_hosted_now=True)
+        assert hosted.text == "is hosted now; its engines finish what they were asked, then end"
 
     def test_a_route_is_one_line_with_its_chain(self) -> None:
         route = builders.route("chat", {"a": 3, "b": 1}, fallback=["c"])

@@ -15,7 +15,7 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
-from pointsman.local.display.terminal import BAD, GONE, Line, Terminal, name_of
+from pointsman.local.display.terminal import BAD, GONE, Line, Terminal, leaving_line, name_of
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.records import read_records
 from pointsman.local.engines.replica import Surroundings
@@ -219,9 +219,7 @@ class LocalMode:
         own.want(deployment, self._objects.beside[key], self._objects.secrets, refused)
 
     def _let_go(self, key: ObjectKey, own: OwnDeployment) -> None:
-        self._terminal.say(
-            Line(GONE, name_of(key), "removed from the files; finishes what it was asked, then ends")
-        )
+        self._terminal.say(leaving_line(key, is_hosted_now=key in self._objects.deployments))
 
         async def leave() -> None:
             await own.drain()

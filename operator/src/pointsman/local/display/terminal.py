@@ -181,6 +181,15 @@ def _hosted_line(subject: str, deployment: ModelDeployment, observed: Deployment
     return Line(GOOD, subject, f"{'hosted':<{_STATE_WIDTH}}  {hosted.provider:<10}  {hosted.base_url}")
 
 
+def leaving_line(key: ObjectKey, *, is_hosted_now: bool) -> Line:
+    """That nothing of a deployment is to run here any more."""
+    if is_hosted_now:
+        text = "is hosted now; its engines finish what they were asked, then end"
+    else:
+        text = "removed from the files; finishes what it was asked, then ends"
+    return Line(GONE, name_of(key), text)
+
+
 def addresses(endpoints: tuple[Endpoint, ...]) -> str:
     """Endpoints with the address said once: `127.0.0.1:41001, :41002`."""
     texts: list[str] = []
