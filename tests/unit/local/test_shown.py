@@ -131,6 +131,14 @@ class TestListing:
         write_whole(state.object_path("ModelDeployment", "default", "a"), to_json(kept))
         assert " ".join(self.rows(state, "pmd/a")[1][2:]).startswith(f"{want} - -")
 
+    def test_a_hosted_model_has_no_replicas_to_count(self, state: StateFolder) -> None:
+        hosted = manifests.hosted("gpt", "https://api.openai.com/v1")
+        kept = {**hosted, "status": {"readyReplicas": 0, "engine": {"name": "openai"}}}
+        write_whole(state.object_path("ModelDeployment", "default", "gpt"), to_json(kept))
+        heading, row = self.rows(state, "pmd/gpt")
+        shown = dict(zip(heading, row, strict=True))
+        assert (shown["REPLICAS"], shown["DESIRED"], shown["ENGINE"]) == ("-", "-", "openai")
+
     def test_several_kinds_have_their_name_before_the_object(self, state: StateFolder) -> None:
         names = [row[0] for row in self.rows(state, "")]
         assert names == [

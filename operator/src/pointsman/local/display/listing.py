@@ -10,7 +10,7 @@ from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
-from pointsman.local.display.table import aligned, cell, shown_columns, with_defaults
+from pointsman.local.display.table import ABSENT, aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
 from pointsman.local.status.conditions import FALSE, TRUE, UNKNOWN
 from pointsman.local.status.deployment_status import FORMER_VERSION_SERVES
@@ -100,6 +100,9 @@ def _shown(document: dict[str, Any], column: Column, live: bool, now: datetime) 
     """A cell, told of what a column's path alone does not say."""
     if column.name == "Ready" and not live:
         return str(UNKNOWN)
+    if column.name in ("Replicas", "Desired") and "hosted" in document.get("spec", {}):
+        # The provider's are not known, and the default of spec.replicas means nothing there.
+        return ABSENT
     text = cell(document, column, now)
     if column.name == "Model" and _former_version_serves(document):
         return f"{text} (former version serves)"

@@ -9,7 +9,7 @@ from pointsman.api.markers import Column
 from pointsman.api.resource import Resource
 
 _STEP = re.compile(r"\.(?P<key>[A-Za-z][A-Za-z0-9]*)|\[\?\(@\.(?P<field>\w+)==\"(?P<value>[^\"]*)\"\)\]")
-_ABSENT = "-"
+ABSENT = "-"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -34,7 +34,7 @@ def value_at(document: Any, path: str) -> Any:
 def cell(document: Mapping[str, Any], column: Column, now: datetime) -> str:
     value = value_at(document, column.json_path)
     if value is None or value == "" or value == []:
-        return _ABSENT
+        return ABSENT
     if column.type == "date":
         return age(value, now)
     return ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
@@ -45,7 +45,7 @@ def age(timestamp: str, now: datetime) -> str:
     try:
         seconds = int((now - datetime.fromisoformat(timestamp)).total_seconds())
     except ValueError:
-        return _ABSENT
+        return ABSENT
     if seconds < 2 * _MINUTE:
         return f"{max(0, seconds)}s"
     if seconds < 3 * _HOUR:
