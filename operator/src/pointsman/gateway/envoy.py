@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -98,9 +99,16 @@ class Envoy:
         # Each message of an extension that Envoy calls work in progress is a long warning, for each route.
         command += ["--component-log-level", "misc:error"]
         command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
+        # Keys of providers that we were given in the environment reach Envoy by its secrets alone.
+        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         with self._log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
         if self._on_start is not None:
             self._on_start(self._process.pid)
