@@ -1,6 +1,8 @@
 """The files as the API: what is admitted, what stays when an edit is wrong."""
 
-from collections.abc import Mapping
+import os
+import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -219,3 +221,56 @@ class TestSecrets:
 def test_admitted_objects_are_models(files: Files) -> None:
     files.write("a.yaml", A)
     assert isinstance(files.folder.read().deployments[key("a")], ModelDeployment)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))
+
+
+NO_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a named pipe": (os.mkfifo, "not a regular file; remove or replace it"),
+    "a socket": (_socket, "not a regular file; remove or replace it"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "not a regular file; remove or replace it"),
+    "a folder": (lambda path: path.mkdir(), "not a regular file; remove or replace it"),
+    "a link to nothing": (lambda path: path.symlink_to("gone"), "cannot be read (No such file or directory)"),
+    "an empty file": (lambda path: path.touch(), "has become empty; what it stated stays"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), NO_FILES.values(), ids=NO_FILES.keys())
+def test_what_takes_a_files_place_changes_nothing_and_is_told(
+    files: Files, make: Callable[[Path], None], says: str
+) -> None:
+    files.write("a.yaml", A)
+    files.folder.read()
+    path = files.path / "a.yaml"
+    path.unlink()
+    make(path)
+    objects = changed(files)
+    assert replicas(objects) == 1
+    (finding,) = objects.findings
+    assert finding.text().startswith(f"{path}: ")
+    assert says in finding.text()
+    if path.is_dir():
+        path.rmdir()
+    else:
+        path.unlink()
+    assert changed(files).deployments == {}
+
+
+def test_what_is_no_file_is_skipped_at_the_start(files: Files) -> None:
+    os.mkfifo(files.path / "pipe.yaml")
+    files.write("a.yaml", A)
+    objects = files.folder.read()
+    assert replicas(objects) == 1
+    assert [finding.what for finding in objects.findings] == ["not a regular file"]
+
+
+def test_the_file_of_a_secret_that_is_a_pipe_is_not_waited_for(files: Files) -> None:
+    os.mkfifo(files.path / "key")
+    annotations = {"pointsman.dev/file.token": "key"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "annotations": annotations}}
+    files.write("secret.yaml", secret)
+    (finding,) = files.folder.read().findings
+    assert "not a regular file" in finding.text()

@@ -12,6 +12,7 @@ from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
 from pointsman.catalog import owned_argument, owned_variable
+from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.watching import manifest_files
 
 _STANDARD_INPUT = "-"
@@ -63,7 +64,10 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
     unreadable: list[str] = []
     for name, path in _files(paths, unreadable):
         try:
-            content = _content(path)
+            content = _content(path, is_named=name in paths)
+        except NotRegularError as error:
+            findings.append(Finding("error", "", error.what, error.todo, file=name))
+            continue
         except OSError as error:
             unreadable.append(f"{name}: {error.strerror or error}")
             continue
@@ -98,10 +102,15 @@ def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Pat
     return list(found.items())
 
 
-def _content(path: Path | None) -> bytes:
-    """At most one byte more than may be, so that a file of any size costs little."""
+def _content(path: Path | None, *, is_named: bool) -> bytes:
+    """At most one byte more than may be, so that a file of any size costs little.
+
+    A pipe that was named is meant, as in `validate <(kustomize build .)`; one found in a folder is not.
+    """
     if path is None:
         return sys.stdin.buffer.read(LARGEST_CHARACTERS + 1)
+    if not is_named:
+        return regular_content(path, LARGEST_CHARACTERS + 1)
     with path.open("rb") as stream:
         return stream.read(LARGEST_CHARACTERS + 1)
 

@@ -2,7 +2,8 @@
 
 An object that cannot be read, or that a check refuses, keeps the version that was admitted before; so a
 mistake in an edit changes nothing that runs. An object whose text is gone from its file, or whose file is
-gone, is gone.
+gone, is gone; but a file that is empty all at once, a link to nothing or a folder in a file's place is a
+mistake.
 """
 
 import os
@@ -18,6 +19,7 @@ from pointsman.api.located import Located, Stated
 from pointsman.api.parsing import parse_documents
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
+from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.secrets import resolve, secret_files
 from pointsman.local.files.watching import SettledChanges, manifest_files
 
@@ -127,7 +129,7 @@ class Folder:
             return None
         manifests = set(manifest_files(self._paths))
         for path in changed:
-            if path in manifests and path.exists():
+            if os.path.lexists(path) and (path in manifests or path in self._files):
                 self._read_file(path)
             else:
                 self._files.pop(path, None)
@@ -135,6 +137,8 @@ class Folder:
 
     def _watched(self) -> Iterable[Path]:
         yield from manifest_files(self._paths)
+        # What is no file any more is looked for too: a folder in its place is no manifest.
+        yield from self._files
         for located in self._secret_manifests():
             yield from secret_files(located).values()
 
@@ -145,14 +149,26 @@ class Folder:
 
     def _read_file(self, path: Path) -> None:
         try:
-            text = path.read_bytes().decode()
+            text = regular_content(path).decode()
+        except NotRegularError as error:
+            self._refuse_file(path, error.what, error.todo)
+            return
         except (OSError, UnicodeDecodeError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "it is not UTF-8 text"
-            finding = Finding("error", "", f"cannot be read ({reason})", "check the file", file=str(path))
-            self._files[path] = _File((), (finding,))
+            self._refuse_file(path, f"cannot be read ({reason})", "check the file")
+            return
+        if not text and any(located.file == str(path) for located in self._admitted.values()):
+            # More often a full disk or a redirection gone wrong than a wish to end what serves.
+            self._refuse_file(
+                path, "has become empty; what it stated stays", "write it again, or remove the file"
+            )
             return
         objects, findings = parse_documents(str(path), text)
         self._files[path] = _File(tuple(self._same(located) for located in objects), tuple(findings))
+
+    def _refuse_file(self, path: Path, what: str, todo: str) -> None:
+        """Take nothing of a file; the last good version of what it stated stays."""
+        self._files[path] = _File((), (Finding("error", "", what, todo, file=str(path)),))
 
     def _same(self, located: Located[Stated]) -> Located[Stated]:
         """The same Python object as before where nothing changed: what is identical is not compiled again."""

@@ -8,6 +8,7 @@ from pointsman.api import Secret
 from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.secret import ENVIRONMENT_PREFIX, FILE_PREFIX
+from pointsman.local.files.content import NotRegularError, regular_content
 
 # Kubernetes' bound for a whole Secret.
 _LARGEST_BYTES = 1024 * 1024
@@ -55,8 +56,10 @@ def resolve(located: Located[Secret], environment: Mapping[str, str]) -> Resolve
 
 
 def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(_LARGEST_BYTES + 1)
+    try:
+        content = regular_content(path, _LARGEST_BYTES + 1)
+    except NotRegularError as error:
+        raise ValueError(str(error)) from None
     if len(content) > _LARGEST_BYTES:
         raise ValueError("larger than 1 MiB")
     try:

@@ -22,9 +22,15 @@ _SUFFIXES = frozenset((".yaml", ".yml"))
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """What tells one state of a file from another; None if it cannot be looked at."""
+    """What tells one state of a file from another; None if it cannot be looked at.
+
+    A symbolic link whose target is gone is not gone itself: it looks as the link does.
+    """
     try:
-        found = path.stat()
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            found = path.lstat()
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
