@@ -115,11 +115,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        # The reader of our output has gone: what Python still holds for it must not become an error at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone.
+        _forget_output()
+        return 1
+    except OSError as error:
+        if not _was_output(error):
+            return _internal_error(error)
+        _forget_output()
+        _say(f"the output cannot be written ({os.strerror(error.errno or 0)})")
         return 1
     except Exception as error:
         return _internal_error(error)
+
+
+def _was_output(error: OSError) -> bool:
+    """Whether the error came of printing: click raised it, or standard output still holds what it could not
+    write.
+    """
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if frame.f_code is click.echo.__code__:
+        return True
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _forget_output() -> None:
+    """What Python still holds for standard output must not become an error at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _internal_error(error: Exception) -> int:

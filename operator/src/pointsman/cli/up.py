@@ -10,7 +10,7 @@ import structlog
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import parse_listen
 from pointsman.local.run import LocalMode, UpSettings
-from pointsman.local.state import default_cache_path, default_state_path
+from pointsman.local.state import default_cache_path, default_state_path, unwritable
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
 
@@ -53,9 +53,16 @@ def command(paths: tuple[Path, ...], listen: str, metrics: str, state_dir: Path 
 
 
 def log_to(folder: Path) -> None:
-    """Our own log goes to a file: the terminal has lines for people."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = (folder / "up.log").open("a", buffering=1)
+    """Our own log goes to a file: the terminal has lines for people.
+
+    Raises PointsmanError when it cannot be written.
+    """
+    path = folder / "up.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = path.open("a", buffering=1)
+    except OSError as error:
+        raise unwritable(path, error) from error
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

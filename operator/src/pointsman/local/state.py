@@ -17,7 +17,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,9 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        # Where nothing can be written there is nothing to remove either: the first error is the one to tell.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise unwritable(path, error) from error
 
 
@@ -120,7 +122,9 @@ class StateFolder:
             try:
                 yield
             finally:
-                self._up.unlink(missing_ok=True)
+                # A folder that was removed or sealed meanwhile; `read_up` believes it only while one runs.
+                with suppress(OSError):
+                    self._up.unlink(missing_ok=True)
         finally:
             # The file stays: unlinking it would let a third process lock a new file while a second waits on
             # this one.
@@ -134,10 +138,7 @@ class StateFolder:
                 if attempt < _LOCK_ATTEMPTS - 1:
                     time.sleep(_LOCK_PAUSE_SECONDS)
                     continue
-                raise PointsmanError(
-                    f"another `pointsman up` (pid {self._holder() or 'unknown'}) runs on {self.path}",
-                    todo="stop it or choose --state-dir",
-                ) from None
+                raise self._is_held() from None
             break
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps({"pid": os.getpid()}).encode(), 0)
@@ -155,6 +156,17 @@ class StateFolder:
         finally:
             os.close(descriptor)
         return None
+
+    def refuse_if_held(self) -> None:
+        """Raises PointsmanError if an `up` runs on this folder; `held` does too, and keeps it."""
+        if self.holder() is not None:
+            raise self._is_held()
+
+    def _is_held(self) -> PointsmanError:
+        return PointsmanError(
+            f"another `pointsman up` (pid {self._holder() or 'unknown'}) runs on {self.path}",
+            todo="stop it or choose --state-dir",
+        )
 
     def _holder(self) -> int | None:
         document = read_json(self._lock) or {}
