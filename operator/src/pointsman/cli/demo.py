@@ -12,7 +12,7 @@ from pointsman.local.demonstration import Demonstration
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import Listen, free_port, parse_listen, refuse_if_taken
 from pointsman.local.run import UpSettings
-from pointsman.local.state import default_cache_path, default_state_path
+from pointsman.local.state import StateFolder, default_cache_path, default_state_path
 
 ONCE = "DEMO_ONCE"
 
@@ -31,10 +31,13 @@ def command(path: Path, state_dir: Path | None) -> None:
     PATH is the quickstart's folder. It stays up until Ctrl-C; with DEMO_ONCE=1 in the environment it ends by
     itself, with exit code 0 if everything went as shown.
     """
+    state = StateFolder((state_dir or default_state_path(os.environ)).absolute())
+    # First of all: of an `up` that runs, the port is in use too, and that is not what is in the way.
+    state.refuse_if_held()
     settings = UpSettings(
         paths=(path,),
         listen=_address(),
-        state=(state_dir or default_state_path(os.environ)).absolute(),
+        state=state.path,
         cache=default_cache_path(os.environ),
     )
     log_to(settings.state / "logs")
