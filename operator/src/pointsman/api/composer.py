@@ -105,7 +105,8 @@ class Composer:
                 name = read_key(event.value, tag=event.tag, plain=plain)
                 parent.key = _Key(name, event.value, position)
         except NotJson as error:
-            path = self._path()
+            # In the whole itself there is no field to point at but the key.
+            path = self._path() or ((event.value,) if parent is not None else ())
             self.problems.append(Problem(error.what, error.todo, position, path))
             if parent is not None and parent.node.entries is not None and parent.key is None:
                 parent.key = _Key(event.value, event.value, position, dropped=True)
