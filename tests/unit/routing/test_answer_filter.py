@@ -288,6 +288,17 @@ def test_memory_is_used_again_by_later_answers() -> None:
     assert [many() for _ in range(3)] == [first] * 3
 
 
+def test_thousands_of_answers_one_after_the_other_need_no_more_memory_than_one() -> None:
+    answers = Answers()
+    used = set()
+    for number in range(2, 6000):
+        answers.begin(number, EVENTS)
+        answers.body(number, b"data: 1\n\n", end=True)
+        answers.end(number)
+        used.add(answers.host.memory_bytes)
+    assert len(used) == 1
+
+
 def test_the_sources_compile_to_the_committed_bytes(tmp_path: Path) -> None:
     compile_filters(str(tmp_path))
     committed = Path(sys.modules[compile_filters.__module__].__file__ or "").parent
