@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Callable
 
 import aiohttp
+import psutil
 import pytest
 
+from pointsman.local.state import read_json
 from tests.e2e.local.running_up import Up, gemma, runs
 from tests.support import manifests
 from tests.support.polling import eventually, eventually_async
@@ -149,6 +152,31 @@ async def test_the_next_start_takes_over_the_engines_of_one_that_was_killed(up: 
     async with aiohttp.ClientSession() as session:
         await second.until_status(session, 200, 10)
     assert second.engines() == before
+    second.send(signal.SIGTERM)
+    assert second.wait(8) == 0
+    assert not any(runs(pid) for pid in before)
+
+
+async def test_a_start_after_a_kill_ends_the_engine_that_is_one_too_many(up: Start) -> None:
+    first = up()
+    first.write("chat.yaml", gemma(replicas=2))
+    first.until_ready("chat")
+    first.until_settled(replicas=2)
+    before = first.engines()
+    first.kill()
+    first.write("chat.yaml", gemma(replicas=1))
+    # Nobody ever writes to it: it must keep nothing up, the end neither.
+    os.mkfifo(first.folder / "pipe.yaml")
+
+    second = up({"OPENAI_API_KEY": HUSH})
+    eventually(lambda: sum(map(runs, before)) == 1, 30, "one engine is ended")
+    second.until_ready("chat")
+    second.until_settled()
+    assert set(second.engines()) == {pid for pid in before if runs(pid)}
+    assert f"{second.folder}/pipe.yaml: not a regular file; remove or replace it" in second.output
+    gateway = read_json(second.state.gateway_record)
+    assert gateway is not None
+    assert HUSH not in psutil.Process(gateway["pid"]).environ().values()
     second.send(signal.SIGTERM)
     assert second.wait(8) == 0
     assert not any(runs(pid) for pid in before)
