@@ -259,6 +259,6 @@ class LocalMode:
             await asyncio.wait((stopping,))
             await gateway.stop(0)
         hurry.cancel()
-        self._state.gateway_record.unlink(missing_ok=True)
         remaining = [*self._own.values(), *(own for own, _ in self._leaving.values())]
         await asyncio.gather(self._end_unclaimed(), *(own.end() for own in remaining))
+        self._state.gateway_record.unlink(missing_ok=True)
