@@ -190,3 +190,15 @@ def test_an_envoy_that_refuses_what_another_took_gets_the_stub() -> None:
     wire.update(resource_set(listener(), scope("chat", [], "1")))  # The same, compiled anew.
     wire.settle()
     assert envoy.versions(SCOPE) == {"chat": stub_version(one)}
+
+
+def test_what_went_while_its_response_was_refused_is_sent_when_it_comes_back() -> None:
+    envoy = EnvoyStandIn(is_bad, names_culprits=False, keeps_the_good=False)
+    wire = wire_to(envoy, scope("other", []))
+    wire.update(resource_set(listener(), scope("chat", []), scope("other", [], "bad")))
+    wire.update(resource_set(listener(), scope("other", [])))
+    wire.deliver_response()
+    wire.deliver_request()
+    wire.update(resource_set(listener(), scope("chat", []), scope("other", [])))
+    wire.settle()
+    assert set(wire.envoy.held[SCOPE]) == {"chat", "other"}

@@ -88,6 +88,7 @@ class DeltaSession:
             if request.type_url != ENDPOINTS:
                 known.sent[name] = version
             self._acked[request.type_url, name] = version
+            self._store.doubt((request.type_url, name), version)
 
     def _verdict(self, request: DeltaDiscoveryRequest) -> None:
         flight = self._in_flight.pop(request.response_nonce, None)
@@ -98,16 +99,18 @@ class DeltaSession:
                 self._acked[resource.type_url, resource.name] = resource.version
                 self._store.accept(resource)
             return
-        reason = request.error_detail.message
-        if len(flight.resources) > 1:
-            parts = _split(tuple(r for r in flight.resources if self._is_current(r)), reason)
-            self._again += [_InFlight(flight.type_url, part) for part in parts]
-            return
+        reason = " ".join(request.error_detail.message.split())
+        is_culprit = len(flight.resources) == 1
+        again = () if is_culprit else tuple(r for r in flight.resources if self._is_current(r))
+        sent = self._types[flight.type_url].sent
         for resource in flight.resources:
-            sent = self._types[flight.type_url].sent
             if sent.get(resource.name) == resource.version:
                 sent[resource.name] = _UNKNOWN
-            self._store.refuse(resource, " ".join(reason.split()))
+        for resource in again:
+            sent[resource.name] = resource.version
+        self._again += [_InFlight(flight.type_url, part) for part in _split(again, reason)]
+        if is_culprit:
+            self._store.refuse(flight.resources[0], reason)
 
     def _is_current(self, resource: Resource) -> bool:
         """Whether this is still what was sent last and what is to be served.
@@ -172,7 +175,7 @@ class DeltaSession:
         if known is None:
             return []
         due = tuple(self._due(type_url))
-        self._confirm(type_url, known)
+        self._confirm(type_url)
         # A name that does not exist must be answered too, or Envoy waits for it until its fetch timeout.
         missing = [name for name in known.names - known.absent if self._store.served(type_url, name) is None]
         known.absent.update(missing)
@@ -188,14 +191,15 @@ class DeltaSession:
         known.answered = True
         return [self._response(type_url, due, missing)]
 
-    def _confirm(self, type_url: str, known: _Type) -> None:
+    def _confirm(self, type_url: str) -> None:
         """Say to the store what Envoy holds although it has not been told so.
 
         The verdict was lost with an earlier stream, or the resource came back before it was taken away.
         """
-        for name in self._subscribed(type_url):
+        for name in self._store.doubtful(type_url):
             served = self._store.served(type_url, name)
-            if served is not None and known.sent.get(name) == served.version and self.holds(served):
+            sent = self._types[type_url].sent.get(name)
+            if served is not None and sent == served.version and self.holds(served):
                 self._store.accept(served)
 
     def _ask_endpoints_again(self, resource: Resource) -> None:
@@ -205,6 +209,7 @@ class DeltaSession:
         """
         if resource.endpoints and ENDPOINTS in self._types:
             self._types[ENDPOINTS].sent.pop(resource.endpoints, None)
+            self._types[ENDPOINTS].absent.discard(resource.endpoints)
 
     def _removals(self, type_url: str) -> list[DeltaDiscoveryResponse]:
         known = self._types.get(type_url)

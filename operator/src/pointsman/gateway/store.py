@@ -33,6 +33,8 @@ class ResourceStore:
         self._accepted: dict[ResourceId, Resource] = {}
         # How many of the accepted scopes name a cluster.
         self._needed: Counter[str] = Counter()
+        # Of which Envoy may hold a form that is not known here as accepted.
+        self._doubtful: set[ResourceId] = set()
         self._refused: dict[ResourceId, Refusal] = {}
         # None where the stub was refused too: nothing is served then.
         self._stubs: dict[ResourceId, Resource | None] = {}
@@ -43,6 +45,7 @@ class ResourceStore:
         self._desired = desired
         for ident in [i for i in self._accepted if self.wanted(i) is None and i[0] != CLUSTER]:
             self._forget(ident)
+            self._doubtful.add(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
             if wanted is None or wanted.version != refusal.version:
@@ -90,7 +93,18 @@ class ResourceStore:
         if (desired or self._is_needed(ident)) and not stands_in:
             self._forget(ident)
             self._accepted[ident] = resource
+            self._doubtful.discard(ident)
             self._needed.update(resource.clusters)
+
+    def doubt(self, ident: ResourceId, version: str) -> None:
+        """Envoy says that it holds this version; perhaps it was never heard to accept it."""
+        accepted = self._accepted.get(ident)
+        if accepted is None or accepted.version != version:
+            self._doubtful.add(ident)
+
+    def doubtful(self, type_url: str) -> list[str]:
+        """Names of which Envoy may hold a form that is not known here as accepted."""
+        return [name for kind, name in self._doubtful if kind == type_url]
 
     def refuse(self, resource: Resource, reason: str) -> None:
         """Envoy has refused this form, be it the desired one, one it took earlier, or the stub."""
@@ -110,6 +124,7 @@ class ResourceStore:
         """
         for ident in [i for i in self._accepted if self.wanted(i) is None and not self._is_needed(i)]:
             self._forget(ident)
+        self._doubtful = {ident for ident in self._doubtful if self.wanted(ident) is not None}
 
     def _is_kept(self, ident: ResourceId) -> bool:
         """Whether this is still served although it may not be desired any more."""
