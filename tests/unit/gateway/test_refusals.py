@@ -202,3 +202,16 @@ def test_what_went_while_its_response_was_refused_is_sent_when_it_comes_back() -
     wire.update(resource_set(listener(), scope("chat", []), scope("other", [])))
     wire.settle()
     assert set(wire.envoy.held[SCOPE]) == {"chat", "other"}
+
+
+def test_a_cluster_that_was_accepted_after_it_went_is_known_when_it_comes_back() -> None:
+    with_a = resource_set(listener(), cluster("a"), scope("chat", ["a"]))
+    wire = wire_to(EnvoyStandIn(is_bad), scope("chat", []))
+    wire.update(with_a)
+    wire.update(resource_set(listener(), scope("chat", [])))
+    wire.deliver_response()  # The cluster, which nobody wants any more.
+    wire.deliver_request()
+    wire.update(with_a)
+    wire.update(resource_set(listener(), scope("chat", [], "bad")))
+    wire.settle()  # The stand-in fails if the cluster goes while the scope names it.
+    assert wire.session.settled()

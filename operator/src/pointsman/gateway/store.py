@@ -90,11 +90,13 @@ class ResourceStore:
             return
         desired = self.wanted(ident) is not None
         stands_in = ident in self._accepted and (ident in self._refused or not desired)
-        if (desired or self._is_needed(ident)) and not stands_in:
-            self._forget(ident)
-            self._accepted[ident] = resource
-            self._doubtful.discard(ident)
-            self._needed.update(resource.clusters)
+        if stands_in or not (desired or self._is_needed(ident)):
+            self._doubtful.add(ident)
+            return
+        self._doubtful.discard(ident)
+        self._forget(ident)
+        self._accepted[ident] = resource
+        self._needed.update(resource.clusters)
 
     def doubt(self, ident: ResourceId, version: str) -> None:
         """Envoy says that it holds this version; perhaps it was never heard to accept it."""
