@@ -1,0 +1,47 @@
+{{/* What the operator may do in the namespaces it watches; nothing here reads a Secret. */}}
+{{- define "pointsman.operatorRules" -}}
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments, modelroutes]
+  verbs: [get, list, watch]
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments/status, modelroutes/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [deployments, controllerrevisions]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [leaderworkerset.x-k8s.io]
+  resources: [leaderworkersets]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+# An owner reference that blocks the deletion of its owner needs the right to the owner's finalizers.
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments/finalizers, modelroutes/finalizers]
+  verbs: [update]
+{{- end -}}
+
+{{/* What a gateway reads: what is routed and where it answers. No pod's spec: that holds environment values. */}}
+{{- define "pointsman.gatewayRules" -}}
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments, modelroutes]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+{{- end -}}

@@ -1,0 +1,117 @@
+"""What an installation must be whatever its values: few rights, pods that may do little, sound values."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helm_python import HelmError
+from helm_python.chart import lint
+
+from tests.golden.chart.test_renders import INSTALLATIONS
+from tests.support.chart import CHART, notes, render
+
+every_installation = pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS)
+
+
+def rules(objects: list[dict[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Every rule of every role, with its role."""
+    for one in objects:
+        if one["kind"] in ("Role", "ClusterRole"):
+            for rule in one["rules"]:
+                yield one, rule
+
+
+def pods(objects: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for one in objects:
+        if one["kind"] == "Deployment":
+            yield one["spec"]["template"]["spec"]
+
+
+def test_lint_finds_nothing_that_is_wrong() -> None:
+    found = lint(CHART)
+    assert [message for message in found["messages"] if message["severity"] > 1] == []
+    assert found["errors"] == []
+
+
+@every_installation
+def test_no_right_is_a_wildcard(values: dict[str, Any]) -> None:
+    for role, rule in rules(render(values)):
+        for field in ("apiGroups", "resources", "verbs"):
+            assert "*" not in rule[field], role["metadata"]["name"]
+
+
+@every_installation
+def test_secrets_are_read_in_namespaces_that_were_opted_in_and_nowhere_else(values: dict[str, Any]) -> None:
+    readers = {
+        (role["kind"], role["metadata"].get("namespace"))
+        for role, rule in rules(render(values))
+        if "secrets" in rule["resources"]
+    }
+    assert readers == {("Role", namespace) for namespace in values.get("secretNamespaces", [])}
+
+
+def test_with_named_namespaces_nothing_but_nodes_is_read_across_the_cluster() -> None:
+    objects = render({"watchNamespaces": ["chat"], "rbac": {"aggregatedRoles": False}})
+    resources = {
+        resource
+        for role, rule in rules(objects)
+        if role["kind"] == "ClusterRole"
+        for resource in rule["resources"]
+    }
+    assert resources == {"nodes"}
+
+
+@every_installation
+def test_pods_run_without_privileges(values: dict[str, Any]) -> None:
+    for pod in pods(render(values)):
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["readOnlyRootFilesystem"] is True
+            assert security["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_definitions_are_kept_when_the_chart_is_removed_and_equal_the_generated_ones() -> None:
+    rendered = {one["metadata"]["name"]: one for one in render() if one["kind"] == "CustomResourceDefinition"}
+    generated = [
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+        for file in Path(CHART.parents[1] / "crds").glob("*.yaml")
+    ]
+    assert len(rendered) == len(generated) == 3
+    for definition in generated:
+        one = rendered[definition["metadata"]["name"]]
+        assert one["metadata"].pop("annotations") == {
+            "helm.sh/resource-policy": "keep",
+            **definition["metadata"].pop("annotations", {}),
+        }
+        assert one == definition
+
+
+def test_without_their_definitions_nothing_is_rendered_of_them() -> None:
+    assert not [
+        one for one in render({"crds": {"install": False}}) if one["kind"] == "CustomResourceDefinition"
+    ]
+
+
+WRONG = {
+    "a misspelt key": {"gatway": {}},
+    "a tag that is a digest": {"image": {"digest": "latest"}},
+    "a namespace that cannot be": {"secretNamespaces": ["Chat"]},
+    "no operator": {"operator": {"replicas": 0}},
+    "a grace period that cuts requests": {"gateway": {"terminationGracePeriodSeconds": 5}},
+}
+
+
+@pytest.mark.parametrize("values", WRONG.values(), ids=WRONG)
+def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(HelmError, match="schema"):
+        render(values)
+
+
+def test_notes_say_when_no_key_can_be_read() -> None:
+    assert "No namespace is opted in for Secrets" in notes()
+    assert "No namespace is opted in for Secrets" not in notes({"secretNamespaces": ["chat"]})
