@@ -29,6 +29,10 @@ def pods(objects: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
             yield one["spec"]["template"]["spec"]
 
 
+def definitions(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in objects if one["kind"] == "CustomResourceDefinition"]
+
+
 def test_lint_finds_nothing_that_is_wrong() -> None:
     found = lint(CHART)
     assert [message for message in found["messages"] if message["severity"] > 1] == []

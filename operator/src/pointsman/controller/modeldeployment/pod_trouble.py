@@ -1,0 +1,153 @@
+"""What keeps pods from serving, in one stable line each: read from their status, said without counters,
+times or names that pass. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from pointsman.kube.objects import KubeObject
+
+WEIGHTS_CONTAINER = "weights"
+ENGINE_CONTAINER = "engine"
+
+
+class Concern(IntEnum):
+    """Which condition a trouble belongs to; of several, the earliest step of a pod's life is named."""
+
+    PLACED = 1
+    WEIGHTS = 2
+    PROGRESSING = 3
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Trouble:
+    concern: Concern
+    reason: str
+    message: str
+
+
+_IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+
+
+def pod_trouble(pods: Iterable[KubeObject], resources: Mapping[str, str]) -> Trouble | None:
+    """The first trouble of any of the pods, in a stable order; None if they only take their time.
+
+    `resources` names each extended resource that a pod asks for as people say it ("2 × L40S").
+    """
+    found = [trouble for pod in pods for trouble in _troubles(pod, resources)]
+    return min(found, default=None)
+
+
+def _troubles(pod: KubeObject, resources: Mapping[str, str]) -> Iterable[Trouble]:
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed" and status.get("reason") == "Evicted":
+        yield Trouble(
+            Concern.PROGRESSING, "Evicted", f"a pod was evicted: {_line(status.get('message', ''))}"
+        )
+    if status.get("phase") == "Failed" and status.get("reason") == "UnexpectedAdmissionError":
+        yield Trouble(Concern.PLACED, "UnexpectedAdmissionError", _line(status.get("message", "")))
+    for condition in status.get("conditions", ()):
+        if (
+            condition.get("type") == "PodScheduled"
+            and condition.get("status") == "False"
+            and condition.get("reason") == "Unschedulable"
+        ):
+            yield _unschedulable(condition.get("message", ""), resources)
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        yield from _container(container)
+
+
+def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trouble:
+    """The scheduler's own message counts nodes and changes with each of them; only what it lacks is kept."""
+    for resource, said in sorted(resources.items()):
+        if f"Insufficient {resource}" in scheduler_message:
+            return Trouble(
+                Concern.PLACED,
+                "NoAcceleratorFree",
+                f"no node has {said} free; free some, add nodes, or name other accelerators in"
+                " spec.hardware.accelerators",
+            )
+    causes = (
+        ("Insufficient memory", "NotEnoughMemory", "no node has enough memory free for a pod"),
+        ("Insufficient cpu", "NotEnoughProcessors", "no node has enough processors free for a pod"),
+        ("didn't match Pod's node affinity", "NoNodeMatches", "no node has the labels that a pod asks for"),
+        (
+            "untolerated taint",
+            "NoNodeMatches",
+            "every node that fits has a taint that a pod does not tolerate",
+        ),
+        (
+            "unbound immediate PersistentVolumeClaims",
+            "VolumeNotBound",
+            "a volume claim of a pod is not bound",
+        ),
+        ("persistentvolumeclaim", "VolumeNotFound", "a volume claim that a pod names does not exist"),
+    )
+    for part, reason, message in causes:
+        if part in scheduler_message:
+            return Trouble(Concern.PLACED, reason, message)
+    return Trouble(Concern.PLACED, "Unschedulable", "no node takes a pod; kubectl describe says why for each")
+
+
+# What the scheduler of Kubernetes 1.36 says, and what it means for the person who reads it.
+_SCHEDULING = (
+    ("Insufficient memory", "NotEnoughMemory", "no node has enough memory free for a pod"),
+    ("Insufficient cpu", "NotEnoughProcessors", "no node has enough processors free for a pod"),
+    ("didn't match Pod's node affinity", "NoNodeMatches", "no node has the labels that a pod asks for"),
+    ("untolerated taint", "NoNodeMatches", "each node that fits has a taint that pods do not tolerate"),
+    ("unbound immediate PersistentVolumeClaims", "VolumeNotBound", "a volume claim of a pod is not bound"),
+    ("persistentvolumeclaim", "VolumeNotFound", "a volume claim that a pod names does not exist"),
+)
+
+
+def _container(container: Mapping[str, Any]) -> Iterable[Trouble]:
+    name = container.get("name", "")
+    waiting = container.get("state", {}).get("waiting", {})
+    reason = waiting.get("reason", "")
+    concern = Concern.WEIGHTS if name == WEIGHTS_CONTAINER else Concern.PROGRESSING
+    if reason in _IMAGE_REASONS:
+        image = container.get("image", "")
+        yield Trouble(concern, "ImageNotPulled", f"the image {image} of container {name} cannot be pulled")
+    elif reason in _CONFIG_REASONS:
+        yield Trouble(concern, reason, f"container {name}: {_line(waiting.get('message', ''))}")
+    elif reason == "CrashLoopBackOff" or container.get("state", {}).get("terminated", {}).get("exitCode"):
+        yield _ended(name, concern, container)
+
+
+def _ended(name: str, concern: Concern, container: Mapping[str, Any]) -> Trouble:
+    last = container.get("state", {}).get("terminated") or container.get("lastState", {}).get(
+        "terminated", {}
+    )
+    said = _last_line(last.get("message", ""))
+    if last.get("reason") == "OOMKilled":
+        return Trouble(concern, "OutOfMemory", f"container {name} needed more memory than its limit")
+    if concern is Concern.WEIGHTS:
+        # The fetching program says its reason as one word before the line for people.
+        reason, _, message = said.partition(": ")
+        if message and reason.isidentifier():
+            return Trouble(concern, reason, message)
+        return Trouble(
+            concern, "FetchFailed", said or f"the weights could not be fetched (exit code {_code(last)})"
+        )
+    what = f"container {name} ended with exit code {_code(last)}"
+    return Trouble(
+        concern,
+        "EngineFails" if name == ENGINE_CONTAINER else "ContainerFails",
+        f"{what}: {said}" if said else what,
+    )
+
+
+def _code(terminated: Mapping[str, Any]) -> str:
+    return str(terminated.get("exitCode", "unknown"))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _line(lines[-1]) if lines else ""

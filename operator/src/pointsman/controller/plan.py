@@ -1,0 +1,43 @@
+"""What a decision asks for: plain data, carried out elsewhere. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman.api import ObjectKey
+from pointsman.kube.objects import Kind, KubeObject
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """An object to delete: the one with this uid and no later one of the same name."""
+
+    kind: Kind
+    key: ObjectKey
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event about the object that was decided upon. Messages are stable, as those of conditions are."""
+
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole intent for one object: what is to exist, what is not, what its status says.
+
+    `apply` holds every object that should be there, in the order in which they are written, whether or not
+    they are there already: what differs is found when the plan is carried out. `status` is the document of
+    the status subresource, without what others write there. `again_after_seconds` asks for another look
+    though nothing may change.
+    """
+
+    apply: tuple[KubeObject, ...] = ()
+    delete: tuple[Doomed, ...] = ()
+    status: Mapping[str, Any] | None = None
+    announcements: tuple[Announcement, ...] = ()
+    again_after_seconds: float | None = None

@@ -1,0 +1,117 @@
+"""What a pod's status says of what keeps it from serving, in lines that do not move by themselves."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble, pod_trouble
+
+
+def pod(*containers: dict[str, Any], init: tuple[dict[str, Any], ...] = (), **status: Any) -> dict[str, Any]:
+    return {"status": {"containerStatuses": list(containers), "initContainerStatuses": list(init), **status}}
+
+
+def container(name: str, **state: Any) -> dict[str, Any]:
+    return {"name": name, "image": "engines/vllm:v0.33.0", **state}
+
+
+def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
+    return container(name, state={"waiting": {"reason": reason, "message": message}})
+
+
+def crashed(name: str, code: int, said: str = "", reason: str = "Error") -> dict[str, Any]:
+    return container(
+        name,
+        state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 2m40s restarting"}},
+        lastState={"terminated": {"exitCode": code, "message": said, "reason": reason}},
+    )
+
+
+def unschedulable(message: str) -> dict[str, Any]:
+    return pod(
+        conditions=[
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    pods: list[dict[str, Any]]
+    want: Trouble | None
+    resources: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu": "2 × L40S"})
+
+
+CASES = {
+    "no pods: no trouble": Case([], None),
+    "a pod that starts takes its time": Case([pod(waiting("engine", "ContainerCreating"))], None),
+    "a pod that runs is no trouble": Case([pod(container("engine", state={"running": {}}))], None),
+    "no accelerator is free, whatever else the scheduler counts": Case(
+        [unschedulable("0/12 nodes are available: 3 Insufficient cpu, 9 Insufficient nvidia.com/gpu.")],
+        Trouble(
+            Concern.PLACED,
+            "NoAcceleratorFree",
+            "no node has 2 × L40S free; free some, add nodes, or name other accelerators in"
+            " spec.hardware.accelerators",
+        ),
+    ),
+    "an image that does not pull": Case(
+        [pod(waiting("engine", "ImagePullBackOff", "Back-off pulling image"))],
+        Trouble(
+            Concern.PROGRESSING,
+            "ImageNotPulled",
+            "the image engines/vllm:v0.33.0 of container engine cannot be pulled",
+        ),
+    ),
+    "an engine that ends: its last line is the cause": Case(
+        [pod(crashed("engine", 1, "Traceback …\nValueError: no such quantization\n\n"))],
+        Trouble(
+            Concern.PROGRESSING,
+            "EngineFails",
+            "container engine ended with exit code 1: ValueError: no such quantization",
+        ),
+    ),
+    "an engine that needs too much memory": Case(
+        [pod(crashed("engine", 137, reason="OOMKilled"))],
+        Trouble(Concern.PROGRESSING, "OutOfMemory", "container engine needed more memory than its limit"),
+    ),
+    "weights that cannot be fetched say why in a word and a line": Case(
+        [pod(init=(crashed("weights", 1, "RevisionNotFound: hf://a/b has no revision 92"),))],
+        Trouble(Concern.WEIGHTS, "RevisionNotFound", "hf://a/b has no revision 92"),
+    ),
+    "weights that fail without a word": Case(
+        [pod(init=(crashed("weights", 2),))],
+        Trouble(Concern.WEIGHTS, "FetchFailed", "the weights could not be fetched (exit code 2)"),
+    ),
+    "a Secret that is not there": Case(
+        [pod(waiting("engine", "CreateContainerConfigError", 'secret "keys" not found'))],
+        Trouble(
+            Concern.PROGRESSING, "CreateContainerConfigError", 'container engine: secret "keys" not found'
+        ),
+    ),
+    "an eviction": Case(
+        [pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")],
+        Trouble(
+            Concern.PROGRESSING, "Evicted", "a pod was evicted: The node was low on resource: memory."
+        ),
+    ),
+    "the earliest step of several is named": Case(
+        [pod(crashed("engine", 1)), pod(init=(crashed("weights", 2),))],
+        Trouble(Concern.WEIGHTS, "FetchFailed", "the weights could not be fetched (exit code 2)"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_trouble(case: Case) -> None:
+    assert pod_trouble(case.pods, case.resources) == case.want
+    assert pod_trouble(reversed(case.pods), case.resources) == case.want
+
+
+def test_the_line_does_not_change_with_the_number_of_nodes() -> None:
+    said = {
+        pod_trouble([unschedulable(f"0/{n} nodes are available: {n} Insufficient memory.")], {})
+        for n in (3, 30)
+    }
+    assert len(said) == 1
