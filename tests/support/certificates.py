@@ -19,6 +19,14 @@ _VALID_FOR = datetime.timedelta(days=2)
 
 
 @dataclass(frozen=True)
+class ClientCertificate:
+    """A client's certificate and key in PEM."""
+
+    certificate_pem: bytes
+    key_pem: bytes
+
+
+@dataclass(frozen=True)
 class ServerCertificate:
     """A server's chain and key in PEM."""
 
@@ -81,25 +89,37 @@ class CertificateAuthority:
         """A server certificate for host names and IP addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+        alternative = x509.SubjectAlternativeName([_general_name(name) for name in names])
+        builder = self._builder(subject, key.public_key()).add_extension(alternative, critical=False)
+        return ServerCertificate(self._sign(builder, ExtendedKeyUsageOID.SERVER_AUTH), _key_pem(key))
+
+    def issue_client(self, user: str, groups: Sequence[str] = ()) -> ClientCertificate:
+        """A certificate as Kubernetes reads it: the common name is the user, each organisation a group."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject = x509.Name([*organisations, x509.NameAttribute(NameOID.COMMON_NAME, user)])
+        builder = self._builder(subject, key.public_key())
+        return ClientCertificate(self._sign(builder, ExtendedKeyUsageOID.CLIENT_AUTH), _key_pem(key))
+
+    def _sign(self, builder: x509.CertificateBuilder, usage: x509.ObjectIdentifier) -> bytes:
         authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = (
-            self._builder(subject, key.public_key())
-            .add_extension(
-                x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
-            )
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(authority_id, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        key_pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return ServerCertificate(certificate.public_bytes(serialization.Encoding.PEM), key_pem)
+        return certificate.public_bytes(serialization.Encoding.PEM)
 
     def client_context(self) -> ssl.SSLContext:
         """A TLS context for a client that trusts this authority alone."""
         return ssl.create_default_context(cadata=self.certificate_pem.decode())
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _general_name(name: str) -> x509.GeneralName:

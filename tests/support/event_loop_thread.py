@@ -24,6 +24,10 @@ class EventLoopThread:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
     def __enter__(self) -> EventLoopThread:
         self._thread.start()
         return self
