@@ -14,7 +14,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
 
-.PHONY: help demo test test-all lint generate check-generated bench constraints clean
+.PHONY: help demo control-plane test test-all lint generate check-generated bench constraints clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -22,10 +22,13 @@ help: ## list these targets
 demo: $(READY) ## serve two models behind one endpoint, ask, kill the first, ask again (DEMO_ONCE=1 ends by itself)
 	@exec $(RUN)/pointsman demo
 
-test: $(READY) ## run the tests that fit into a coffee break
+control-plane: $(READY) ## build the Kubernetes control plane that tests run on; once, some minutes
+	@$(RUN)/python -m tests.support.cluster.build
+
+test: $(READY) control-plane ## run the tests that fit into a coffee break
 	@$(RUN)/python -m pytest -m "not long" --ignore=tests/bench
 
-test-all: $(READY) ## run every test, the long ones too
+test-all: $(READY) control-plane ## run every test, the long ones too
 	@$(RUN)/python -m pytest --ignore=tests/bench
 
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
