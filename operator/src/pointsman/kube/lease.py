@@ -1,0 +1,194 @@
+"""Who of several replicas writes: election by a Lease, as other Kubernetes controllers do it.
+
+A lease is taken when nobody holds it, or when its record has not changed for as long as it says, by our own
+clock. The holder renews it and stops at once when it cannot: its fence closes before another may have taken it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from pointsman.api.meta import ObjectKey
+from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
+from pointsman.kube.errors import AlreadyExists, Conflict, KubeError, LeadershipLost, NotFound
+from pointsman.kube.fence import Fence
+from pointsman.kube.lease_record import LeaseRecord
+from pointsman.kube.objects import LEASE
+from pointsman.kube.ports import Reader, Writer
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionSettings:
+    """In seconds; the defaults are those of kube-controller-manager.
+
+    `lease_seconds` after its last renewal others may take the lease. `renew_seconds` after it the holder stops
+    by itself; what lies between is for writes under way. `retry_seconds` lie between tries, plus up to a fifth.
+    """
+
+    lease_seconds: int = 15
+    renew_seconds: float = 10.0
+    retry_seconds: float = 2.0
+
+
+class Election:
+    """One replica's part in it. `run` is the whole of it; each `run` leads at most once."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        key: ObjectKey,
+        identity: str,
+        settings: ElectionSettings | None = None,
+        *,
+        clock: Clock = elapsed_seconds,
+        jitter: Fraction = fraction,
+    ) -> None:
+        """`writer` has no fence. `identity` is this process's own: two with one name would both lead."""
+        self.holder = ""
+        """Who leads, as far as we know; empty before the first look and after a release."""
+        self._reader = reader
+        self._writer = writer
+        self._key = key
+        self._identity = identity
+        self._settings = settings or ElectionSettings()
+        self._clock = clock
+        self._jitter = jitter
+        self._record = LeaseRecord(key)
+        self._seen_at = 0.0
+        self._problem = ""
+
+    async def run(self, lead: Callable[[Fence], Awaitable[None]]) -> None:
+        """Wait for the lease, then `lead`; the fence goes into its writers.
+
+        Ends when `lead` ends, with the lease released for the next one. Cancelling it cancels `lead`, waits
+        for it, and releases the lease. Raises LeadershipLost when the lease is lost; `lead` is cancelled then.
+        """
+        fence = await self._acquire()
+        leading = asyncio.ensure_future(lead(fence))
+        renewing = asyncio.ensure_future(self._renew(fence))
+        try:
+            await asyncio.wait({leading, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end(leading)
+            # Nothing of ours writes any more; only now may somebody else be told so.
+            is_held = fence.is_open
+            fence.close()
+            await _end(renewing)
+            if is_held:
+                await self._release()
+        if not leading.cancelled():
+            leading.result()
+            return
+        renewing.result()
+
+    async def _acquire(self) -> Fence:
+        while True:
+            began = self._clock()
+            try:
+                if await self._try():
+                    fence = Fence(self._clock)
+                    self._extend(fence, began)
+                    _log.info("lease.acquired", lease=str(self._key), identity=self._identity)
+                    return fence
+                self._problem = ""
+            except KubeError as error:
+                self._say("lease.unreadable", error)
+            await self._pause()
+
+    async def _renew(self, fence: Fence) -> None:
+        """Ends only by LeadershipLost."""
+        while True:
+            await self._pause()
+            began = self._clock()
+            if not fence.is_open:
+                raise self._lost(fence, "it could not be renewed in time")
+            try:
+                # Whatever is slow may not make us miss the end.
+                async with asyncio.timeout(max(0.0, fence.patience_seconds())):
+                    is_ours = await self._try()
+            except TimeoutError as error:
+                raise self._lost(fence, "it could not be renewed in time") from error
+            except KubeError as error:
+                self._say("lease.not_renewed", error)
+                continue
+            if not is_ours:
+                raise self._lost(fence, f"{self.holder or 'nobody'} has it now")
+            self._problem = ""
+            if not fence.is_open:
+                raise self._lost(fence, "it was renewed too late")
+            self._extend(fence, began)
+
+    async def _try(self) -> bool:
+        """Take or renew the lease if that is allowed. True if it is ours now."""
+        record = self._record
+        if record.holder != self._identity:
+            record = await self._look()
+        if not self._may_write(record):
+            return False
+        wanted = record.taken(self._identity, self._settings.lease_seconds, datetime.now(UTC))
+        try:
+            written = await (self._writer.create(wanted) if record.is_new else self._writer.replace(wanted))
+        except (Conflict, AlreadyExists, NotFound):
+            # Somebody wrote before us, or removed it; or our own write came through and its answer did not.
+            return (await self._look()).holder == self._identity
+        self._see(LeaseRecord.read(written, self._key))
+        return True
+
+    def _may_write(self, record: LeaseRecord) -> bool:
+        if record.holder in ("", self._identity):
+            return True
+        return self._clock() - self._seen_at >= record.duration_seconds
+
+    async def _look(self) -> LeaseRecord:
+        found = await self._reader.get(LEASE, self._key)
+        record = LeaseRecord(self._key) if found is None else LeaseRecord.read(found, self._key)
+        self._see(record)
+        return record
+
+    def _see(self, record: LeaseRecord) -> None:
+        """The holder's time runs from when we first saw its record, by our clock."""
+        if record != self._record or not self._seen_at:
+            self._seen_at = self._clock()
+        self._record = record
+        self.holder = record.holder
+
+    def _extend(self, fence: Fence, began: float) -> None:
+        settings = self._settings
+        fence.extend(began + settings.renew_seconds, settings.lease_seconds - settings.renew_seconds)
+
+    def _lost(self, fence: Fence, why: str) -> LeadershipLost:
+        fence.close()
+        _log.error("lease.lost", lease=str(self._key), identity=self._identity, reason=why)
+        return LeadershipLost(f"the lease was lost: {why}", where=str(self._key), todo="this replica stops")
+
+    async def _release(self) -> None:
+        """Give the lease back. If that fails it runs out by itself."""
+        try:
+            async with asyncio.timeout(self._settings.retry_seconds):
+                released = await self._writer.replace(self._record.released(datetime.now(UTC)))
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease.not_released", lease=str(self._key), reason=str(error))
+            return
+        self._see(LeaseRecord.read(released, self._key))
+        _log.info("lease.released", lease=str(self._key), identity=self._identity)
+
+    def _say(self, event: str, error: KubeError) -> None:
+        """Once for each problem, not at each try."""
+        if self._problem != type(error).__name__:
+            _log.warning(event, lease=str(self._key), reason=str(error))
+        self._problem = type(error).__name__
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._settings.retry_seconds * (1 + 0.2 * self._jitter()))
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    """Cancel a task and wait until it is over, whatever it ends with; its result is looked at elsewhere."""
+    task.cancel()
+    await asyncio.wait({task})

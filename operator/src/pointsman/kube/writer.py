@@ -1,0 +1,92 @@
+"""The Writer port over a connection: each write asks the fence at the moment it leaves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pointsman.api.meta import ObjectKey
+from pointsman.kube.connection import APPLY_PATCH, MERGE_PATCH, Connection
+from pointsman.kube.errors import Conflict, KindNotServed, NotFound
+from pointsman.kube.fence import Fence
+from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, resource_version_of, without_nothing
+from pointsman.kube.ports import Propagation
+
+
+class KubeWriter:
+    """Give it the fence of the elected leader; without one it always writes, as for the lease itself."""
+
+    def __init__(self, connection: Connection, fence: Fence | None = None) -> None:
+        self._connection = connection
+        self._fence = fence
+
+    async def apply(self, obj: KubeObject, manager: str, *, force: bool = False) -> KubeObject:
+        # Strict: a misspelt field of ours is an error and not silently dropped.
+        return await self._apply(obj, "", manager, force, "Strict")
+
+    async def apply_status(self, obj: KubeObject, manager: str, *, force: bool = True) -> KubeObject:
+        named = key_of(obj)
+        meta = {"name": named.name, "namespace": named.namespace or None}
+        if version := resource_version_of(obj):
+            meta["resourceVersion"] = version
+        wanted = {
+            "apiVersion": obj["apiVersion"],
+            "kind": obj["kind"],
+            "metadata": meta,
+            "status": obj.get("status") or {},
+        }
+        # Ignore: during an upgrade the installed CRD may be older than this program.
+        return await self._apply(wanted, "status", manager, force, "Ignore")
+
+    async def create(self, obj: KubeObject) -> KubeObject:
+        path = kind_of(obj).collection(key_of(obj).namespace)
+        return await self._send("POST", path, without_nothing(obj), repeatable=False)
+
+    async def replace(self, obj: KubeObject) -> KubeObject:
+        return await self._send("PUT", kind_of(obj).path(key_of(obj)), without_nothing(obj))
+
+    async def merge(self, kind: Kind, key: ObjectKey, patch: Mapping[str, Any]) -> KubeObject:
+        return await self._send("PATCH", kind.path(key), patch, content_type=MERGE_PATCH)
+
+    async def delete(
+        self,
+        kind: Kind,
+        key: ObjectKey,
+        uid: str = "",
+        propagation: Propagation = Propagation.BACKGROUND,
+    ) -> bool:
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation.value,
+        }
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._send("DELETE", kind.path(key), options)
+        except KindNotServed:
+            raise
+        except NotFound:
+            return False
+        except Conflict:
+            if not uid:
+                raise
+            return False  # something else has the name now
+        return True
+
+    async def _apply(
+        self, obj: KubeObject, subresource: str, manager: str, force: bool, validation: str
+    ) -> KubeObject:
+        return await self._send(
+            "PATCH",
+            kind_of(obj).path(key_of(obj), subresource),
+            without_nothing(obj),
+            query={
+                "fieldManager": manager,
+                "force": "true" if force else "false",
+                "fieldValidation": validation,
+            },
+            content_type=APPLY_PATCH,
+        )
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any], **how: Any) -> KubeObject:
+        answer: KubeObject = await self._connection.request(method, path, body=body, fence=self._fence, **how)
+        return answer
