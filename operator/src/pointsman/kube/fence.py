@@ -26,6 +26,10 @@ class Fence:
         if not self.is_open:
             raise LeadershipLost("this replica does not lead (any more)", todo="nothing was written")
 
+    def remaining_seconds(self) -> float:
+        """How long it stays open unless the lease is renewed; 0 where it is closed."""
+        return max(0.0, self._open_until - self._clock()) if self.is_open else 0.0
+
     def patience_seconds(self) -> float:
         """How long a write that begins now may take so that it ends before anyone else may lead."""
         return max(0.1, self._open_until - self._clock() + self._margin_seconds)

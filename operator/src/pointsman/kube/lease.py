@@ -1,7 +1,7 @@
 """Who of several replicas writes: election by a Lease, as other Kubernetes controllers do it.
 
 A lease is taken when nobody holds it, or when its record has not changed for as long as it says, by our own
-clock. The holder renews it and stops at once when it cannot: its fence closes before another may have taken it.
+clock. The holder renews it and stops at once when it cannot: its fence closes before another may take it.
 """
 
 import asyncio
@@ -26,8 +26,9 @@ _log = structlog.get_logger(__name__)
 class ElectionSettings:
     """In seconds; the defaults are those of kube-controller-manager.
 
-    `lease_seconds` after its last renewal others may take the lease. `renew_seconds` after it the holder stops
-    by itself; what lies between is for writes under way. `retry_seconds` lie between tries, plus up to a fifth.
+    `lease_seconds` after its last renewal others may take the lease. `renew_seconds` after it the holder
+    stops by itself; what lies between is for writes under way. Between tries lie `retry_seconds`, plus up to
+    a fifth.
     """
 
     lease_seconds: int = 15
@@ -67,7 +68,8 @@ class Election:
         """Wait for the lease, then `lead`; the fence goes into its writers.
 
         Ends when `lead` ends, with the lease released for the next one. Cancelling it cancels `lead`, waits
-        for it, and releases the lease. Raises LeadershipLost when the lease is lost; `lead` is cancelled then.
+        for it, and releases the lease. When the lease is lost, `lead` is cancelled and LeadershipLost raised.
+        `lead` leaves no task behind when it ends.
         """
         fence = await self._acquire()
         leading = asyncio.ensure_future(lead(fence))
@@ -82,10 +84,11 @@ class Election:
             await _end(renewing)
             if is_held:
                 await self._release()
-        if not leading.cancelled():
-            leading.result()
-            return
-        renewing.result()
+        ended_by = leading.exception() if not leading.cancelled() else None
+        if not renewing.cancelled():
+            renewing.result()
+        if ended_by is not None:
+            raise ended_by
 
     async def _acquire(self) -> Fence:
         while True:
@@ -110,7 +113,7 @@ class Election:
                 raise self._lost(fence, "it could not be renewed in time")
             try:
                 # Whatever is slow may not make us miss the end.
-                async with asyncio.timeout(max(0.0, fence.patience_seconds())):
+                async with asyncio.timeout(fence.remaining_seconds()):
                     is_ours = await self._try()
             except TimeoutError as error:
                 raise self._lost(fence, "it could not be renewed in time") from error
@@ -143,7 +146,8 @@ class Election:
     def _may_write(self, record: LeaseRecord) -> bool:
         if record.holder in ("", self._identity):
             return True
-        return self._clock() - self._seen_at >= record.duration_seconds
+        lasts = record.duration_seconds or self._settings.lease_seconds
+        return self._clock() - self._seen_at >= lasts
 
     async def _look(self) -> LeaseRecord:
         found = await self._reader.get(LEASE, self._key)
@@ -171,12 +175,20 @@ class Election:
         """Give the lease back. If that fails it runs out by itself."""
         try:
             async with asyncio.timeout(self._settings.retry_seconds):
-                released = await self._writer.replace(self._record.released(datetime.now(UTC)))
+                try:
+                    await self._write_release(self._record)
+                except Conflict:
+                    # A renewal was cut off whose answer we did not read.
+                    if (await self._look()).holder == self._identity:
+                        await self._write_release(self._record)
         except (KubeError, TimeoutError) as error:
             _log.warning("lease.not_released", lease=str(self._key), reason=str(error))
             return
-        self._see(LeaseRecord.read(released, self._key))
         _log.info("lease.released", lease=str(self._key), identity=self._identity)
+
+    async def _write_release(self, record: LeaseRecord) -> None:
+        written = await self._writer.replace(record.released(datetime.now(UTC)))
+        self._see(LeaseRecord.read(written, self._key))
 
     def _say(self, event: str, error: KubeError) -> None:
         """Once for each problem, not at each try."""

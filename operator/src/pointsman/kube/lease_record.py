@@ -13,7 +13,7 @@ _RELEASED_SECONDS = 1  # the shortest that a Lease may say; what client-go write
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """A lease as it was read. Its times were written by another's clock and are only compared for equality."""
+    """A lease as it was read. Its times are of another's clock, and only compared for equality."""
 
     key: ObjectKey
     holder: str = ""
