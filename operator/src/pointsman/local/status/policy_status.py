@@ -5,7 +5,7 @@ them.
 from typing import Any
 
 from pointsman.api import GuardrailPolicy, GuardrailPolicyStatus
-from pointsman.local.status.conditions import UNKNOWN, Verdict, conditions
+from pointsman.api.verdicts import UNKNOWN, Verdict, conditions
 
 
 def policy_status(policy: GuardrailPolicy, former: GuardrailPolicyStatus, now: str) -> dict[str, Any]:

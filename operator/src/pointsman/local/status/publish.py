@@ -26,7 +26,7 @@ from pointsman.local.display.terminal import (
 from pointsman.local.files.folder import Ident, Objects
 from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
-from pointsman.local.status.conditions import TRUE
+from pointsman.api.verdicts import TRUE
 from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pointsman.api import ModelRoute, ModelRouteStatus, ObjectKey, RouteRule, TargetStatus
 from pointsman.api.findings import Finding
 from pointsman.gateway import RouteProgramming
-from pointsman.local.status.conditions import FALSE, TRUE, UNKNOWN, Verdict, conditions
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 
 
 def route_status(

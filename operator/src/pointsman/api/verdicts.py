@@ -5,7 +5,7 @@ itself. Pure.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pointsman.api import Condition, ConditionStatus
+from pointsman.api.meta import Condition, ConditionStatus
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
