@@ -5,7 +5,8 @@ in the rooms above. Pure: the data ships inside the package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
-from pointsman.catalog.engines import EngineFacts, OwnedArgument
+from pointsman.catalog.engines import EngineFacts, Image, Lifetime, OwnedArgument, plain_flag
+from pointsman.catalog.launch import Launch, LaunchArgument, LaunchCondition, LaunchValue, LaunchVariable
 from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
 from pointsman.catalog.metrics import EngineMetric, MetricName
 from pointsman.catalog.models import KnownModel
@@ -16,11 +17,19 @@ __all__ = [
     "Catalog",
     "EngineFacts",
     "EngineMetric",
+    "Image",
     "KnownModel",
+    "Launch",
+    "LaunchArgument",
+    "LaunchCondition",
+    "LaunchValue",
+    "LaunchVariable",
+    "Lifetime",
     "MetricName",
     "OwnedArgument",
     "owned_argument",
     "owned_variable",
+    "plain_flag",
     "read_catalog",
     "shipped_catalog",
 ]

@@ -7,17 +7,25 @@ from pydantic import Field, StrictBool, StrictInt, StringConstraints, model_vali
 
 from pointsman.api import EngineName, FallbackReason, Quantization, Task
 from pointsman.api.record import Record
+from pointsman.catalog.launch import Launch
 from pointsman.catalog.metrics import EngineMetric
-from pointsman.catalog.versions import EngineVersion
+from pointsman.catalog.versions import EngineVersion, in_range
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Path = Annotated[str, StringConstraints(max_length=256, pattern=r"^/[^\s]*$")]
 _Flag = Annotated[str, StringConstraints(max_length=64, pattern=r"^--?[a-z][a-z0-9-]*$")]
 _Variable = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")]
 _FieldPath = Annotated[str, StringConstraints(max_length=128, pattern=r"^spec(\.[a-zA-Z]+)+$")]
+_Capability = Annotated[str, StringConstraints(pattern=r"^([0-9]+\.[0-9]|gfx[0-9a-f]+)$")]
 _Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 BYTES_PER_GIBIBYTE = 2**30
+
+
+def plain_flag(argument: str) -> str:
+    """The flag of an argument as the tables spell it: without its value, with dashes for underscores."""
+    flag = argument.split("=", 1)[0]
+    return f"--{flag[2:].replace('_', '-')}" if flag.startswith("--") else flag
 
 
 class Image(Record):
@@ -26,6 +34,19 @@ class Image(Record):
     reference: Annotated[str, StringConstraints(max_length=512, pattern=r"^[a-z0-9][A-Za-z0-9._:/{}-]*$")]
     """`{version}` stands for the engine's version."""
     vendor: Literal["nvidia", "amd", "intel", "google", "aws", "cpu", "any"]
+    capabilities: tuple[_Capability, ...] = ()
+    """The compute capabilities it is built for; empty: all that the engine runs on."""
+    tasks: tuple[Task, ...] = ()
+    """What it is for, where the engine has an image of its own for some tasks."""
+    version: EngineVersion | None = None
+    """The newest of this image, where it is not the engine's."""
+    command: tuple[_Text, ...] = ()
+    """How it is started, where that is not the engine's command."""
+    since: EngineVersion | None = None
+    before: EngineVersion | None = None
+
+    def exists_in(self, version: str | None) -> bool:
+        return self.before is None if version is None else in_range(version, self.since, self.before)
 
 
 class Endpoints(Record):
@@ -60,7 +81,38 @@ class Shutdown(Record):
     argument: _Flag | None = None
     """The argument that bounds or enables draining, in seconds."""
     since: EngineVersion | None = None
+    stop_seconds: Annotated[StrictInt, Field(ge=1, le=600)] = 10
+    """How long the engine itself takes to end, once nothing runs."""
     source: _Text
+
+
+class Lifetime(Record):
+    """In which versions an argument, a quantisation or a task exists, where not in all of them."""
+
+    flags: tuple[_Flag, ...] = ()
+    quantizations: tuple[Quantization, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    since: EngineVersion | None = None
+    before: EngineVersion | None = None
+    """The first version that no longer has it."""
+    todo: _Text
+
+    def covers(self, version: str | None) -> bool:
+        """Whether a version has it; without a version, whether the newest has it."""
+        return self.before is None if version is None else in_range(version, self.since, self.before)
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        if self.since is None and self.before is None:
+            raise ValueError("says neither since nor before")
+        return self
+
+
+class MissingPart(Record):
+    """What the published image lacks for a task, so that the user must bring an image."""
+
+    task: Task
+    todo: _Text
 
 
 class OwnedArgument(Record):
@@ -116,6 +168,14 @@ class EngineFacts(Record):
     """Whether the context argument is one request's, or is divided by the number of slots."""
     startup: Startup
     shutdown: Shutdown
+    launch: Launch = Field(default_factory=Launch)
+    oldest: EngineVersion | None = None
+    """The oldest version whose arguments are known here."""
+    online_quantizations: dict[Quantization, _Text] = Field(default_factory=dict)
+    """What the engine does itself while it loads, and its own word for it; the others are read from the
+    files."""
+    lifetimes: tuple[Lifetime, ...] = ()
+    missing_parts: tuple[MissingPart, ...] = ()
     arguments: tuple[OwnedArgument, ...] = ()
     errors: tuple[ErrorShape, ...] = ()
     metrics: tuple[EngineMetric, ...] = ()
@@ -123,6 +183,13 @@ class EngineFacts(Record):
     def metric_names(self, version: str | None = None) -> dict[str, EngineMetric]:
         """The metrics that a version has, by our name; without a version, those of the newest."""
         return {metric.name.value: metric for metric in self.metrics if metric.exists_in(version)}
+
+    def lifetime_of(self, argument: str, version: str | None) -> Lifetime | None:
+        """Why a version does not have an entry of `spec.engine.args`, or None where nothing is known
+        against it.
+        """
+        flag = plain_flag(argument)
+        return next((row for row in self.lifetimes if flag in row.flags and not row.covers(version)), None)
 
     @model_validator(mode="after")
     def _owns_each_argument_once(self) -> Self:

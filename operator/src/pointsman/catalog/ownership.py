@@ -1,6 +1,6 @@
 """Which engine arguments and variables are Pointsman's own, so that a user's copy is refused by name."""
 
-from pointsman.catalog.engines import OwnedArgument
+from pointsman.catalog.engines import OwnedArgument, plain_flag
 from pointsman.catalog.loading import Catalog, shipped_catalog
 
 
@@ -10,9 +10,7 @@ def owned_argument(engine: str, argument: str, catalog: Catalog | None = None) -
     Understands `--flag`, `--flag=value`, and underscores for dashes, which the engines' parsers also accept.
     An unknown engine owns nothing.
     """
-    flag = argument.split("=", 1)[0]
-    if flag.startswith("--"):
-        flag = f"--{flag[2:].replace('_', '-')}"
+    flag = plain_flag(argument)
     return next((owner for owner in _owned(engine, catalog) if flag in owner.flags), None)
 
 

@@ -1,0 +1,177 @@
+"""The containers of a pod: what fetches weights, the engine agent beside the engine, and the engine itself.
+
+All run without root, without capabilities, and under the runtime's seccomp profile.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pointsman.api import EnvironmentVariable, ModelDeployment, SecretKeySelector
+from pointsman.catalog import EngineFacts, LaunchCondition
+from pointsman.workloads.engine import PORT, ChosenEngine, drain_seconds, own
+from pointsman.workloads.launching import Start, arguments, variables
+from pointsman.workloads.surroundings import Proxy
+from pointsman.workloads.weights import STORE, STORE_VOLUME, Supply
+
+ENGINE: Final = "engine"
+AGENT: Final = "agent"
+WEIGHTS: Final = "weights"
+
+AGENT_PORT: Final = 9465
+"""Where the agent answers: /livez, /readyz, /metrics, and /drain for the engine's preStop."""
+
+_PROBE_SECONDS = 10
+# A start that takes half as long again as the slowest expected one is taken for a failed one.
+_STARTUP_MARGIN = 1.5
+# An engine that is busy answers late: 8 false restarts a day were seen with a timeout of 2 s.
+_LIVENESS = {"periodSeconds": 20, "timeoutSeconds": 10, "failureThreshold": 6}
+_HARDENED: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+# Reads one page of metrics a second and holds a few numbers.
+_AGENT_RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
+# Buffers of a parallel download; the files themselves go to the volume.
+_DOWNLOAD_RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}}
+
+
+def startup_seconds(facts: EngineFacts, weights_bytes: int) -> int:
+    """How long the engine may take until it serves, its weights being there already."""
+    return math.ceil(_STARTUP_MARGIN * facts.startup.budget_seconds(weights_bytes))
+
+
+def download_seconds(facts: EngineFacts, weights_bytes: int) -> int:
+    """How long the download of the weights may take."""
+    budget = facts.startup.budget_seconds(weights_bytes) - facts.startup.budget_seconds(0)
+    return math.ceil(_STARTUP_MARGIN * budget)
+
+
+def weights(
+    supply: Supply, image: str, secret: SecretKeySelector | None, proxy: Proxy | None
+) -> dict[str, Any]:
+    """The init container that downloads; the only one that ever sees the source's credentials."""
+    environment: list[dict[str, Any]] = [{"name": "HOME", "value": "/tmp"}]
+    if secret is not None:
+        source = {"secretKeyRef": {"name": secret.name, "key": secret.key}}
+        environment.append({"name": "POINTSMAN_WEIGHTS_CREDENTIAL", "valueFrom": source})
+    if proxy is not None:
+        environment += [
+            {"name": name, "value": value}
+            for name, value in (("HTTPS_PROXY", proxy.url), ("NO_PROXY", proxy.no_proxy))
+            if value
+        ]
+    items = [part for download in supply.downloads for part in ("--item", download.to_argument())]
+    return {
+        "name": WEIGHTS,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["fetch-weights", *items],
+        "env": environment,
+        "resources": _DOWNLOAD_RESOURCES,
+        "securityContext": _secured(read_only_root=True),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": STORE_VOLUME, "mountPath": STORE},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ],
+    }
+
+
+def agent(deployment: ModelDeployment, chosen: ChosenEngine, image: str) -> dict[str, Any]:
+    """The engine agent, as a sidecar: it is there before the engine and ends after it."""
+    said = {
+        "--engine": chosen.facts.name.value,
+        "--engine-version": chosen.version or "",
+        "--engine-port": str(PORT),
+        "--port": str(AGENT_PORT),
+        "--served-name": deployment.served_names[0],
+        "--task": deployment.spec.tasks[0].value,
+        "--drain-seconds": str(drain_seconds(deployment)),
+    }
+    return {
+        "name": AGENT,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["engine-agent", *(part for pair in said.items() if pair[1] for part in pair)],
+        "restartPolicy": "Always",
+        "ports": [{"name": AGENT, "containerPort": AGENT_PORT, "protocol": "TCP"}],
+        "resources": _AGENT_RESOURCES,
+        "startupProbe": _asks(AGENT, "/livez", periodSeconds=1, timeoutSeconds=5, failureThreshold=60),
+        "livenessProbe": _asks(AGENT, "/livez", periodSeconds=10, timeoutSeconds=5, failureThreshold=6),
+        "readinessProbe": _asks(AGENT, "/readyz", periodSeconds=2, timeoutSeconds=5, failureThreshold=2),
+        "securityContext": _secured(read_only_root=True),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def engine(
+    deployment: ModelDeployment,
+    chosen: ChosenEngine,
+    start: Start,
+    startup: int,
+    resources: Mapping[str, Any],
+    mounts: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The engine. A worker of a group answers nobody: it has neither port nor probes, and ends with its
+    leader.
+    """
+    launch = chosen.facts.launch
+    _, stated = own(deployment)
+    container: dict[str, Any] = {
+        "name": ENGINE,
+        "image": chosen.image,
+        "imagePullPolicy": "IfNotPresent",
+        **({"command": list(chosen.command)} if chosen.command else {}),
+        "args": [*arguments(launch, start), *stated.args],
+        "env": _environment(variables(launch, start), stated.env),
+        "resources": dict(resources),
+        "securityContext": _secured(read_only_root=launch.read_only_root),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": list(mounts),
+    }
+    if not container["args"]:
+        del container["args"]
+    if LaunchCondition.WORKER in start.conditions:
+        return container
+    endpoints = chosen.facts.endpoints
+    return {
+        **container,
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "startupProbe": _asks(
+            "http",
+            endpoints.ready,
+            periodSeconds=_PROBE_SECONDS,
+            timeoutSeconds=_PROBE_SECONDS,
+            failureThreshold=math.ceil(startup / _PROBE_SECONDS),
+        ),
+        "livenessProbe": _asks("http", endpoints.alive, **_LIVENESS),
+        "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": AGENT_PORT, "scheme": "HTTP"}}},
+    }
+
+
+def _environment(ours: Mapping[str, str], stated: Sequence[EnvironmentVariable]) -> list[dict[str, Any]]:
+    """Ours, then the user's, whose value counts where both name a variable."""
+    address = {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}
+    found: dict[str, dict[str, Any]] = {}
+    # What refers to it must come after it.
+    if any("$(POD_IP)" in value for value in ours.values()):
+        found["POD_IP"] = {"name": "POD_IP", "valueFrom": address}
+    found.update({name: {"name": name, "value": value} for name, value in ours.items()})
+    for variable in stated:
+        if variable.value_from is not None:
+            reference = variable.value_from.secret_key_ref
+            source = {"secretKeyRef": {"name": reference.name, "key": reference.key}}
+            found[variable.name] = {"name": variable.name, "valueFrom": source}
+        else:
+            found[variable.name] = {"name": variable.name, "value": variable.value or ""}
+    return list(found.values())
+
+
+def _asks(port: str, path: str, **counts: int) -> dict[str, Any]:
+    return {"httpGet": {"path": path, "port": port, "scheme": "HTTP"}, **counts}
+
+
+def _secured(*, read_only_root: bool) -> dict[str, Any]:
+    return {**_HARDENED, "readOnlyRootFilesystem": read_only_root}

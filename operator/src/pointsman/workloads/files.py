@@ -1,0 +1,94 @@
+"""Files that engines read beside their weights: a chat template, Triton's model repository."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from pointsman.api import EngineName, ModelDeployment
+from pointsman.catalog import LaunchValue
+from pointsman.placement.result import Placement, Pool
+
+VOLUME: Final = "files"
+CHAT_TEMPLATE: Final = "chat-template.jinja"
+CHAT_TEMPLATE_PATH: Final = f"/etc/pointsman/engine/{CHAT_TEMPLATE}"
+REPOSITORY: Final = "/etc/pointsman/models"
+_CONFIGURATION = "config.pbtxt"
+_MODEL = "model.json"
+
+
+def _source(name: str) -> str:
+    return (resources.files("pointsman.workloads") / "templates" / name).read_text("utf-8")
+
+
+# A missing value is a mistake of ours, never an empty place in a file.
+_TEMPLATES = Environment(
+    loader=FunctionLoader(_source),
+    undefined=StrictUndefined,
+    autoescape=False,
+    keep_trailing_newline=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def contents(
+    deployment: ModelDeployment,
+    pool: Pool,
+    placement: Placement,
+    values: Mapping[LaunchValue, tuple[str, ...]],
+) -> dict[str, str]:
+    """File name -> text, for the ConfigMap; `values` are those of the engine's start."""
+    engine = deployment.spec.engine
+    found: dict[str, str] = {}
+    if engine is None:
+        return found
+    if engine.chat_template:
+        found[CHAT_TEMPLATE] = engine.chat_template
+    if engine.name is EngineName.TRITON:
+        name = deployment.served_names[0]
+        found[_CONFIGURATION] = _TEMPLATES.get_template("config.pbtxt.jinja").render(name=name)
+        model = _triton_model(pool, placement, values[LaunchValue.WEIGHTS][0])
+        found[_MODEL] = json.dumps(model, indent=2, sort_keys=True) + "\n"
+    return found
+
+
+def _triton_model(pool: Pool, placement: Placement, weights: str) -> dict[str, Any]:
+    """Arguments of vLLM's engine, which Triton's back end reads from a file."""
+    model: dict[str, Any] = {"model": weights, "disable_log_stats": False}
+    if pool.accelerator:
+        model["gpu_memory_utilization"] = 0.9
+        model["tensor_parallel_size"] = pool.tensor
+        model["pipeline_parallel_size"] = placement.pipeline
+    if placement.context_length:
+        model["max_model_len"] = placement.context_length
+    if pool.max_concurrency:
+        model["max_num_seqs"] = pool.max_concurrency
+    if placement.half_precision:
+        model["dtype"] = "half"
+    return model
+
+
+def volumes(config_map: str, files: Mapping[str, str], served_name: str) -> list[dict[str, Any]]:
+    """One ConfigMap volume for all files; Triton's lie where its repository has them."""
+    if not files:
+        return []
+    items = []
+    if CHAT_TEMPLATE in files:
+        items.append({"key": CHAT_TEMPLATE, "path": f"engine/{CHAT_TEMPLATE}"})
+    if _CONFIGURATION in files:
+        items.append({"key": _CONFIGURATION, "path": f"models/{served_name}/{_CONFIGURATION}"})
+        items.append({"key": _MODEL, "path": f"models/{served_name}/1/{_MODEL}"})
+    return [{"name": VOLUME, "configMap": {"name": config_map, "items": items}}]
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """Changes with the content: pods that read other files are other pods."""
+    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def mounts(files: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"name": VOLUME, "mountPath": "/etc/pointsman", "readOnly": True}] if files else []

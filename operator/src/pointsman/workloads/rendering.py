@@ -1,0 +1,100 @@
+"""What a spec was rendered to, as data: kept in a ControllerRevision, it moves with nothing but the spec.
+
+It holds whole pod templates, not the facts that led to them: neither another catalogue nor another version of
+this code can change a running pod.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from pointsman.errors import PointsmanError
+from pointsman.placement.result import Placement
+
+_FORMAT = 1
+_HASH_DIGITS = 10
+
+
+@dataclass(frozen=True)
+class PoolRendering:
+    """The pods of one pool. `template` is that of the replicas, or of each group's leader."""
+
+    name: str
+    template: Mapping[str, Any]
+    worker_template: Mapping[str, Any] | None = None
+    nodes: int = 1
+    progress_deadline_seconds: int = 600
+    """After so long without progress a rollout counts as stuck."""
+    on_accelerator: bool = False
+    """Whether one more pod needs a device, which a rollout must not take for granted."""
+
+    @cached_property
+    def revision(self) -> str:
+        """A hash of the pods alone: a rendering with other reasons or prices moves none of them."""
+        return _digest([self.template, self.worker_template])
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Everything that an upgrade of Pointsman must not move."""
+
+    engine: str
+    version: str
+    """Of the engine, as its arguments were chosen for."""
+    image: str
+    agent_image: str
+    catalogue: str
+    """The revision of the catalogue that this was made with."""
+    weights_revision: str
+    spec_hash: str
+    """Of the part of the spec that matters to pods."""
+    refresh: str
+    placement: Placement
+    pools: tuple[PoolRendering, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What the ConfigMap holds: a chat template, an engine's configuration."""
+    workload_labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels for the Deployments themselves, such as Kueue's queue."""
+
+    @cached_property
+    def name(self) -> str:
+        """A hash of the content: equal content has an equal name."""
+        return _digest(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only; `from_json` gives the same Rendering back."""
+        plain = [one.name for one in fields(self) if one.name not in ("placement", "pools")]
+        stated = {name: getattr(self, name) for name in plain}
+        return {
+            "format": _FORMAT,
+            **json.loads(json.dumps(stated)),
+            "placement": self.placement.to_json(),
+            "pools": [asdict(pool) for pool in self.pools],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Rendering":
+        """PointsmanError where the document is of a later Pointsman, or damaged."""
+        stated = dict(document)
+        if stated.pop("format", None) != _FORMAT:
+            raise PointsmanError(
+                "the frozen rendering was written by another version of Pointsman",
+                todo="set spec.refresh to a value it did not have before",
+            )
+        try:
+            placement = Placement.from_json(stated.pop("placement"))
+            pools = tuple(PoolRendering(**pool) for pool in stated.pop("pools"))
+            return cls(placement=placement, pools=pools, **stated)
+        except (TypeError, KeyError, ValueError) as error:
+            raise PointsmanError(
+                f"the frozen rendering is damaged: {error}",
+                todo="set spec.refresh to a value it did not have before",
+            ) from error
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]

@@ -1,0 +1,65 @@
+"""What the objects depend on beside the ModelDeployment: our images, the cluster's abilities, its network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Images:
+    """`agent` is our own image: the engine agent, and what downloads weights. `pinned` maps references of
+    engine images to the same with a digest, as far as they were looked up.
+    """
+
+    agent: str
+    pinned: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How downloads leave the cluster. `cidrs` is where the proxy is: a policy cannot name a host."""
+
+    url: str
+    port: int
+    cidrs: tuple[str, ...]
+    no_proxy: str = ""
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Pods that may connect: by the labels of their namespace (none: any) and their own labels."""
+
+    pod_labels: Mapping[str, str]
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def _ours(component: str) -> Peers:
+    """Pods of the chart, wherever it is installed."""
+    return Peers({"app.kubernetes.io/part-of": "pointsman", "app.kubernetes.io/component": component})
+
+
+_SCRAPERS = (_ours("operator"), _ours("autoscaler"), Peers({"app.kubernetes.io/name": "prometheus"}))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The cluster as the objects need to know it.
+
+    The first group is frozen into pods; the second is looked up at each rendering and touches no pod.
+    """
+
+    weights_claim: str = ""
+    """A PersistentVolumeClaim of the deployment's namespace that pods share their downloads in; "": none."""
+    image_volumes: bool = True
+    """Whether the API server keeps `volumes[].image` (on by default from Kubernetes 1.35)."""
+    proxy: Proxy | None = None
+
+    gateways: tuple[Peers, ...] = (_ours("gateway"),)
+    """Who may send requests to engines."""
+    scrapers: tuple[Peers, ...] = _SCRAPERS
+    """Who may read the agents' metrics."""
+    egress_cidrs: tuple[str, ...] = ()
+    """Networks that weights come from; none and no proxy: TCP 443 anywhere."""
+    pod_monitors: bool = False
+    """Whether monitoring.coreos.com/v1 PodMonitor exists."""
+    spare: frozenset[str] = frozenset()
+    """Pools that were shown to have room for one more replica: only these may surge during a rollout."""
