@@ -1,0 +1,80 @@
+"""One run of a container: a process, the signals it gets, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.support.cluster.tethered import start_tethered
+
+
+class ContainerProcess:
+    """A started process in a session of its own. Lives on one event loop."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        self._ended = asyncio.Event()
+        self._descriptor = os.pidfd_open(child.pid)
+        asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
+
+    @classmethod
+    def start(
+        cls, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+    ) -> ContainerProcess:
+        """Start; a program that is not there ends with 127, as a shell says it."""
+        return cls(start_tethered(command, log=log, environment=environment, folder=folder))
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def is_running(self) -> bool:
+        return not self._ended.is_set()
+
+    @property
+    def exit_code(self) -> int:
+        """As a container runtime counts: 128 and the signal's number for one that a signal ended."""
+        code = self._child.returncode
+        assert code is not None, "it has not ended"
+        return 128 - code if code < 0 else code
+
+    async def ended(self) -> None:
+        await self._ended.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the first process alone, as to the first of a container."""
+        if self.is_running:
+            self._child.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9 for the whole session."""
+        if self.is_running:
+            self._kill_session()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """SIGTERM, and kill -9 when the grace is over."""
+        self.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(max(0.0, grace_seconds)):
+                await self._ended.wait()
+        except TimeoutError:
+            self.kill()
+            await self._ended.wait()
+
+    def _kill_session(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        os.close(self._descriptor)
+        # What the first process of a container leaves ends with it; the id is ours until it is reaped.
+        self._kill_session()
+        self._child.wait()
+        self._ended.set()
