@@ -82,6 +82,11 @@ class EngineMetrics:
     itl: Histogram = field(
         default_factory=lambda: Histogram("vllm:inter_token_latency_seconds", _ITL_EDGES_SECONDS)
     )
+    steps: int = 0
+    """Steps of the engine's loop: they stand still in an engine that hangs."""
+    queue: Histogram = field(
+        default_factory=lambda: Histogram("vllm:request_queue_time_seconds", _E2E_EDGES_SECONDS)
+    )
     e2e: Histogram = field(
         default_factory=lambda: Histogram("vllm:e2e_request_latency_seconds", _E2E_EDGES_SECONDS)
     )

@@ -69,9 +69,11 @@ class EngineStandIn(StandIn):
 
     def began(self, question: Question) -> None:
         self.metrics.running += 1
+        self.metrics.queue.observe(0.0)
         self.metrics.prompt_tokens += question.prompt_tokens
 
     def sent_token(self, index: int, seconds: float) -> None:
+        self.metrics.steps += 1
         if index == 0:
             self.metrics.ttft.observe(seconds)
 

@@ -202,6 +202,7 @@ class Container:
             "TMPDIR": translation.text("/tmp") if "/tmp" in paths else str(scratch),
             "HOSTNAME": around.pod["metadata"]["name"],
             "PROCESS_NODE_POD_IP": around.address,
+            "PROCESS_NODE_IMAGE": self.state.image,
             **around.settings.environment,
             **image.environment,
             **{name: translation.text(text) for name, text in stated.items()},
