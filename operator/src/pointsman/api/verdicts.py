@@ -19,6 +19,14 @@ class Verdict:
     reason: str
     message: str = ""
 
+    @property
+    def is_good(self) -> bool:
+        return self.status is ConditionStatus.TRUE
+
+    @property
+    def is_bad(self) -> bool:
+        return self.status is ConditionStatus.FALSE
+
 
 def conditions(
     verdicts: Iterable[Verdict], former: Sequence[Condition], generation: int, now: str

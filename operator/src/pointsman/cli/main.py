@@ -28,6 +28,7 @@ COMMANDS = {
     "explain": "Say why an object is as it is.",
     "validate": "Check files without running anything.",
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
+    "operator": "Run the operator of a cluster.",
     "completion": "Print the completion script for a shell.",
 }
 

@@ -88,7 +88,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.networking.enforce_retry_after = True
-    # A worker of kopf waits for more events of its object before it ends: a thousand of them cost nothing to end.
+    # A worker of kopf waits for more events of its object before it ends.
     settings.queueing.idle_timeout = 1.0
     settings.queueing.exit_timeout = 1.0
     settings.process.ultimate_exiting_timeout = 10

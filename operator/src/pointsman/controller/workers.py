@@ -32,7 +32,16 @@ class Workers:
         self._queue = queue
         self._reconcile = reconcile
         self._metrics = metrics
+        self._since: dict[Ident, float] = {}
         self._log = structlog.get_logger("controller")
+
+    @property
+    def longest(self) -> tuple[str, float]:
+        """The look that takes longest by now: at what, and for how many seconds; "" and 0 for none."""
+        if not self._since:
+            return "", 0.0
+        ident, since = min(self._since.items(), key=lambda item: item[1])
+        return str(ident), asyncio.get_running_loop().time() - since
 
     async def run(self, workers: int = WORKERS) -> None:
         async with asyncio.TaskGroup() as group:
@@ -49,7 +58,7 @@ class Workers:
 
     async def _one(self, ident: Ident) -> None:
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = self._since[ident] = loop.time()
         outcome = "done"
         try:
             again = await self._reconcile(ident)
@@ -67,4 +76,6 @@ class Workers:
             self._queue.succeeded(ident)
             if again is not None:
                 self._queue.add_after(ident, again)
+        finally:
+            del self._since[ident]
         self._metrics.reconciled(ident.kind, loop.time() - started, outcome)

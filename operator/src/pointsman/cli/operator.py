@@ -1,0 +1,51 @@
+"""`pointsman operator`: one replica of the operator of a cluster."""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from pointsman.api import FleetSettings, ObjectKey
+from pointsman.cli.processes import log_as_json, read_fleet
+from pointsman.controller.process import Operator
+from pointsman.controller.settings import OperatorSettings
+from pointsman.kube.credentials import find_credentials
+from pointsman.local.listening import parse_listen
+from pointsman.workloads import Images
+
+
+@click.command(name="operator")
+@click.option("--fleet", type=click.Path(path_type=Path, dir_okay=False), help="The fleet settings.")
+@click.option("--agent-image", required=True, help="This program's own image: agents of engines run it.")
+@click.option(
+    "--lease", default="pointsman-operator", show_default=True, help="The Lease that replicas share."
+)
+@click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
+@click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
+@click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
+@click.option("--context", default="", help="The context of the kubeconfig.")
+def command(
+    fleet: Path | None,
+    agent_image: str,
+    lease: str,
+    namespaces: tuple[str, ...],
+    listen: str,
+    kubeconfig: str,
+    context: str,
+) -> None:
+    """Bring ModelDeployments about in a cluster: what the chart runs."""
+    log_as_json(sys.stderr)
+    served = parse_listen(listen)
+    settings = OperatorSettings(
+        identity=os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+        lease=ObjectKey(os.environ.get("POD_NAMESPACE", "default"), lease),
+        images=Images(agent=agent_image),
+        fleet=read_fleet(fleet) if fleet is not None else FleetSettings(),
+        namespaces=namespaces,
+        address=served.host,
+        port=served.port,
+    )
+    asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))

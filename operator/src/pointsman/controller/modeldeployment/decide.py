@@ -1,0 +1,145 @@
+"""The decision on one ModelDeployment: everything that should exist, and what is to be said of it.
+
+Pure, total and deterministic: the same snapshot gives the same plan, and planning on what a plan
+made changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pointsman.api import ModelDeployment
+from pointsman.api.findings import Finding
+from pointsman.api.located import Located
+from pointsman.api.support import unsupported
+from pointsman.api.verdicts import Verdict
+from pointsman.controller.modeldeployment import verdicts
+from pointsman.controller.modeldeployment.frozen import Refusal, frozen, surging_pools
+from pointsman.controller.modeldeployment.observed import observe
+from pointsman.controller.modeldeployment.pod_trouble import pod_trouble
+from pointsman.controller.modeldeployment.pools import split
+from pointsman.controller.modeldeployment.snapshot import Snapshot
+from pointsman.controller.modeldeployment.status import hosted_status, own_status
+from pointsman.controller.plan import Announcement, Doomed, Plan
+from pointsman.kube.objects import KubeObject, is_being_deleted, key_of, kind_of, uid_of
+from pointsman.placement import refusals as placement_refusals
+from pointsman.workloads import refusals as workload_refusals
+from pointsman.workloads.render import render
+from pointsman.workloads.rendering import Rendering
+
+
+def decide(snapshot: Snapshot) -> Plan:
+    """What follows from the snapshot."""
+    deployment = snapshot.deployment
+    if deployment.metadata.deletion_timestamp:
+        # Children go with their owner; a status would outlive nobody.
+        return Plan()
+    if deployment.spec.hosted is not None:
+        return _hosted(snapshot)
+    return _own(snapshot)
+
+
+def _hosted(snapshot: Snapshot) -> Plan:
+    """Nothing runs here; what ran before the model was hosted goes."""
+    said = verdicts.hosted()
+    children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
+    return Plan(
+        delete=_doomed(children, keep=()),
+        status=_status(snapshot.deployment, hosted_status(snapshot.deployment, said, snapshot.now)),
+        announcements=_announced(snapshot.deployment, said),
+    )
+
+
+def _own(snapshot: Snapshot) -> Plan:
+    deployment = snapshot.deployment
+    held = frozen(snapshot, _findings(snapshot))
+    if isinstance(held, Refusal):
+        return _without_rendering(snapshot, held)
+    rendering = held.rendering
+    replicas = split(deployment, [pool.name for pool in rendering.pools])
+    surging = surging_pools(snapshot.workloads, rendering, snapshot)
+    objects = render(deployment, rendering, replicas, snapshot.platform.with_spare(surging).surroundings)
+    seen = observe(snapshot.workloads, snapshot.pods, rendering.revisions, deployment.spec.replicas)
+    said = verdicts.own(
+        deployment,
+        rendering,
+        held.refusal,
+        seen,
+        pod_trouble(snapshot.pods, _resources(rendering)),
+        snapshot.contests,
+        one_by_one=any(pool.on_accelerator and pool.name not in surging for pool in rendering.pools),
+    )
+    children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
+    return Plan(
+        # The rendering is kept before anything is made from it: whoever comes next goes on from there.
+        apply=(held.revision, *objects),
+        delete=_doomed(children, keep=(held.revision, *held.history, *objects)),
+        status=_status(
+            deployment,
+            own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now),
+        ),
+        announcements=_announced(deployment, said),
+    )
+
+
+def _without_rendering(snapshot: Snapshot, refusal: Refusal) -> Plan:
+    """Nothing can be made from the spec and nothing was before, or what was cannot be read: then it stays."""
+    deployment = snapshot.deployment
+    seen = observe(snapshot.workloads, snapshot.pods, frozenset(), deployment.spec.replicas)
+    said = verdicts.own(deployment, None, refusal, seen, None, snapshot.contests, one_by_one=False)
+    return Plan(
+        status=_status(deployment, own_status(deployment, None, {}, seen, snapshot.pods, said, snapshot.now)),
+        announcements=_announced(deployment, said),
+    )
+
+
+def _findings(snapshot: Snapshot) -> Sequence[Finding]:
+    deployment, platform = snapshot.deployment, snapshot.platform
+    return (
+        *unsupported(Located(deployment), "cluster"),
+        *workload_refusals(deployment, platform.catalog),
+        *placement_refusals(deployment, platform.fleet, platform.catalog),
+    )
+
+
+def _resources(rendering: Rendering) -> Mapping[str, str]:
+    """Extended resources as people say them: what a pod of the deployment needs of each."""
+    return {
+        pool.resource: f"{pool.accelerators_per_replica} × {pool.accelerator}"
+        for pool in rendering.placement.pools
+        if pool.resource
+    }
+
+
+def _doomed(children: Iterable[KubeObject], keep: Iterable[KubeObject]) -> tuple[Doomed, ...]:
+    kept = {(kind_of(one), key_of(one)) for one in keep}
+    return tuple(
+        Doomed(kind_of(child), key_of(child), uid_of(child))
+        for child in children
+        if (kind_of(child), key_of(child)) not in kept and not is_being_deleted(child)
+    )
+
+
+def _status(deployment: ModelDeployment, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "apiVersion": deployment.api_version,
+        "kind": deployment.kind,
+        "metadata": {"name": deployment.metadata.name, "namespace": deployment.metadata.namespace},
+        "status": status,
+    }
+
+
+_CAUSES = frozenset({"Placed", "WeightsAvailable", "Progressing"})
+_PASSING = frozenset({"Fetching"})
+"""What is so on the way to Ready and no trouble."""
+
+
+def _announced(deployment: ModelDeployment, said: Sequence[Verdict]) -> tuple[Announcement, ...]:
+    """Events for a trouble that came, and for Ready that came: what is only on its way is no event."""
+    before = {one.type: (one.status, one.reason) for one in deployment.status.conditions}
+    flipped = [one for one in said if before.get(one.type) != (one.status, one.reason)]
+    return tuple(
+        Announcement(one.reason, one.message or one.reason, is_warning=one.is_bad)
+        for one in flipped
+        if (one.type in _CAUSES and one.is_bad and one.reason not in _PASSING)
+        or (one.type == "Ready" and one.is_good)
+    )

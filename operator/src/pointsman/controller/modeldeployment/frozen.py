@@ -1,0 +1,155 @@
+"""Which rendering holds now: the frozen one while it is good, a new one when the spec asks for it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pointsman.api import ModelDeployment
+from pointsman.api.findings import Finding
+from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
+from pointsman.errors import PointsmanError
+from pointsman.kube.objects import KubeObject, controller_of, labels_of
+from pointsman.placement import NotPlaced, place
+from pointsman.workloads import freeze, naming
+from pointsman.workloads.rendering import Rendering
+from pointsman.workloads.revision import controller_revision, frozen_rendering, renewal, revision_name
+
+_KEPT = 5
+"""Renderings that are kept: enough to see in `kubectl get controllerrevisions` what went before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no rendering could be made, or read: one word for programs, one line for people."""
+
+    concern: str
+    """The condition that says it: Placed or Progressing."""
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """`rendering` is what the children are made from, and `revision` the object that keeps it; `history` are
+    the former ones that stay. `refusal` says why the spec as it stands now is not what runs.
+    """
+
+    rendering: Rendering
+    revision: KubeObject
+    history: tuple[KubeObject, ...] = ()
+    refusal: Refusal | None = None
+
+
+def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
+    """The rendering that holds for a deployment of our own; a Refusal alone where there is none.
+
+    `findings` are what is wrong with the spec.
+    """
+    deployment = snapshot.deployment
+    kept = sorted(snapshot.revisions, key=_number)
+    try:
+        current = frozen_rendering(kept[-1]) if kept else None
+    except PointsmanError as error:
+        # What runs goes on as it is: nothing may move because it cannot be read.
+        return Refusal("Progressing", "RevisionUnreadable", str(error))
+    made = _renewed(deployment, current, findings, snapshot.platform)
+    number = _number(kept[-1]) if kept else 0
+    if isinstance(made, Refusal):
+        if current is None:
+            return made
+        return _frozen(deployment, current, number, kept, made)
+    return _frozen(deployment, made, number if made == current else number + 1, kept, None)
+
+
+def _frozen(
+    deployment: ModelDeployment,
+    rendering: Rendering,
+    number: int,
+    kept: Sequence[KubeObject],
+    refusal: Refusal | None,
+) -> Frozen:
+    name = revision_name(deployment, rendering)
+    former = [
+        revision
+        for revision in kept
+        if revision["metadata"]["name"] != name and controller_of(revision) == deployment.metadata.uid
+    ]
+    history = tuple(former[-(_KEPT - 1) :])
+    return Frozen(rendering, controller_revision(deployment, rendering, number), history, refusal)
+
+
+def _renewed(
+    deployment: ModelDeployment, current: Rendering | None, findings: Sequence[Finding], platform: Platform
+) -> Rendering | Refusal:
+    """The current rendering while it is good, a new one where the spec asks for it and can have it."""
+    errors = [finding for finding in findings if finding.is_error]
+    if errors:
+        first = errors[0]
+        message = f"{first.path}: {first.what}; {first.todo}" if first.todo else f"{first.path}: {first.what}"
+        return Refusal("Progressing", "InvalidSpec", message)
+    if current is not None and renewal(deployment, current, feasible=_is_feasible(current, platform)) is None:
+        return current
+    return _made(deployment, platform)
+
+
+def _made(deployment: ModelDeployment, platform: Platform) -> Rendering | Refusal:
+    placed = place(deployment, platform.fleet, platform.catalog, platform.inventory)
+    if isinstance(placed, NotPlaced):
+        return Refusal("Placed", "DoesNotFit", str(placed))
+    try:
+        return freeze(
+            deployment,
+            placed,
+            platform.catalog,
+            platform.images,
+            fleet=platform.fleet,
+            surroundings=platform.surroundings,
+        )
+    except PointsmanError as error:
+        return Refusal("Progressing", "NotRendered", str(error))
+
+
+def _is_feasible(current: Rendering, platform: Platform) -> bool:
+    """Whether the accelerators of a frozen placement are still of the fleet, as far as its settings say.
+
+    Nodes alone do not count: those of an empty node group come back when a pod asks for them.
+    """
+    if not platform.fleet.accelerators:
+        return True
+    known = {accelerator.name for accelerator in platform.fleet.accelerators}
+    return all(not pool.accelerator or pool.accelerator in known for pool in current.placement.pools)
+
+
+def surging_pools(
+    workloads: Sequence[KubeObject], rendering: Rendering, snapshot: Snapshot
+) -> frozenset[str]:
+    """Pools that may surge: decided when a rollout begins, by what is free then, and kept while it lasts."""
+    by_pool = {labels_of(one).get(naming.POOL, ""): one for one in workloads}
+    surging = set()
+    for pool in rendering.pools:
+        live = by_pool.get(pool.name)
+        if live is not None and labels_of(live).get(naming.REVISION) == pool.revision:
+            if _surges(live):
+                surging.add(pool.name)
+        elif _has_spare(pool.name, rendering, snapshot):
+            surging.add(pool.name)
+    return frozenset(surging)
+
+
+def _surges(live: KubeObject) -> bool:
+    spec = live.get("spec", {})
+    steps = spec.get("strategy", {}).get("rollingUpdate") or spec.get("rolloutStrategy", {}).get(
+        "rollingUpdateConfiguration", {}
+    )
+    return bool(steps.get("maxSurge") == 1)
+
+
+def _has_spare(pool: str, rendering: Rendering, snapshot: Snapshot) -> bool:
+    placed = next((one for one in rendering.placement.pools if one.name == pool), None)
+    if placed is None or not placed.accelerator:
+        return False
+    entry = snapshot.platform.inventory.accelerators.get(placed.accelerator)
+    return entry is not None and entry.free >= placed.accelerators_per_replica
+
+
+def _number(revision: KubeObject) -> int:
+    return int(revision.get("revision") or 0)

@@ -1,0 +1,80 @@
+"""Gather, decide, act, for one ModelDeployment at a time. No decision is made here."""
+
+from collections.abc import Callable
+
+import structlog
+from pydantic import ValidationError
+
+from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.controller.acting import Actor, Statuses
+from pointsman.controller.children import Children
+from pointsman.controller.modeldeployment.decide import decide
+from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
+from pointsman.controller.plan import Announcement
+from pointsman.kube.objects import (
+    CONFIG_MAP,
+    CONTROLLER_REVISION,
+    DEPLOYMENT,
+    LEADER_WORKER_SET,
+    NETWORK_POLICY,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    POD_MONITOR,
+    SERVICE,
+    KubeObject,
+)
+
+WORKLOADS = (DEPLOYMENT, LEADER_WORKER_SET)
+OTHERS = (CONFIG_MAP, SERVICE, NETWORK_POLICY, POD_DISRUPTION_BUDGET, POD_MONITOR)
+CHILDREN = (*WORKLOADS, *OTHERS, CONTROLLER_REVISION)
+"""Every kind that a ModelDeployment is brought about with, but pods, which others make."""
+
+
+class ModelDeploymentReconciler:
+    """`platform` and `now` are asked at each look: nodes come and go, and time passes."""
+
+    def __init__(
+        self,
+        objects: Statuses,
+        children: Children,
+        actor: Actor,
+        platform: Callable[[], Platform],
+        now: Callable[[], str],
+        announce: Callable[[KubeObject, Announcement], None],
+    ) -> None:
+        self._objects = objects
+        self._children = children
+        self._actor = actor
+        self._platform = platform
+        self._now = now
+        self._announce = announce
+        self._log = structlog.get_logger("modeldeployment")
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
+        live = self._objects.get(key)
+        if live is None:
+            self._actor.forget(key)
+            return None
+        try:
+            deployment = ModelDeployment.model_validate(live, extra="ignore")
+        except ValidationError as error:
+            # The API server took it under older or looser rules; there is no spec to decide on.
+            self._log.error("unreadable", object=str(key), why=error.errors(include_url=False)[0]["msg"])
+            return None
+        plan = decide(
+            Snapshot(
+                deployment=deployment,
+                platform=self._platform(),
+                now=self._now(),
+                revisions=self._children.of(key, (CONTROLLER_REVISION,)),
+                workloads=self._children.of(key, WORKLOADS),
+                others=self._children.of(key, OTHERS),
+                pods=self._children.of(key, (POD,)),
+                contests=self._actor.contests(key),
+            )
+        )
+        again = await self._actor.act(plan, key, self._objects)
+        for announcement in plan.announcements:
+            self._announce(live, announcement)
+        return 0.0 if again else plan.again_after_seconds

@@ -1,0 +1,50 @@
+"""What is decided on: one ModelDeployment, what belongs to it, and what the platform has. Frozen."""
+
+from dataclasses import dataclass, replace
+
+from pointsman.api import FleetSettings, ModelDeployment
+from pointsman.catalog import Catalog
+from pointsman.kube.objects import KubeObject
+from pointsman.placement import Inventory
+from pointsman.workloads.surroundings import Images, Surroundings
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Contest:
+    """A field of a child that somebody else set again after it was put back."""
+
+    child: str
+    """Kind and name, as people say it: `Deployment chat`."""
+    manager: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What all deployments share."""
+
+    fleet: FleetSettings
+    catalog: Catalog
+    inventory: Inventory
+    images: Images
+    surroundings: Surroundings
+
+    def with_spare(self, pools: frozenset[str]) -> "Platform":
+        """The platform as one rollout sees it: these pools have room for one more replica."""
+        return replace(self, surroundings=replace(self.surroundings, spare=pools))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment. `workloads` are Deployments and LeaderWorkerSets, `others` every other child but pods and
+    revisions; `now` is RFC 3339 and used for nothing but transition times.
+    """
+
+    deployment: ModelDeployment
+    platform: Platform
+    now: str
+    revisions: tuple[KubeObject, ...] = ()
+    workloads: tuple[KubeObject, ...] = ()
+    others: tuple[KubeObject, ...] = ()
+    pods: tuple[KubeObject, ...] = ()
+    contests: tuple[Contest, ...] = ()

@@ -1,0 +1,117 @@
+"""What is true of a deployment in a cluster, concern by concern, and what that makes of Ready. Pure.
+
+Every message is stable: the same state says the same, whatever passes in between.
+"""
+
+from collections.abc import Sequence
+
+from pointsman.api import ModelDeployment
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
+from pointsman.controller.modeldeployment.frozen import Refusal
+from pointsman.controller.modeldeployment.observed import Replicas
+from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
+from pointsman.controller.modeldeployment.snapshot import Contest
+from pointsman.workloads.rendering import Rendering
+
+FORMER_VERSION_SERVES = "FormerVersionServes"
+
+
+def hosted() -> tuple[Verdict, ...]:
+    """A provider's model: nothing of it runs here."""
+    return (
+        Verdict("Progressing", TRUE, "Complete", "nothing runs here: the provider hosts it"),
+        Verdict("Available", TRUE, "Hosted", ""),
+        Verdict("Ready", TRUE, "Hosted", ""),
+    )
+
+
+def own(
+    deployment: ModelDeployment,
+    rendering: Rendering | None,
+    refusal: Refusal | None,
+    replicas: Replicas,
+    trouble: Trouble | None,
+    contests: Sequence[Contest],
+    *,
+    one_by_one: bool,
+) -> tuple[Verdict, ...]:
+    """A model of our own. `one_by_one`: no accelerator is free for a rollout to start one more replica."""
+    placed = _placed(rendering, refusal, trouble)
+    weights = _weights(deployment, rendering, replicas, trouble)
+    progressing = _progressing(refusal, replicas, trouble, contests, one_by_one=one_by_one)
+    available = _available(deployment, replicas)
+    if available.status is TRUE:
+        ready = Verdict("Ready", TRUE, available.reason, available.message)
+    elif available.reason == "ScaledToZero" and refusal is None:
+        ready = Verdict("Ready", FALSE, available.reason, available.message)
+    else:
+        causes = (placed, weights, progressing)
+        cause = next((one for one in causes if one.status is FALSE), available)
+        ready = Verdict("Ready", FALSE, cause.reason, cause.message)
+    return placed, weights, progressing, available, ready
+
+
+def _placed(rendering: Rendering | None, refusal: Refusal | None, trouble: Trouble | None) -> Verdict:
+    if refusal is not None and refusal.concern == "Placed":
+        return Verdict("Placed", FALSE, refusal.reason, refusal.message)
+    if trouble is not None and trouble.concern is Concern.PLACED:
+        return Verdict("Placed", FALSE, trouble.reason, trouble.message)
+    if rendering is None:
+        return Verdict("Placed", UNKNOWN, "Waiting", "")
+    return Verdict("Placed", TRUE, "Placed", rendering.placement.reason)
+
+
+def _weights(
+    deployment: ModelDeployment, rendering: Rendering | None, replicas: Replicas, trouble: Trouble | None
+) -> Verdict:
+    if trouble is not None and trouble.concern is Concern.WEIGHTS:
+        return Verdict("WeightsAvailable", FALSE, trouble.reason, trouble.message)
+    if replicas.have_weights:
+        return Verdict("WeightsAvailable", TRUE, "Available", "")
+    if rendering is None or deployment.spec.replicas == 0:
+        return Verdict("WeightsAvailable", UNKNOWN, "NotFetched", "no replica has fetched them yet")
+    assert deployment.spec.model is not None
+    source = deployment.spec.model.source
+    return Verdict("WeightsAvailable", FALSE, "Fetching", f"{source} is being fetched")
+
+
+def _progressing(
+    refusal: Refusal | None,
+    replicas: Replicas,
+    trouble: Trouble | None,
+    contests: Sequence[Contest],
+    *,
+    one_by_one: bool,
+) -> Verdict:
+    if refusal is not None:
+        return Verdict("Progressing", FALSE, refusal.reason, refusal.message)
+    if trouble is not None:
+        return Verdict("Progressing", FALSE, trouble.reason, trouble.message)
+    if contests:
+        said = "; ".join(f"{one.manager} sets {one.field} of {one.child}" for one in sorted(contests))
+        return Verdict(
+            "Progressing", FALSE, "FieldContested", f"{said}: end one of the two, it was put back once"
+        )
+    if replicas.settled:
+        return Verdict("Progressing", TRUE, "Complete", "every replica runs this version")
+    if replicas.stuck:
+        return Verdict(
+            "Progressing",
+            FALSE,
+            "DeadlineExceeded",
+            "replicas take longer to be ready than they should",
+        )
+    if one_by_one and replicas.ready > replicas.ready_of_revision:
+        message = "replicas are replaced one after another: no accelerator is free to start one more first"
+        return Verdict("Progressing", TRUE, "ReplacingOneByOne", message)
+    return Verdict("Progressing", TRUE, "Starting", "replicas of this version are being started")
+
+
+def _available(deployment: ModelDeployment, replicas: Replicas) -> Verdict:
+    if replicas.ready_of_revision:
+        return Verdict("Available", TRUE, "ReplicasReady", "")
+    if replicas.ready:
+        return Verdict("Available", TRUE, FORMER_VERSION_SERVES, "replicas of the former version serve")
+    if deployment.spec.replicas == 0:
+        return Verdict("Available", FALSE, "ScaledToZero", "spec.replicas is 0")
+    return Verdict("Available", FALSE, "NoReplicaReady", "no replica can answer yet")

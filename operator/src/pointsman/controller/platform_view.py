@@ -1,0 +1,51 @@
+"""What all deployments share, as it is now: settings that stand, and nodes that come and go."""
+
+from collections.abc import Callable, Mapping
+
+from pointsman.api import ObjectKey
+from pointsman.catalog import Catalog
+from pointsman.controller.modeldeployment.snapshot import Platform
+from pointsman.controller.settings import OperatorSettings
+from pointsman.kube.clock import Clock, elapsed_seconds
+from pointsman.kube.objects import KubeObject
+from pointsman.placement import Inventory, inventory
+
+_FRESH_SECONDS = 1.0
+"""What is free moves with each pod of a thousand deployments; looked at once a second it costs nothing."""
+
+
+class PlatformView:
+    """Give it to reconcilers as a function: `view()` is the platform now."""
+
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        catalog: Catalog,
+        nodes: Mapping[ObjectKey, KubeObject],
+        pods: Mapping[ObjectKey, KubeObject],
+        has_pod_monitors: Callable[[], bool],
+        clock: Clock = elapsed_seconds,
+    ) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._nodes = nodes
+        self._pods = pods
+        self._has_pod_monitors = has_pod_monitors
+        self._clock = clock
+        self._inventory = Inventory()
+        self._looked_at = float("-inf")
+
+    def __call__(self) -> Platform:
+        now = self._clock()
+        if now - self._looked_at >= _FRESH_SECONDS:
+            self._looked_at = now
+            self._inventory = inventory(
+                self._nodes.values(), self._settings.fleet, self._catalog, self._pods.values()
+            )
+        return Platform(
+            fleet=self._settings.fleet,
+            catalog=self._catalog,
+            inventory=self._inventory,
+            images=self._settings.images,
+            surroundings=self._settings.surroundings_with(pod_monitors=self._has_pod_monitors()),
+        )

@@ -1,0 +1,232 @@
+"""The operator put together: watches, store, election, workers. Composition only."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from random import Random
+from typing import Any
+
+import structlog
+
+from pointsman.api import ObjectKey
+from pointsman.catalog import shipped_catalog
+from pointsman.controller.acting import MANAGER, Actor
+from pointsman.controller.children import Children
+from pointsman.controller.health import HealthPage
+from pointsman.controller.identity import Ident
+from pointsman.controller.metrics import OperatorMetrics
+from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
+from pointsman.controller.plan import Announcement
+from pointsman.controller.platform_view import PlatformView
+from pointsman.controller.primaries import Primaries
+from pointsman.controller.primary import PrimaryWatch
+from pointsman.controller.settings import OperatorSettings
+from pointsman.controller.work_queue import WorkQueue
+from pointsman.controller.workers import Workers
+from pointsman.kube.connection import Connection
+from pointsman.kube.credentials import Credentials
+from pointsman.kube.difference import keep_own_fields
+from pointsman.kube.errors import Forbidden, KindNotServed, LeadershipLost
+from pointsman.kube.events import EventRecorder, EventType, Occurrence
+from pointsman.kube.fence import Fence
+from pointsman.kube.informer import Informer
+from pointsman.kube.lease import Election
+from pointsman.kube.objects import MODEL_DEPLOYMENT, NODE, POD, POD_MONITOR, Kind, KubeObject, label_selector
+from pointsman.kube.ports import Selection
+from pointsman.kube.reader import KubeReader
+from pointsman.kube.store import Store
+from pointsman.kube.writer import KubeWriter
+from pointsman.workloads.naming import DEPLOYMENT
+
+_HANGS_SECONDS = 300.0
+"""A look at one object ends within the API server's own timeouts, many times over."""
+_FLUSH_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 0.1
+_OURS = frozenset({MANAGER})
+
+
+class Operator:
+    """One replica. `run` returns when `stop` is set, or the process was asked to end, and all has ended."""
+
+    def __init__(self, credentials: Credentials, settings: OperatorSettings) -> None:
+        self._credentials = credentials
+        self._settings = settings
+        self._log = structlog.get_logger("operator")
+        self.metrics = OperatorMetrics()
+        self._queue: WorkQueue[Ident] = WorkQueue(Random())
+        self._deployments = Primaries(MODEL_DEPLOYMENT, self._queue.add)
+        self._children = Children(lambda key: self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key)))
+        self._stores: dict[Kind, Store] = {}
+        self._informers: list[Informer] = []
+        self._workers: Workers | None = None
+        self._is_leading = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        page = HealthPage(self.metrics, self._is_synced, self._stalled)
+        await page.start(self._settings.address, self._settings.port)
+        try:
+            async with Connection(self._credentials, observer=self.metrics.requested) as connection:
+                self._make_informers(KubeReader(connection))
+                self._make_gauges()
+                await self._run(connection, stop)
+        finally:
+            self._queue.close()
+            await page.stop()
+
+    async def _run(self, connection: Connection, stop: asyncio.Event) -> None:
+        primary = PrimaryWatch(
+            self._credentials,
+            (MODEL_DEPLOYMENT,),
+            self._settings.namespaces,
+            lambda kind, obj, gone: self._deployments.saw(obj, gone),
+        )
+        watching = asyncio.create_task(primary.run(stop), name="watch our kinds")
+        tasks = [
+            watching,
+            asyncio.create_task(self._lead_when_elected(connection), name="election"),
+            *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in self._informers),
+        ]
+        try:
+            # kopf takes the signals that end the process: when it has ended, so does everything.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            stop.set()
+            for task in reversed(tasks):
+                if task is not watching:
+                    task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _lead_when_elected(self, connection: Connection) -> None:
+        reader = KubeReader(connection)
+
+        async def lead(fence: Fence) -> None:
+            await self._lead(reader, KubeWriter(connection, fence))
+
+        while True:
+            election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
+            try:
+                await election.run(lead)
+            except LeadershipLost as error:
+                self._log.warning("leadership_lost", why=str(error))
+
+    async def _lead(self, reader: KubeReader, writer: KubeWriter) -> None:
+        """Decide and write, until cancelled. Nothing is decided before what we own is known completely."""
+        await self._synced(reader)
+        recorder = EventRecorder(writer, MANAGER, self._settings.identity)
+        actor = Actor(writer, self._children)
+        platform = PlatformView(
+            self._settings,
+            shipped_catalog(),
+            self._stores[NODE],
+            self._stores[POD],
+            has_pod_monitors=lambda: self._is_served(POD_MONITOR),
+        )
+        reconciler = ModelDeploymentReconciler(
+            self._deployments, self._children, actor, platform, _now, _announcer(recorder)
+        )
+        for key in self._deployments:
+            self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
+        self._workers = Workers(self._queue, lambda ident: reconciler.reconcile(ident.key), self.metrics)
+        telling = asyncio.create_task(recorder.run(), name="events")
+        self._log.info("leads", deployments=len(self._deployments))
+        self._is_leading = True
+        try:
+            await self._workers.run()
+        finally:
+            self._is_leading = False
+            self._workers = None
+            await recorder.flush(_FLUSH_SECONDS)
+            telling.cancel()
+
+    async def _synced(self, reader: KubeReader) -> None:
+        """Wait until every list is complete. A kind that is not installed has no objects."""
+        for informer in self._informers:
+            await _complete(informer)
+        # kopf tells of objects one by one and never that it told of all: the list says which there are.
+        expected = {
+            key
+            for namespace in self._settings.namespaces or ("",)
+            for key in map(_key, await reader.list(Selection(MODEL_DEPLOYMENT, namespace)))
+        }
+        for key in expected:
+            while self._deployments.get(key) is None and await reader.get(MODEL_DEPLOYMENT, key) is not None:
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    def _make_informers(self, reader: KubeReader) -> None:
+        labelled = label_selector({}, present=(DEPLOYMENT,))
+        for kind in (*CHILDREN, POD):
+            self._stores[kind] = Store()
+            for namespace in self._settings.namespaces or ("",):
+                self._informers.append(
+                    Informer(
+                        reader,
+                        Selection(kind, namespace, labels=labelled),
+                        self._children.listener(kind),
+                        store=self._stores[kind],
+                        keep=lambda obj: keep_own_fields(obj, _OURS),
+                    )
+                )
+        self._stores[NODE] = Store()
+        self._informers.append(
+            Informer(reader, Selection(NODE), store=self._stores[NODE], keep=_without_managers)
+        )
+
+    def _make_gauges(self) -> None:
+        self.metrics.gauge("queue_depth", "Objects that are due.", lambda: self._queue.depth)
+        self.metrics.gauge("leading", "Whether this replica decides.", lambda: float(self._is_leading))
+        for informer in self._informers:
+            self.metrics.watch_age(str(informer.selection.kind), partial(getattr, informer, "age_seconds"))
+
+    def _is_synced(self) -> bool:
+        return bool(self._informers) and all(one.synced.is_set() or _has_none(one) for one in self._informers)
+
+    def _is_served(self, kind: Kind) -> bool:
+        return any(one.selection.kind == kind and one.synced.is_set() for one in self._informers)
+
+    def _stalled(self) -> str:
+        if self._workers is None:
+            return ""
+        what, seconds = self._workers.longest
+        return f"{what} has been worked on for {seconds:.0f} s\n" if seconds > _HANGS_SECONDS else ""
+
+
+_OPTIONAL = frozenset({"LeaderWorkerSet", "PodMonitor"})
+
+
+def _has_none(informer: Informer) -> bool:
+    """Whether the kind is another project's and not here, or not for us."""
+    return informer.selection.kind.kind in _OPTIONAL and isinstance(
+        informer.problem, KindNotServed | Forbidden
+    )
+
+
+async def _complete(informer: Informer) -> None:
+    """Wait for the first list, or for the news that there is none."""
+    while not _has_none(informer):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
+            return
+
+
+def _without_managers(obj: KubeObject) -> KubeObject:
+    return keep_own_fields(obj, frozenset())
+
+
+def _key(obj: KubeObject) -> ObjectKey:
+    meta: Any = obj["metadata"]
+    return ObjectKey(meta.get("namespace", ""), meta["name"])
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _announcer(recorder: EventRecorder) -> Any:
+    def announce(about: KubeObject, said: Announcement) -> None:
+        kind = EventType.WARNING if said.is_warning else EventType.NORMAL
+        recorder.record(about, Occurrence(kind, said.reason, said.message, "Reconcile"))
+
+    return announce

@@ -1,0 +1,25 @@
+"""What an operator is started with."""
+
+from dataclasses import dataclass, field, replace
+
+from pointsman.api import FleetSettings, ObjectKey
+from pointsman.workloads import Images, Surroundings
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """`identity` is this replica's own name; `namespaces` are those watched, all if there are none."""
+
+    identity: str
+    lease: ObjectKey
+    images: Images
+    fleet: FleetSettings = field(default_factory=FleetSettings)
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    namespaces: tuple[str, ...] = ()
+    address: str = ""
+    """Where health and metrics are served; "" is every address."""
+    port: int = 9090
+
+    def surroundings_with(self, *, pod_monitors: bool) -> Surroundings:
+        """The surroundings, with what the API server was seen to serve."""
+        return replace(self.surroundings, pod_monitors=pod_monitors)
