@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pointsman.kube.normal_forms import Path, is_default, same_scalar
+from pointsman.kube.normal_forms import Path, is_default, is_forgotten, same_scalar
 from pointsman.kube.objects import KubeObject, metadata, without_nothing
 
 _SELF: Final = "."
@@ -34,6 +34,8 @@ _NAMING: Final = frozenset(
         "uid",
     }
 )
+# What the API server leaves out of an object as if it were not there (Go's omitempty).
+_ZERO: Final[tuple[Any, ...]] = ({}, [], "", 0, False)
 _ENOUGH: Final = 20  # differences; a message with more of them is not read
 
 
@@ -59,9 +61,10 @@ def differences(
     if live is None:
         return (Difference("", "it does not exist"),)
     owned = owned_fields(live, manager, subresource=subresource)
-    if owned is None:
-        return (Difference("", f"{manager} never applied it"),)
     intent = _intent(wanted, subresource)
+    if owned is None:
+        claims = next(_compare({_SELF: {}}, intent, live, ()), None)
+        return (Difference("", f"{manager} never applied it"),) if claims else ()
     found: list[Difference] = []
     for difference in _compare(owned, intent, live, ()):
         found.append(difference)
@@ -128,13 +131,13 @@ def _compare_map(
         below = (*path, name)
         node = owned.get(f"f:{name}")
         if node is None:
-            # The API server forgets an empty map or list that it does not store.
-            if not (_is_empty(value) and name not in there):
+            # The API server does not store an empty list, and may not note that it was wanted.
+            if not _claims_nothing(value, there.get(name)):
                 yield Difference(_text(below), f"{_short(value)} is wanted, and the field is not ours")
-        elif name not in there and not _is_empty(value):
+        elif name not in there and value not in _ZERO:
             yield Difference(_text(below), f"{_short(value)} is wanted, nothing is there")
         else:
-            yield from _compare(node, value, there.get(name), below)
+            yield from _compare(node, value, there.get(name, value), below)
     for name in owned:
         if name != _SELF and name[2:] not in wanted:
             yield Difference(_text((*path, name[2:])), "it is ours and no longer wanted")
@@ -160,9 +163,7 @@ def _compare_keyed(
             yield Difference(_text(below), "it is wanted, and nothing is there")
             continue
         places.append(place)
-        # A member of the key that the API server filled in is ours without being wanted.
-        filled = {member: value for member, value in keys[name].items() if member not in item}
-        yield from _compare(owned[name], {**item, **filled}, there[place], below)
+        yield from _compare(owned[name], item, there[place], below)
     for name, key in keys.items():
         if name not in seen:
             yield Difference(_text((*path, _key_name(key))), "it is ours and no longer wanted")
@@ -191,7 +192,8 @@ def _same_whole(wanted: Any, live: Any, path: Path) -> bool:
             return live is None and not wanted
         extra = [name for name in live if name not in wanted]
         return all(is_default((*path, name), live[name], live) for name in extra) and all(
-            _same_whole(value, live.get(name), (*path, name)) for name, value in wanted.items()
+            _same_whole(value, live[name], (*path, name)) if name in live else is_forgotten(name, value)
+            for name, value in wanted.items()
         )
     if isinstance(wanted, list):
         if not isinstance(live, list):
@@ -214,8 +216,12 @@ def _has_key(item: Any, key: Mapping[str, Any], path: Path) -> bool:
     )
 
 
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, Mapping | list) and not value
+def _claims_nothing(value: Any, live: Any) -> bool:
+    """Whether it is an empty list where there is nothing, or a map of no more than that."""
+    if isinstance(value, Mapping):
+        there: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
+        return bool(value) and all(_claims_nothing(member, there.get(name)) for name, member in value.items())
+    return bool(value == []) and not live
 
 
 def _key_name(key: Mapping[str, Any]) -> str:

@@ -131,6 +131,8 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
     429: TooManyRequests,
 }
 _FIELD_CONFLICT = "FieldManagerConflict"
+# What an apply with a field that the schema does not have is answered, with status 500 and no reason.
+_NOT_OF_ITS_TYPE = "failed to create typed patch object"
 
 
 def from_status(
@@ -160,7 +162,7 @@ def from_status(
             fields=tuple(str(cause.get("field", "")) for cause in owned),
             **rest,
         )
-    if code in (400, 422):
+    if code in (400, 422) or message.startswith(_NOT_OF_ITS_TYPE):
         found = tuple(Cause(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in causes)
         return Invalid(message, causes=found, **rest)
     if code >= 500:

@@ -15,6 +15,8 @@ Path = tuple[str, ...]
 
 # Whose members are quantities, under something that has resources.
 _QUANTITY_MAPS: Final = frozenset({"limits", "requests"})
+# Maps of text to text, which are as good as absent when they are empty.
+_PLAIN_MAPS: Final = frozenset({"matchLabels", "nodeSelector", "annotations", "labels", *_QUANTITY_MAPS})
 _QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
 _QUANTITY: Final = re.compile(Quantity.pattern)
 
@@ -35,6 +37,14 @@ def is_default(path: Path, value: Any, beside: Mapping[str, Any]) -> bool:
     if name == "apiVersion":
         return "fieldPath" in beside and value == "v1"
     return name in _DEFAULTS and bool(value == _DEFAULTS[name])
+
+
+def is_forgotten(name: str, value: Any) -> bool:
+    """Whether the API server leaves this member out of what it stores: an empty list, or a known empty map.
+
+    Of other maps `{}` says something that a missing one does not, such as `podSelector` or `emptyDir`.
+    """
+    return value == [] or (value == {} and name in _PLAIN_MAPS)
 
 
 def same_scalar(wanted: Any, live: Any, path: Path) -> bool:
