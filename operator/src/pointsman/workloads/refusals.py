@@ -6,7 +6,6 @@ from pointsman.api import Finding, ModelDeployment, Quantization, Task
 from pointsman.api.meta import GROUP
 from pointsman.catalog import Catalog, EngineFacts, owned_argument, owned_variable, plain_flag
 from pointsman.catalog.versions import in_range, version_order
-from pointsman.workloads.engine import image_for
 from pointsman.workloads.weights import file_of, scheme_of
 
 _OUR_VOLUMES = frozenset({"cache", "tmp", "shm", "weights", "source", "files"})
@@ -20,6 +19,8 @@ def refusals(deployment: ModelDeployment, catalogue: Catalog) -> list[Finding]:
         return []
     facts = catalogue.engines[engine.name]
     said = _Said(deployment, facts)
+    if (unreadable := said.unreadable_version()) is not None:
+        return [unreadable]
     return [
         *said.arguments(catalogue),
         *said.version(),
@@ -58,16 +59,17 @@ class _Said:
                 path = f"spec.engine.env[{index}]"
                 yield self._finding(path, f"{variable.name} is set by Pointsman", owner.advice)
 
+    def unreadable_version(self) -> Finding | None:
+        """Without a version nothing else can be said."""
+        try:
+            version_order(self._engine.version or "0")
+        except ValueError as error:
+            return self._finding("spec.engine.version", str(error), "write a version of the engine")
+        return None
+
     def version(self) -> Iterator[Finding]:
         stated, oldest = self._engine.version, self._facts.oldest
-        if stated is None:
-            return
-        try:
-            version_order(stated)
-        except ValueError as error:
-            yield self._finding("spec.engine.version", str(error), "write a version of the engine")
-            return
-        if oldest is not None and not in_range(stated, oldest, None):
+        if stated is not None and oldest is not None and not in_range(stated, oldest, None):
             what = f"{self._name} is older than what the catalogue knows"
             yield self._finding("spec.engine.version", what, f"use {oldest} or later, or engine.image")
 
@@ -173,16 +175,12 @@ class _Said:
         return next((row.todo for row in rows), None)
 
     def _has_image_for_its_tasks(self) -> bool:
-        """Whether one image does all the tasks, whatever the accelerator."""
-        facts, tasks = self._facts, self._deployment.spec.tasks
-        if self._engine.image is not None or not set(tasks) <= set(facts.tasks):
+        """Whether one image does all the tasks, as far as there are images for certain tasks."""
+        tasks, images = set(self._deployment.spec.tasks), self._facts.images
+        special = {task for image in images for task in image.tasks} & tasks
+        if self._engine.image is not None or not special or not tasks <= set(self._facts.tasks):
             return True
-        special = {task for image in facts.images for task in image.tasks}
-        if not special & set(tasks):
-            return True
-        vendors = {image.vendor for image in facts.images}
-        fits = (image_for(facts, self._engine.version, tasks, vendor, None) for vendor in sorted(vendors))
-        return any(image is not None and set(tasks) <= set(image.tasks) for image in fits)
+        return any(tasks <= set(image.tasks) for image in images)
 
     def _finding(self, path: str, what: str, todo: str) -> Finding:
         metadata = self._deployment.metadata

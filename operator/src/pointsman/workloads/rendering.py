@@ -33,7 +33,7 @@ class PoolRendering:
 
     @cached_property
     def revision(self) -> str:
-        """A hash of the pods alone: a rendering with other reasons or prices moves none of them."""
+        """A hash of the pods alone: a rendering with other reasons, prices or pools moves none of them."""
         return _digest([self.template, self.worker_template])
 
 
@@ -61,8 +61,13 @@ class Rendering:
 
     @cached_property
     def name(self) -> str:
-        """A hash of the content: equal content has an equal name."""
+        """A hash of the whole content. Pods do not carry it: see `revisions`."""
         return _digest(self.to_json())
+
+    @property
+    def revisions(self) -> frozenset[str]:
+        """What pods and workloads of this rendering are labelled `pointsman.dev/revision`; one a pool."""
+        return frozenset(pool.revision for pool in self.pools)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same Rendering back."""
@@ -96,5 +101,14 @@ class Rendering:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_stored(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
+
+
+def _stored(value: Any) -> Any:
+    """As an API server gives it back: without nulls, which an apply leaves out, and 1.0 is 1."""
+    if isinstance(value, Mapping):
+        return {key: _stored(member) for key, member in value.items() if member is not None}
+    if isinstance(value, list | tuple):
+        return [_stored(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
