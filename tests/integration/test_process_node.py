@@ -11,6 +11,7 @@ import aiohttp
 import psutil
 import pytest
 
+from tests.integration.conditions import facts, seen
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.process_node import Image, NodeSettings, ProcessNode, gpu_labels
@@ -53,18 +54,6 @@ def shell(script: str, name: str = "main", **fields: Any) -> Json:
     return {"name": name, "image": "shell:1", "args": [script], **fields}
 
 
-async def seen(admin: Admin, namespace: str, name: str, **wanted: Any) -> Json:
-    """The pod, once its status says all that is wanted (see `facts`)."""
-
-    def look() -> Json:
-        found = admin.get("v1", "Pod", name, namespace)
-        known = facts(found)
-        assert {key: known.get(key) for key in wanted} == wanted, str(found["status"])
-        return found
-
-    return await eventually_async(look, 20, f"pod {name} has {wanted}")
-
-
 async def printed(node: ProcessNode, namespace: str, name: str, wanted: str, container: str = "main") -> None:
     def look() -> bool:
         text = node.log(namespace, name, container)
@@ -72,22 +61,6 @@ async def printed(node: ProcessNode, namespace: str, name: str, wanted: str, con
         return True
 
     await eventually_async(look, 5, f"what {name} printed")
-
-
-def facts(found: Json) -> Json:
-    """Phase, reason, ready, and of the first container: waiting, exit code, restarts."""
-    status = found["status"]
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
-    first = (status.get("containerStatuses") or [{}])[0]
-    return {
-        "phase": status.get("phase"),
-        "reason": status.get("reason"),
-        "ready": conditions.get("Ready") == "True",
-        "waiting": first.get("state", {}).get("waiting", {}).get("reason"),
-        "exit_code": first.get("state", {}).get("terminated", {}).get("exitCode"),
-        "restarts": first.get("restartCount"),
-        "conditions": conditions,
-    }
 
 
 async def test_the_node_offers_what_it_was_told_to(node: ProcessNode, admin: Admin) -> None:

@@ -7,6 +7,7 @@ and 127.0.0.1 are replaced in arguments and environment (`translation`); limits 
 
 from tests.support.cluster.process_node.images import Image
 from tests.support.cluster.process_node.node import ProcessNode
+from tests.support.cluster.process_node.running_node import RunningNode
 from tests.support.cluster.process_node.settings import NodeSettings, gpu_labels
 
-__all__ = ["Image", "NodeSettings", "ProcessNode", "gpu_labels"]
+__all__ = ["Image", "NodeSettings", "ProcessNode", "RunningNode", "gpu_labels"]

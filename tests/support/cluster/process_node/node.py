@@ -77,6 +77,10 @@ class ProcessNode:
         path = self.container(namespace, pod, container).log(previous=previous)
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def remove_image(self, pattern: str) -> None:
+        """Have no image of that pattern any more; what runs goes on."""
+        self.images[:] = [image for image in self.images if image.pattern != pattern]
+
     def evict(self, namespace: str, name: str, *, resource: str = "memory") -> None:
         """End a pod for lack of a resource, as a kubelet under pressure does: it stays, as Failed."""
         message = f"The node was low on resource: {resource}. "
