@@ -97,7 +97,8 @@ def test_a_fact_from_memory_is_marked() -> None:
         ("hf://google/gemma-3-270m", "gemma-3-270m"),
         ("hf://Qwen/Qwen3-32B", "Qwen3-32B"),
         ("hf://Qwen/Qwen3-8B/model-00001-of-00005.safetensors", "Qwen3-8B"),
-        ("hf://Qwen/Qwen3-8B-AWQ", None),
+        ("hf://Qwen/Qwen3-8B-AWQ", "Qwen3-8B"),
+        ("hf://Qwen/Qwen3-8B-GPTQ", None),
         ("file:///models/mine.gguf", None),
     ],
 )

@@ -1,16 +1,18 @@
 """The facts of one accelerator: memory, speed, how nodes name it, and what it costs by the list."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, StringConstraints
+from pydantic import Field, StrictBool, StrictInt, StringConstraints, model_validator
 
 from pointsman.api import Money
-from pointsman.api.names import LabelKey, Word
+from pointsman.api.names import LabelKey, LabelValue, Word
 from pointsman.api.record import Record
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Rate = Annotated[float, Field(gt=0, le=1_000_000)]
+_Devices = Annotated[StrictInt, Field(ge=1, le=1024)]
+_Profile = Annotated[str, StringConstraints(pattern=r"^[1-9]g\.[0-9]{1,3}gb$")]
 
 
 class ListPrice(Record):
@@ -34,11 +36,15 @@ class Accelerator(Record):
     """The extended resource that a pod asks for."""
     products: tuple[Annotated[str, StringConstraints(min_length=1, max_length=63)], ...] = ()
     """Values of the node label that names the product; a label may go on with a dash (`-SHARED`)."""
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Labels by which clouds name the product on their nodes; one that matches is enough."""
     memory_mebibytes: Annotated[StrictInt, Field(ge=1024, le=10_000_000)]
     """What the driver shows, which is less than the marketing figure."""
     memory_gigabytes_per_second: _Rate
     bf16_teraflops: _Rate | None
     """None: the device has no bf16."""
+    fp16_teraflops: _Rate | None = None
+    """Where it differs from bf16."""
     fp8_teraflops: _Rate | None = None
     fp4_teraflops: _Rate | None = None
     int8_teraops: _Rate | None = None
@@ -47,6 +53,19 @@ class Accelerator(Record):
     ) = None
     link_gigabytes_per_second: _Rate
     """To its neighbours, one way; a tensor-parallel group never spans a slower link."""
+    link: Literal["nvlink", "xgmi", "pcie"] = "pcie"
+    linked: _Devices = 8
+    """How many devices reach each other at that speed: the largest tensor-parallel group."""
+    per_node: _Devices = 8
+    """Devices of the usual node; where a node exists, its own count holds."""
+    slices: tuple[_Profile, ...] = ()
+    """MIG profiles; a slice is named NAME-MIG-PROFILE and has no link to another."""
     source: _Text
     verified: StrictBool
     price: ListPrice | None = None
+
+    @model_validator(mode="after")
+    def _computes_in_some_precision(self) -> Self:
+        if self.bf16_teraflops is None and self.fp16_teraflops is None:
+            raise ValueError("has neither bf16Teraflops nor fp16Teraflops")
+        return self

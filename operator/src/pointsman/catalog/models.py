@@ -25,6 +25,8 @@ class Attention(Record):
     """Layers that remember the whole context; None: all of them."""
     window: _Count | None = None
     """Tokens that the other layers remember; None: they hold a fixed state, or there are no others."""
+    state: Quantity | None = None
+    """Bytes of fixed state for one running request, in layers of linear attention."""
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -35,22 +37,48 @@ class Attention(Record):
         return self
 
 
+class Experts(Record):
+    """The mixture: how many experts a layer has, and how many work on one token."""
+
+    count: _Count
+    per_token: _Count
+    intermediate_size: _Count
+    parameters: ParameterCount
+    """Of all experts together; the rest works on every token."""
+
+    @model_validator(mode="after")
+    def _uses_at_most_all(self) -> Self:
+        if self.per_token > self.count:
+            raise ValueError("perToken is above count")
+        return self
+
+
 class KnownModel(Record):
     """One model as its publisher made it; other quantisations of it are rows of `weights`."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     sources: Annotated[tuple[_Source, ...], Field(min_length=1)]
     """Where it is published; the first is the publisher's own."""
+    quantized_sources: dict[_Source, Quantization] = Field(default_factory=dict)
+    """Where others' quantisations of it are published."""
     tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
     parameters: ParameterCount
     active_parameters: ParameterCount | None = None
     """For mixtures of experts: how many work on one token."""
     layers: _Count
     hidden_size: _Count
+    intermediate_size: _Count | None = None
+    """Of the dense layers' feed-forward part."""
+    vocabulary: _Count | None = None
+    tied_embeddings: StrictBool = False
+    """Whether the table of the input is also that of the output."""
+    experts: Experts | None = None
     context_length: _Count
     attention: Attention
-    weights: dict[Quantization, Quantity]
-    """Bytes of the served files, where measured or published."""
+    overflows_in_fp16: StrictBool = False
+    """Whether it needs the range of bf16."""
+    weights: Annotated[dict[Quantization, Quantity], Field(min_length=1)]
+    """Bytes of the served files, where measured or published; the publisher's own come first."""
     license: _Text
     terms: _Text | None = None
     """Where the licence's text is, for models whose terms bind their users."""
@@ -61,10 +89,31 @@ class KnownModel(Record):
 
     def is_at(self, source: str) -> bool:
         """Whether a deployment's `model.source` is this model: one of its places, or a file below it."""
-        return any(source == place or source.startswith(f"{place}/") for place in self.sources)
+        return self.quantization_at(source) is not None
+
+    def quantization_at(self, source: str) -> Quantization | None:
+        """What the weights at this source are, or None where it is not this model."""
+        for place in self.sources:
+            if _is_below(source, place):
+                return next(iter(self.weights))
+        for place, quantization in self.quantized_sources.items():
+            if _is_below(source, place):
+                return quantization
+        return None
+
+    @property
+    def embedding_parameters(self) -> int | None:
+        """Parameters of the tables at the input and output, or None where the vocabulary is not known."""
+        if self.vocabulary is None:
+            return None
+        return self.vocabulary * self.hidden_size * (1 if self.tied_embeddings else 2)
 
     @model_validator(mode="after")
     def _has_no_more_full_layers_than_layers(self) -> Self:
         if self.attention.full_layers is not None and self.attention.full_layers > self.layers:
             raise ValueError("attention.fullLayers is above layers")
         return self
+
+
+def _is_below(source: str, place: str) -> bool:
+    return source.startswith(place) and (len(source) == len(place) or source[len(place)] == "/")

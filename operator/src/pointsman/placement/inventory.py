@@ -1,0 +1,192 @@
+"""Which accelerators there are, and how many of them nobody uses: read from nodes.
+
+A node says what it has by labels: those of the fleet settings' `nodeSelector`, of its vendor's discovery, or
+of its cloud. Slices (MIG) are resources of their own; a device shared by time slicing counts as its parts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from pointsman.api import FleetSettings, Quantity
+from pointsman.catalog import Accelerator, Catalog
+from pointsman.placement.devices import MEBIBYTE, device_named
+from pointsman.placement.identity import Identity
+
+KubeObject = Mapping[str, Any]
+
+_PRODUCT_LABELS = ("nvidia.com/gpu.product", "amd.com/gpu.product-name", "beta.amd.com/gpu.product-name")
+_MEMORY_LABEL = "nvidia.com/gpu.memory"  # mebibytes
+_SHARED_BY_LABEL = "nvidia.com/gpu.replicas"
+_SLICE_RESOURCE = "nvidia.com/mig-"
+_WHOLE_RESOURCES = ("nvidia.com/gpu", "nvidia.com/gpu.shared")
+_SLICE_MARK = "-MIG-"
+_ENDED = {"Succeeded", "Failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryEntry:
+    """Devices of one kind on all nodes together."""
+
+    total: int
+    free: int
+    """On nodes that take pods, and not asked for by a pod."""
+    memory_bytes: int | None = None
+    """Of one device, the smallest that a node shows; None where no node says."""
+    per_node: int | None = None
+    """Devices of the largest node."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What the nodes have, by the accelerator's name. Empty: nothing is known of nodes."""
+
+    accelerators: Mapping[str, InventoryEntry] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def inventory(
+    nodes: Iterable[KubeObject],
+    fleet: FleetSettings,
+    catalog: Catalog,
+    pods: Iterable[KubeObject] = (),
+) -> Inventory:
+    """The inventory of plain Node objects. Without `pods` every device of a node that takes pods is free.
+
+    Pods of a deployment that is placed anew should be left out: what they use is theirs again.
+    """
+    used = _used(pods)
+    found: dict[str, list[_Devices]] = {}
+    for node in nodes:
+        for devices in _devices_of(node, fleet, catalog, used):
+            found.setdefault(devices.accelerator, []).append(devices)
+    return Inventory(
+        MappingProxyType({name: _entry(found[name]) for name in sorted(found)}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Devices:
+    accelerator: str
+    count: int
+    free: int
+    memory_bytes: int | None
+    together: int
+
+
+def _entry(parts: list[_Devices]) -> InventoryEntry:
+    memories = [part.memory_bytes for part in parts if part.memory_bytes is not None]
+    return InventoryEntry(
+        total=sum(part.count for part in parts),
+        free=sum(part.free for part in parts),
+        memory_bytes=min(memories, default=None),
+        per_node=max(part.together for part in parts),
+    )
+
+
+def _devices_of(
+    node: KubeObject, fleet: FleetSettings, catalog: Catalog, used: Mapping[tuple[str, str], int]
+) -> Iterable[_Devices]:
+    metadata = node.get("metadata", {})
+    labels: Mapping[str, str] = metadata.get("labels") or {}
+    status = node.get("status", {})
+    amounts: Mapping[str, Any] = status.get("allocatable") or status.get("capacity") or {}
+    takes_pods = not node.get("spec", {}).get("unschedulable") and _is_ready(status)
+    for resource in sorted(amounts):
+        count = _count(amounts[resource])
+        name = _name(resource, labels, fleet, catalog) if count else None
+        if name is None:
+            continue
+        taken = used.get((metadata.get("name", ""), resource), 0)
+        sharing = _number(labels.get(_SHARED_BY_LABEL), 1)
+        memory = _memory(resource, labels)
+        yield _Devices(
+            accelerator=name,
+            count=count,
+            free=max(0, count - taken) if takes_pods else 0,
+            memory_bytes=None if memory is None else memory // max(1, sharing),
+            together=1 if sharing > 1 else count,
+        )
+
+
+def _name(resource: str, labels: Mapping[str, str], fleet: FleetSettings, catalog: Catalog) -> str | None:
+    for setting in fleet.accelerators:
+        device = device_named(setting.name, fleet, catalog)
+        selector = setting.node_selector
+        if (
+            selector
+            and device is not None
+            and device.resource == resource
+            and all(labels.get(key) == value for key, value in selector.items())
+        ):
+            return setting.name
+    for name, accelerator in catalog.accelerators.items():
+        if not _is_of(
+            Identity(accelerator), tuple(labels.get(label, "") for label in _PRODUCT_LABELS)
+        ) and not any(labels.get(key) == value for key, value in accelerator.labels.items()):
+            continue
+        if resource.startswith(_SLICE_RESOURCE):
+            return f"{name}{_SLICE_MARK}{resource.removeprefix(_SLICE_RESOURCE)}"
+        if resource == accelerator.resource or resource in _WHOLE_RESOURCES:
+            product = labels.get(_PRODUCT_LABELS[0], "")
+            _, mark, profile = product.partition(_SLICE_MARK)
+            return f"{name}{_SLICE_MARK}{profile.removesuffix('-SHARED')}" if mark else name
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _is_of(identity: Identity[Accelerator], shown: tuple[str, ...]) -> bool:
+    """Whether a product label names the accelerator, as it is or as a shared or sliced one."""
+    return any(
+        _bare(product) == _bare(known) for product in shown if product for known in identity.record.products
+    )
+
+
+def _bare(product: str) -> str:
+    """A product without what discovery adds, and without NVIDIA's name, which slices leave out."""
+    return product.removeprefix("NVIDIA-").partition(_SLICE_MARK)[0].removesuffix("-SHARED")
+
+
+def _memory(resource: str, labels: Mapping[str, str]) -> int | None:
+    if resource.startswith(_SLICE_RESOURCE):
+        label = f"{resource}.memory"
+    elif resource in _WHOLE_RESOURCES:
+        label = _MEMORY_LABEL
+    else:
+        return None
+    mebibytes = _number(labels.get(label), 0)
+    return mebibytes * MEBIBYTE or None
+
+
+def _is_ready(status: Mapping[str, Any]) -> bool:
+    conditions = status.get("conditions") or ()
+    return all(item.get("status") == "True" for item in conditions if item.get("type") == "Ready")
+
+
+def _used(pods: Iterable[KubeObject]) -> Mapping[tuple[str, str], int]:
+    """What running pods ask for, by node and resource."""
+    used: dict[tuple[str, str], int] = {}
+    for pod in pods:
+        spec = pod.get("spec", {})
+        node = spec.get("nodeName")
+        if not node or pod.get("status", {}).get("phase") in _ENDED:
+            continue
+        for container in spec.get("containers") or ():
+            limits = (container.get("resources") or {}).get("limits") or {}
+            for resource, amount in limits.items():
+                if "/" in resource:
+                    used[(node, resource)] = used.get((node, resource), 0) + _count(amount)
+    return used
+
+
+def _count(amount: Any) -> int:
+    """A Kubernetes quantity as a whole number; 0 where it is none."""
+    try:
+        return int(Quantity(str(amount)).decimal)
+    except ValueError:
+        return 0
+
+
+def _number(text: str | None, otherwise: int) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else otherwise

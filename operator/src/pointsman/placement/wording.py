@@ -1,0 +1,61 @@
+"""Numbers as people say them, the same on every run."""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+from pointsman.placement.demand import Bound, Demand
+
+
+def gigabytes(count: float) -> str:
+    """`253 MB`, `4.9 GB`, `33 GB`."""
+    if count < 1e9:
+        return f"{count / 1e6:.0f} MB"
+    return f"{count / 1e9:.1f} GB" if count < 10e9 else f"{count / 1e9:.0f} GB"
+
+
+def tokens(count: int) -> str:
+    """`900`, `4k`, `128k`: thousands are cut, as contexts come in powers of two."""
+    return str(count) if count < 1000 else f"{count // 1000 if count % 1024 else count // 1024}k"
+
+
+def seconds(duration: float) -> str:
+    """`71 ms`, `1.2 s`."""
+    return f"{duration * 1e3:.3g} ms" if duration < 1 else f"{duration:.3g} s"
+
+
+def rate(requests_per_second: float) -> str:
+    return f"{significant(requests_per_second):g} requests/s"
+
+
+def significant(number: float) -> float:
+    """Two digits and no more: an estimate has no others."""
+    return float(f"{number:.2g}")
+
+
+def money(amount: Decimal | float, currency: str) -> str:
+    """`4.44 USD`; below a cent with two digits that count."""
+    step = Decimal("0.01")
+    amount = amount if isinstance(amount, Decimal) else Decimal(f"{amount:.9f}")
+    if amount and amount < step:
+        return f"{float(f'{amount:.2g}'):g} {currency}"
+    return f"{amount.quantize(step, ROUND_HALF_UP):,} {currency}"
+
+
+def devices(count: int, name: str) -> str:
+    return f"{count} × {name}"
+
+
+def bounds(demand: Demand) -> str:
+    return " and ".join(bound_text(bound) for bound in demand.bounds) or "any latency"
+
+
+def bound_text(bound: Bound) -> str:
+    return f"{bound.name} ≤ {seconds(bound.seconds)}"
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    found: Sequence[str] = list(words)
+    if len(found) < 2:
+        return "".join(found)
+    return f"{', '.join(found[:-1])} {last} {found[-1]}"
