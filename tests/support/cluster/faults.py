@@ -71,7 +71,7 @@ class FaultProxy:
         self._faults: list[_Injected] = []
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
-        self._streams: set[web.Request] = set()
+        self._streams: list[web.Request] = []  # a request cannot be hashed
 
     async def __aenter__(self) -> FaultProxy:
         self._session = aiohttp.ClientSession(
@@ -153,7 +153,7 @@ class FaultProxy:
     ) -> web.StreamResponse:
         answer = web.StreamResponse(status=upstream.status, headers=headers)
         await answer.prepare(request)
-        self._streams.add(request)
+        self._streams.append(request)
         self.watches.open += 1
         try:
             async for part in upstream.content.iter_any():
@@ -168,7 +168,7 @@ class FaultProxy:
                 await answer.write(part)
         finally:
             self.watches.open -= 1
-            self._streams.discard(request)
+            self._streams = [other for other in self._streams if other is not request]
         return answer
 
 
