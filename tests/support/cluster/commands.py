@@ -9,8 +9,15 @@ from pathlib import Path
 
 from tests.support.cluster.audit import POLICY
 
+FAKE_NODE = "kwok.x-k8s.io/node"
+"""The annotation of a node that KWOK plays."""
+
 # Wide enough for a Service for each of some thousand deployments.
 _SERVICE_RANGE = "10.96.0.0/16"
+# Ordinary addresses, as EndpointSlices want them; nothing listens there.
+_FAKE_POD_RANGE = "10.128.0.0/14"
+# Above KWOK's own 4: with that, its players and not the API server are what a thousand pods wait for.
+_FAKE_PARALLELISM = 32
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -21,6 +28,7 @@ class Options:
     controller_manager: bool = True
     scheduler: bool = True
     kwok: bool = False
+    """Play the nodes that `fake_nodes` makes, and their pods, at once and without processes."""
     audit: bool = True
     """Write an audit log; it costs the API server a few per cent of its time."""
     client_requests_per_second: int = 500
@@ -40,7 +48,6 @@ class Place:
     etcd_port: int
     etcd_peer_port: int
     api_port: int
-    kwok_port: int
 
     @property
     def server(self) -> str:
@@ -157,4 +164,30 @@ def scheduler_command(place: Place, options: Options) -> list[str]:
         f"--config={path}",
         "--secure-port=0",
         *options.arguments.get("kube-scheduler", ()),
+    ]
+
+
+def kwok_command(place: Place, options: Options) -> list[str]:
+    """KWOK with the stages of fake_stages.yaml."""
+    configuration = {
+        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+        "kind": "KwokConfiguration",
+        "options": {
+            "podPlayStageParallelism": _FAKE_PARALLELISM,
+            "nodePlayStageParallelism": _FAKE_PARALLELISM,
+            "nodeLeaseParallelism": _FAKE_PARALLELISM,
+        },
+    }
+    path = place.folder / "kwok.yaml"
+    path.write_text(json.dumps(configuration))
+    return [
+        str(place.programs / "kwok"),
+        f"--config={path}",
+        f"--config={Path(__file__).with_name('fake_stages.yaml')}",
+        f"--kubeconfig={place.kubeconfig('kwok')}",
+        f"--manage-nodes-with-annotation-selector={FAKE_NODE}=fake",
+        f"--cidr={_FAKE_POD_RANGE}",
+        "--node-ip=10.127.0.1",
+        "--node-lease-duration-seconds=40",
+        *options.arguments.get("kwok", ()),
     ]

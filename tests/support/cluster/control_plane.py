@@ -57,7 +57,7 @@ class ControlPlane:
         for left in reversed(range(_TRIES)):
             home = folder or Path(tempfile.mkdtemp(prefix="pointsman-control-plane-"))
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            started = cls(Place(programs, home, *free_ports(4)), options)
+            started = cls(Place(programs, home, *free_ports(3)), options)
             try:
                 started._start()
                 return started
@@ -177,6 +177,9 @@ class ControlPlane:
         if options.scheduler:
             self.kubeconfig("kube-scheduler", ("system:masters",))
             self._run("kube-scheduler", commands.scheduler_command(place, options))
+        if options.kwok:
+            self.kubeconfig("kwok", ("system:masters",))
+            self._run("kwok", commands.kwok_command(place, options))
         if options.controller_manager:
             # Pods are refused until their namespace has its account.
             eventually(self._has_account, _READY_SECONDS, "the controller manager works")
