@@ -79,7 +79,8 @@ def test_another_revision_lies_in_another_folder() -> None:
 
 def test_only_the_download_sees_the_credentials() -> None:
     spec = pod(made("vllm", "hf://a/b", credentials={"secretRef": {"name": "hf", "key": "token"}}))
-    download, agent, engine = [*spec["initContainers"], *spec["containers"]]
+    containers: list[dict[str, Any]] = [*spec["initContainers"], *spec["containers"]]
+    download, agent, engine = containers
     secret = {"secretKeyRef": {"name": "hf", "key": "token"}}
     assert {"name": "POINTSMAN_WEIGHTS_CREDENTIAL", "valueFrom": secret} in download["env"]
     assert "hf" not in json.dumps([agent, engine["env"]]).replace("/cache/hf", "")

@@ -165,7 +165,9 @@ def _environment(ours: Mapping[str, str], stated: Sequence[EnvironmentVariable])
             source = {"secretKeyRef": {"name": reference.name, "key": reference.key}}
             found[variable.name] = {"name": variable.name, "valueFrom": source}
         else:
-            found[variable.name] = {"name": variable.name, "value": variable.value or ""}
+            # An empty value is left out, as the API server does.
+            value = {"value": variable.value} if variable.value else {}
+            found[variable.name] = {"name": variable.name, **value}
     return list(found.values())
 
 

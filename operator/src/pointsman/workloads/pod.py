@@ -10,7 +10,7 @@ from pointsman.catalog import LaunchCondition
 from pointsman.workloads import containers, files, naming
 from pointsman.workloads.engine import ChosenEngine, drain_seconds, own
 from pointsman.workloads.launching import Start
-from pointsman.workloads.resources import engine_resources
+from pointsman.workloads.resources import engine_resources, memory_quantity
 from pointsman.workloads.scheduling import Nodes, affinity, distinct, spread, toleration_document
 from pointsman.workloads.surroundings import Images, Surroundings
 from pointsman.workloads.weights import Supply
@@ -150,7 +150,7 @@ def _before(parts: PodParts, *, works: bool) -> list[dict[str, Any]]:
 
 def _volumes(parts: PodParts) -> list[dict[str, Any]]:
     memory = parts.chosen.facts.launch.shared_memory_mebibytes
-    shared = {"medium": "Memory", "sizeLimit": f"{memory}Mi"}
+    shared = {"medium": "Memory", "sizeLimit": memory_quantity(memory)}
     config_map = naming.base_name(parts.deployment.metadata.name)
     return [
         {"name": "cache", "emptyDir": {}},

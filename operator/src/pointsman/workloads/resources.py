@@ -15,13 +15,18 @@ _CPU_BUFFER_BYTES = 512 * _MEBIBYTE
 _CPU_CORES = 1
 
 
+def memory_quantity(mebibytes: int) -> str:
+    """As the API server writes it back, so that nothing seems to have changed."""
+    return f"{mebibytes // 1024}Gi" if mebibytes % 1024 == 0 else f"{mebibytes}Mi"
+
+
 def engine_resources(resource: str, devices: int, memory_bytes: int) -> dict[str, Any]:
     """Requests and limits of the engine's container. Only devices are limited: a limit of cores slows the
     tail, and one of memory counts the pages of the weights.
     """
     if not devices:
         mebibytes = math.ceil((memory_bytes + _CPU_BUFFER_BYTES) / _MEBIBYTE)
-        return {"requests": {"cpu": str(_CPU_CORES), "memory": f"{mebibytes}Mi"}}
+        return {"requests": {"cpu": str(_CPU_CORES), "memory": memory_quantity(mebibytes)}}
     return {
         "requests": {
             "cpu": str(_CORES_BESIDE_DEVICES + devices),
