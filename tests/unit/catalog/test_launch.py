@@ -32,7 +32,7 @@ OVERRIDABLE = {
     "vllm": {"--max-num-seqs", "--gpu-memory-utilization", "--dtype", "--runner"}
     | {"--max-loras", "--max-cpu-loras", "--max-lora-rank", "--disable-log-requests"},
     "sglang": {"--max-running-requests", "--dtype", "--device", "--max-loras-per-batch"},
-    "llama.cpp": {"-ngl", "--cache-ram", "--no-ui", "--offline"},
+    "llama.cpp": {"-ngl", "--cache-ram", "--no-ui", "--offline", "--cors-origins"},
     "tei": {"--max-concurrent-requests", "--json-output", "--dtype"},
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from pointsman.api import Finding, ModelDeployment, Quantization, Task
+from pointsman.api.findings import Severity
 from pointsman.api.meta import GROUP
 from pointsman.catalog import Catalog, EngineFacts, owned_argument, owned_variable, plain_flag
 from pointsman.catalog.versions import in_range, version_order
@@ -13,7 +14,9 @@ _RECOMMENDED = "app.kubernetes.io/"
 
 
 def refusals(deployment: ModelDeployment, catalogue: Catalog) -> list[Finding]:
-    """Every reason not to render it, each with the field and what to do; empty for a hosted model."""
+    """Every reason not to render it, as an error with its field and what to do, and as a warning what will
+    surprise; empty for a hosted model.
+    """
     engine = deployment.spec.engine
     if engine is None or deployment.spec.model is None:
         return []
@@ -112,6 +115,7 @@ class _Said:
             what = f"{self._engine.name} takes no chat template"
             yield self._finding("spec.engine.chatTemplate", what, "remove it")
         yield from self._source(model.source)
+        yield from self._moving_revision(model.source, model.revision)
 
     def _source(self, source: str) -> Iterator[Finding]:
         scheme, file, takes = scheme_of(source), file_of(source), self._facts.launch.weights
@@ -123,6 +127,14 @@ class _Said:
             what = f"{self._engine.name} takes one file, and a {scheme}:// source is not searched for it"
             todo = "write pvc://CLAIM/FILE" if scheme == "pvc" else "write oci://IMAGE#FILE"
             yield self._finding(path, what, todo)
+
+    def _moving_revision(self, source: str, revision: str | None) -> Iterator[Finding]:
+        """Replicas of one deployment should hold the same weights, whenever they start."""
+        path, what = "spec.model.revision", "pods that start later may get other weights"
+        if scheme_of(source) == "hf" and revision in (None, "main", "master"):
+            yield self._finding(path, what, "state a commit of the repository", severity="warning")
+        elif scheme_of(source) == "oci" and "@sha256:" not in source and "sha256:" not in (revision or ""):
+            yield self._finding(path, what, "state the image's digest", severity="warning")
 
     def hardware(self) -> Iterator[Finding]:
         hardware, launch = self._deployment.spec.hardware, self._facts.launch
@@ -182,10 +194,10 @@ class _Said:
             return True
         return any(tasks <= set(image.tasks) for image in images)
 
-    def _finding(self, path: str, what: str, todo: str) -> Finding:
+    def _finding(self, path: str, what: str, todo: str, *, severity: Severity = "error") -> Finding:
         metadata = self._deployment.metadata
         return Finding(
-            "error", path, what, todo,
+            severity, path, what, todo,
             kind=self._deployment.kind, namespace=metadata.namespace, name=metadata.name,
         )  # fmt: skip
 

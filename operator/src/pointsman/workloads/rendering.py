@@ -7,7 +7,7 @@ this code can change a running pod.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -77,7 +77,9 @@ class Rendering:
             "format": _FORMAT,
             **json.loads(json.dumps(stated)),
             "placement": self.placement.to_json(),
-            "pools": [asdict(pool) for pool in self.pools],
+            "pools": [
+                {one.name: getattr(pool, one.name) for one in fields(PoolRendering)} for pool in self.pools
+            ],
         }
 
     @classmethod
