@@ -29,6 +29,7 @@ COMMANDS = {
     "validate": "Check files without running anything.",
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
     "operator": "Run the operator of a cluster.",
+    "engine-agent": "Stand beside an engine in a pod.",
     "completion": "Print the completion script for a shell.",
 }
 
@@ -42,7 +43,7 @@ class Subcommands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command = import_module(f"pointsman.cli.{name}").command
+        command = import_module(f"pointsman.cli.{name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"pointsman.cli.{name}.command is no click command")
         return command

@@ -7,6 +7,7 @@ does not go round does not answer at all. An API server that is away is neither:
 from collections.abc import Callable
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from pointsman.controller.metrics import OperatorMetrics
 from pointsman.errors import PointsmanError
@@ -56,4 +57,4 @@ class HealthPage:
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "starting\n")
 
     async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(text=self._metrics.page(), content_type="text/plain", charset="utf-8")
+        return web.Response(body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 
-from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
@@ -32,7 +31,16 @@ from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
 from pointsman.kube.informer import Informer
 from pointsman.kube.lease import Election
-from pointsman.kube.objects import MODEL_DEPLOYMENT, NODE, POD, POD_MONITOR, Kind, KubeObject, label_selector
+from pointsman.kube.objects import (
+    MODEL_DEPLOYMENT,
+    NODE,
+    POD,
+    POD_MONITOR,
+    Kind,
+    KubeObject,
+    key_of,
+    label_selector,
+)
 from pointsman.kube.ports import Selection
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.store import Store
@@ -146,14 +154,10 @@ class Operator:
         for informer in self._informers:
             await _complete(informer)
         # kopf tells of objects one by one and never that it told of all: the list says which there are.
-        expected = {
-            key
-            for namespace in self._settings.namespaces or ("",)
-            for key in map(_key, await reader.list(Selection(MODEL_DEPLOYMENT, namespace)))
-        }
-        for key in expected:
-            while self._deployments.get(key) is None and await reader.get(MODEL_DEPLOYMENT, key) is not None:
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        for namespace in self._settings.namespaces or ("",):
+            for obj in await reader.list(Selection(MODEL_DEPLOYMENT, namespace)):
+                if self._deployments.get(key_of(obj)) is None:
+                    self._deployments.saw(obj, gone=False)
 
     def _make_informers(self, reader: KubeReader) -> None:
         labelled = label_selector({}, present=(DEPLOYMENT,))
@@ -213,11 +217,6 @@ async def _complete(informer: Informer) -> None:
 
 def _without_managers(obj: KubeObject) -> KubeObject:
     return keep_own_fields(obj, frozenset())
-
-
-def _key(obj: KubeObject) -> ObjectKey:
-    meta: Any = obj["metadata"]
-    return ObjectKey(meta.get("namespace", ""), meta["name"])
 
 
 def _now() -> str:

@@ -9,6 +9,7 @@ import structlog
 from pointsman.controller.identity import Ident
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
+from pointsman.kube.errors import LeadershipLost
 
 WORKERS = 16
 """Writes wait for the API server, not for us: at 16 in flight the server is the limit, and one slow answer
@@ -62,6 +63,10 @@ class Workers:
         outcome = "done"
         try:
             again = await self._reconcile(ident)
+        except LeadershipLost:
+            # Nobody here may write any more: what is due is due for whoever leads next.
+            self._queue.add(ident)
+            raise
         except PointsmanError as error:
             outcome = "retried"
             seconds = self._queue.retry(ident, getattr(error, "retry_after_seconds", None) or 0.0)

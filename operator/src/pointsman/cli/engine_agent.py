@@ -1,0 +1,57 @@
+"""`pointsman engine-agent`: what stands beside each engine in a pod."""
+
+import asyncio
+import signal
+import sys
+
+import click
+
+from pointsman.api import EngineName, Task
+from pointsman.cli.processes import log_as_json
+from pointsman.engine_agent.agent import serve
+from pointsman.engine_agent.settings import AgentSettings
+
+
+@click.command(name="engine-agent")
+@click.option("--engine", required=True, type=click.Choice([name.value for name in EngineName]))
+@click.option("--engine-version", default="", help="Default: the newest that the catalogue knows.")
+@click.option("--engine-host", default="127.0.0.1", show_default=True)
+@click.option("--engine-port", required=True, type=click.IntRange(1, 65535))
+@click.option("--served-name", required=True, help="A name that the engine answers to.")
+@click.option("--task", required=True, type=click.Choice([task.value for task in Task]))
+@click.option("--drain-seconds", required=True, type=click.FloatRange(min=0))
+@click.option("--host", default="0.0.0.0", show_default=True)
+@click.option("--port", required=True, type=click.IntRange(1, 65535))
+def command(
+    engine: str,
+    engine_version: str,
+    engine_host: str,
+    engine_port: int,
+    served_name: str,
+    task: str,
+    drain_seconds: float,
+    host: str,
+    port: int,
+) -> None:
+    """Say honestly whether an engine serves, and let it end without cutting answers. Pods run it."""
+    log_as_json(sys.stderr)
+    settings = AgentSettings(
+        engine=EngineName(engine),
+        version=engine_version or None,
+        engine_host=engine_host,
+        engine_port=engine_port,
+        served_name=served_name,
+        task=Task(task),
+        drain_seconds=drain_seconds,
+        host=host,
+        port=port,
+    )
+    asyncio.run(_until_asked_to_end(settings))
+
+
+async def _until_asked_to_end(settings: AgentSettings) -> None:
+    serving = asyncio.create_task(serve(settings))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, serving.cancel)
+    await serving

@@ -1,0 +1,138 @@
+"""One agent: asks its engine until it serves, watches that it goes on, and lets it end with no answer cut."""
+
+import asyncio
+from contextlib import suppress
+
+import aiohttp
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pointsman.catalog import shipped_catalog
+from pointsman.engine_agent.asking import Engine, running_requests
+from pointsman.engine_agent.draining import Drain
+from pointsman.engine_agent.engine_metrics import PREFIX, Readings
+from pointsman.engine_agent.liveness import PATIENCE, Verdict
+from pointsman.engine_agent.settings import AgentSettings
+from pointsman.engine_agent.watching import until_silent
+from pointsman.errors import PointsmanError
+
+_ASK_AGAIN_SECONDS = 0.5
+_LOOK_SECONDS = 0.5
+
+
+class Agent:
+    """`run` until cancelled. Serves /livez, /readyz, /engine, /drain and /metrics."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        self._facts = shipped_catalog().engines[settings.engine]
+        self._log = structlog.get_logger("engine_agent")
+        self._trouble = "the engine has not answered yet"
+        self._hangs = False
+        self._drain: Drain | None = None
+
+    async def run(self) -> None:
+        """Raises PointsmanError where it cannot listen."""
+        async with aiohttp.ClientSession() as session:
+            self._engine = Engine(self._settings, self._facts, session)
+            runner = web.AppRunner(self._routes(), access_log=None)
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+            except OSError as error:
+                where = f"{self._settings.host}:{self._settings.port}"
+                raise PointsmanError(f"{where} cannot be listened on ({error.strerror})") from error
+            try:
+                await self._watch()
+            finally:
+                await runner.cleanup()
+
+    def _routes(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/engine", self._enginez)
+        app.router.add_get("/drain", self._drained)
+        app.router.add_get("/metrics", self._metrics)
+        return app
+
+    async def _watch(self) -> None:
+        while True:
+            await self._until_it_serves()
+            self._log.info("ready")
+            await until_silent(self._engine.is_alive, self._hear, PATIENCE)
+            self._trouble, self._hangs = "the engine does not answer", True
+            self._log.warning("engine_hangs")
+
+    async def _until_it_serves(self) -> None:
+        while True:
+            answer = await self._engine.is_loaded()
+            if answer.is_good:
+                answer = await self._engine.answers_a_request()
+            if answer.trouble != self._trouble:
+                self._log.info("asked", trouble=answer.trouble)
+            self._trouble = answer.trouble
+            if answer.is_good:
+                self._hangs = False
+                return
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    def _hear(self, verdict: Verdict) -> None:
+        self._trouble = "" if verdict is Verdict.READY else "the engine does not answer"
+        self._log.info("heard", verdict=str(verdict))
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return web.Response(text="live\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        trouble = "the replica drains" if self._drain is not None else self._trouble
+        return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ready'}\n")
+
+    async def _enginez(self, _: web.Request) -> web.Response:
+        """Whether the engine lives, for its own container's liveness probe."""
+        return web.Response(status=503 if self._hangs else 200, text="hangs\n" if self._hangs else "lives\n")
+
+    async def _drained(self, _: web.Request) -> web.Response:
+        """Answers when the engine may be ended: the pod's preStop waits for it."""
+        loop = asyncio.get_running_loop()
+        if self._drain is None:
+            self._drain = Drain(loop.time(), self._settings.drain_seconds)
+            self._log.info("drains")
+        while not self._drain.is_over(loop.time()):
+            await asyncio.sleep(_LOOK_SECONDS)
+            running = running_requests(await self._engine.readings())
+            self._drain = self._drain.seen(running, loop.time())
+        self._log.info("drained")
+        return web.Response(text="drained\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        readings = await self._engine.readings()
+        registry = CollectorRegistry()
+        registry.register(_Page(readings, sorted(self._facts.metric_names(self._settings.version))))
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class _Page(Collector):
+    """One answer. `available` says of each of our names whether the engine has it: absent is not zero."""
+
+    def __init__(self, readings: Readings | None, names: list[str]) -> None:
+        self._readings = readings
+        self._names = names
+
+    def collect(self) -> list[Metric]:
+        found = GaugeMetricFamily(
+            f"{PREFIX}metric_available", "Whether the engine says this metric.", labels=("name",)
+        )
+        missing = set(self._names if self._readings is None else self._readings.missing)
+        for name in self._names:
+            found.add_metric((name,), float(name not in missing))
+        return [found, *(self._readings.families if self._readings is not None else ())]
+
+
+async def serve(settings: AgentSettings) -> None:
+    """An agent until the process is asked to end."""
+    with suppress(asyncio.CancelledError):
+        await Agent(settings).run()

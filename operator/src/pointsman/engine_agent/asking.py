@@ -1,0 +1,110 @@
+"""The questions that an agent asks its engine, over HTTP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from pointsman.api import Task
+from pointsman.catalog import EngineFacts
+from pointsman.engine_agent.engine_metrics import Readings, read
+from pointsman.engine_agent.settings import AgentSettings
+
+# A first token on a slow machine with a large model takes some seconds; its budget bounds all attempts.
+_TOKEN_TIMEOUT = aiohttp.ClientTimeout(total=120)
+_QUICK_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_MOST_SAID = 300
+
+_ASKED: dict[Task, tuple[str, dict[str, Any]]] = {
+    Task.CHAT: (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1},
+    ),
+    Task.COMPLETION: ("/v1/completions", {"prompt": "hi", "max_tokens": 1}),
+    Task.EMBEDDING: ("/v1/embeddings", {"input": "hi"}),
+    Task.RERANK: ("/v1/rerank", {"query": "hi", "documents": ["hi"]}),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question: "" in `trouble` where all is well."""
+
+    trouble: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        return not self.trouble
+
+
+class Engine:
+    """One engine, asked over one session."""
+
+    def __init__(self, settings: AgentSettings, facts: EngineFacts, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._facts = facts
+        self._session = session
+
+    async def is_alive(self) -> bool:
+        """Whether it says that it lives. Not bounded: the caller's timeout is."""
+        return (await self._get(self._facts.endpoints.alive, None)).is_good
+
+    async def is_loaded(self) -> Answer:
+        """Whether it says that the model is there."""
+        return await self._get(self._facts.endpoints.ready, _QUICK_TIMEOUT)
+
+    async def answers_a_request(self) -> Answer:
+        """Ask for one real token: engines say that they are healthy before they can serve.
+
+        Tasks whose requests are no JSON (speech, images) are believed by their ready endpoint.
+        """
+        asked = _ASKED.get(self._settings.task)
+        if asked is None:
+            return Answer()
+        path = self._facts.endpoints.tasks.get(self._settings.task, asked[0])
+        body = {"model": self._settings.served_name, **asked[1]}
+        try:
+            async with self._session.post(
+                self._settings.url(path), json=body, timeout=_TOKEN_TIMEOUT
+            ) as answer:
+                text = await answer.text()
+                return Answer() if answer.status == 200 else _refused(path, answer.status, text)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return _silent(path, error)
+
+    async def readings(self) -> Readings | None:
+        """Its metrics in our names; None where it does not say any."""
+        endpoints = self._facts.endpoints
+        if endpoints.metrics is None:
+            return None
+        url = self._settings.url(endpoints.metrics, endpoints.metrics_port)
+        try:
+            async with self._session.get(url, timeout=_QUICK_TIMEOUT) as answer:
+                if answer.status != 200:
+                    return None
+                return read(await answer.text(), self._facts, self._settings.version)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+
+    async def _get(self, path: str, within: aiohttp.ClientTimeout | None) -> Answer:
+        try:
+            async with self._session.get(self._settings.url(path), timeout=within) as answer:
+                text = await answer.text()
+                return Answer() if answer.status == 200 else _refused(path, answer.status, text)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return _silent(path, error)
+
+
+def running_requests(readings: Readings | None) -> int | None:
+    """Requests that the engine works on or holds back; None where it does not say."""
+    if readings is None or "requests_running" not in readings.values:
+        return None
+    return int(readings.values["requests_running"] + readings.values.get("requests_waiting", 0.0))
+
+
+def _refused(path: str, status: int, text: str) -> Answer:
+    return Answer(f"{path} answers {status}: {' '.join(text[:_MOST_SAID].split())}")
+
+
+def _silent(path: str, error: Exception) -> Answer:
+    return Answer(f"{path} does not answer ({type(error).__name__})")
