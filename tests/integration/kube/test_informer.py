@@ -4,68 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from pointsman.api.meta import ObjectKey
-from pointsman.kube.connection import Connection, ConnectionSettings
+from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
 from pointsman.kube.errors import Forbidden, KindNotServed
-from pointsman.kube.informer import Informer, InformerSettings
-from pointsman.kube.objects import CONFIG_MAP, POD_MONITOR, Kind, KubeObject, key_of, uid_of
+from pointsman.kube.objects import CONFIG_MAP, POD_MONITOR, Kind, KubeObject, uid_of
 from pointsman.kube.ports import Selection
 from pointsman.kube.reader import KubeReader
-from pointsman.kube.retrying import Retries
 from pointsman.kube.writer import KubeWriter
 from tests.integration.kube.conftest import FixedAccess, straight, through
+from tests.integration.kube.following import HASTY, following
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.faults import FaultProxy, refuse
 from tests.support.kube_objects import config_map
-from tests.support.polling import eventually_async
 
-# Waits as short as a test wants them, and a watch that is dead after a second of silence instead of a minute.
-HASTY = ConnectionSettings(
-    connect_seconds=2.0, answer_seconds=2.0, silence_seconds=1.0, retries=Retries(attempts=1)
-)
-SETTINGS = InformerSettings(retries=Retries(first_seconds=0.05, longest_seconds=0.5))
 LABELS = {"watched": "yes"}
-
-
-class Following:
-    """An informer that runs, and what it told: "+name", "-name", "=name"."""
-
-    def __init__(self, informer: Informer) -> None:
-        self.informer = informer
-        self.told: list[str] = []
-        informer.listen(self._take)
-
-    def _take(self, old: KubeObject | None, new: KubeObject | None) -> None:
-        sign = "=" if old and new else "+" if new else "-"
-        obj = new or old
-        assert obj is not None
-        self.told.append(sign + key_of(obj).name)
-
-    @property
-    def names(self) -> set[str]:
-        return {key.name for key in self.informer.store}
-
-    async def until(self, condition: Callable[[], object], what: str, within_seconds: float = 20.0) -> None:
-        await eventually_async(lambda: bool(condition()), within_seconds, f"{what}; told {self.told}")
-
-
-@asynccontextmanager
-async def following(reader: KubeReader, selection: Selection) -> AsyncIterator[Following]:
-    follower = Following(Informer(reader, selection, settings=SETTINGS))
-    task = asyncio.ensure_future(follower.informer.run())
-    try:
-        yield follower
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 @pytest.fixture

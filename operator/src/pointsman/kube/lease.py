@@ -182,7 +182,7 @@ class Election:
                     if (await self._look()).holder == self._identity:
                         await self._write_release(self._record)
         except (KubeError, TimeoutError) as error:
-            _log.warning("lease.not_released", lease=str(self._key), reason=str(error))
+            _log.warning("lease.not_released", lease=str(self._key), reason=str(error) or "it took too long")
             return
         _log.info("lease.released", lease=str(self._key), identity=self._identity)
 
