@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--chat-template-file", default="")
     flags.add_argument("-fit", "--fit", default="on")
     flags.add_argument("--lora", default="")
+    flags.add_argument("--cors-origins", default="")
     for switch in ("--metrics", "--jinja", "--no-ui", "--no-webui", "--offline"):
         flags.add_argument(switch, action="store_true")
     return flags

@@ -72,6 +72,32 @@ CASES = {
             "container engine ended with exit code 1: ValueError: no such quantization",
         ),
     ),
+    "an engine that runs again after it ended has not mended by that": Case(
+        [
+            pod(
+                container(
+                    "engine",
+                    ready=False,
+                    state={"running": {}},
+                    lastState={"terminated": {"exitCode": 1, "message": "no such file"}},
+                )
+            )
+        ],
+        Trouble(Concern.PROGRESSING, "EngineFails", "container engine ended with exit code 1: no such file"),
+    ),
+    "an engine that serves has mended": Case(
+        [
+            pod(
+                container(
+                    "engine",
+                    ready=True,
+                    state={"running": {}},
+                    lastState={"terminated": {"exitCode": 1, "message": "no such file"}},
+                )
+            )
+        ],
+        None,
+    ),
     "an engine that needs too much memory": Case(
         [pod(crashed("engine", 137, reason="OOMKilled"))],
         Trouble(Concern.PROGRESSING, "OutOfMemory", "container engine needed more memory than its limit"),

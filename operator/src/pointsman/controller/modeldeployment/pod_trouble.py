@@ -113,8 +113,16 @@ def _container(container: Mapping[str, Any]) -> Iterable[Trouble]:
         yield Trouble(concern, "ImageNotPulled", f"the image {image} of container {name} cannot be pulled")
     elif reason in _CONFIG_REASONS:
         yield Trouble(concern, reason, f"container {name}: {_line(waiting.get('message', ''))}")
-    elif reason == "CrashLoopBackOff" or container.get("state", {}).get("terminated", {}).get("exitCode"):
+    elif _fell(container):
         yield _ended(name, concern, container)
+
+
+def _fell(container: Mapping[str, Any]) -> bool:
+    """Whether its last run failed and it has not served since: between two runs it is in trouble too."""
+    if container.get("ready"):
+        return False
+    last = [container.get(state, {}).get("terminated", {}) for state in ("state", "lastState")]
+    return any(ended.get("exitCode") for ended in last)
 
 
 def _ended(name: str, concern: Concern, container: Mapping[str, Any]) -> Trouble:
