@@ -65,8 +65,7 @@ def capacity(step: StepTime, stages: int, slots: int, cache_tokens: int, demand:
     """
     if not demand.traffic.output_tokens:
         return _one_pass(step, stages, demand)
-    held = demand.traffic.input_tokens + demand.traffic.output_tokens / 2
-    fitting = min(slots, cache_tokens / held)
+    fitting = min(slots, cache_tokens / demand.traffic.held_tokens)
     most = max(mean_below(fitting, deviations(demand.tail)) / stages, _LEAST)
     above = _load(step, most, demand).excess(demand.bounds)
     if above <= 1:
@@ -145,6 +144,7 @@ class _Load:
     chunk: float
     """Tokens of a prompt that are taken into one step."""
     chunk_attending: float
+    """Seconds that a chunk attends to its prompt."""
     mixed_share: float
     """Of the steps that carry a chunk; above 1, more than one each."""
     mean: float
@@ -197,7 +197,18 @@ def _load(step: StepTime, requests: float, demand: Demand) -> _Load:
         own += chunks * missing * (1 - step.missed**chunk)
     busy = min(requests * own / (answer * mean), _BUSIEST)
     scale = own * (1 + PROMPT_VARIATION) / 2 / (1 - busy)
-    return _Load(step, requests, cached, chunk, attending / chunks, mixed_share, mean, own, busy, scale)
+    return _Load(
+        step,
+        requests,
+        cached,
+        chunk,
+        attending / chunks,
+        mixed_share,
+        mean,
+        own,
+        busy,
+        scale,
+    )
 
 
 def _log_tail(busy: float, quantile: float) -> float:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from pointsman.api.hardware import Capacity, Objective
 from pointsman.placement import wording
 from pointsman.placement.capacity import latency_at
-from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.fitting import Fleet
 from pointsman.placement.options import Asked, Miss, Option
 from pointsman.placement.result import Alternative, Placement, Pool
@@ -52,9 +51,7 @@ class Ranking:
         asked = self.asked
         if not asked.demand.traffic.output_tokens:
             return option.capacity.latency.ttft
-        step = step_time(
-            asked.shape, option.device, option.spread, option.precision, coefficients_of(asked.engine)
-        )
+        step = step_time(asked.shape, option.device, option.spread, option.precision, asked.engine)
         company = min(_COMPANY, option.max_concurrency) / option.spread.pipeline
         latency = latency_at(step, option.spread.pipeline, company, asked.demand)
         return latency.ttft + asked.demand.traffic.output_tokens * latency.itl

@@ -16,6 +16,7 @@ from pointsman.api.record import Record
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _ShareOfPeak = Annotated[float, Field(gt=0, le=1)]
 _Microseconds = Annotated[float, Field(ge=0, le=100_000)]
+_BLACKWELL = 10.0  # compute capability
 _Gibibytes = Annotated[float, Field(ge=0, le=64)]
 
 
@@ -65,15 +66,26 @@ class MixtureEfficiency(Efficiency):
     """Extra work of a decoded token, in multiples of its peak compute time: few tokens an expert waste."""
 
 
-class EngineCoefficients(Record):
-    memory: MemoryUse
-    memory_source: _Text
+class Generation(Record):
+    """The coefficients of one generation of accelerators."""
+
     dense: Efficiency
     mixture: MixtureEfficiency | None = None
 
-    def efficiency(self, mixture: bool) -> Efficiency:
-        """The measured kind where there is one; a mixture without its own is taken as dense."""
-        return self.mixture if mixture and self.mixture is not None else self.dense
+
+class EngineCoefficients(Generation):
+    """One engine's; those of Blackwell apart, where they were measured."""
+
+    memory: MemoryUse
+    memory_source: _Text
+    blackwell: Generation | None = None
+
+    def efficiency(self, mixture: bool, capability: float | None) -> Efficiency:
+        """Of a compute capability (None: not NVIDIA's); a mixture without its own is taken as dense."""
+        generation: Generation = self
+        if self.blackwell is not None and capability is not None and capability >= _BLACKWELL:
+            generation = self.blackwell
+        return generation.mixture if mixture and generation.mixture is not None else generation.dense
 
 
 class Coefficients(Record):

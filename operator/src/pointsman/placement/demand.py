@@ -27,6 +27,11 @@ class Traffic:
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
+    @property
+    def held_tokens(self) -> int:
+        """Tokens that the cache holds for a running request, on the mean over its answer."""
+        return self.input_tokens + -(-self.output_tokens // 2)
+
     def within(self, context_length: int) -> "Traffic":
         """The same proportions, small enough for a context."""
         if self.total_tokens <= context_length:

@@ -85,13 +85,12 @@ def assess(
     """Whether this spread holds the model, and what it then serves."""
     if isinstance(precision, Cannot):
         return Miss(device, spread, precision.what, _BROKEN_RULE, precision.todo)
-    coefficients = coefficients_of(asked.engine)
-    need = memory_need(asked.shape, device, spread, coefficients.memory)
+    need = memory_need(asked.shape, device, spread, coefficients_of(asked.engine).memory)
     slots = asked.max_concurrency or USUAL_CONCURRENCY
     one = need.one_request(asked.context_length)
     if need.room < one:
         return _too_small(device, spread, need, one)
-    step = step_time(asked.shape, device, spread, precision, coefficients)
+    step = step_time(asked.shape, device, spread, precision, asked.engine)
     demand = asked.demand
     running = _most_running(need, demand, slots)
     found = capacity(step, spread.pipeline, running, need.cache_tokens(running), demand)
@@ -112,7 +111,7 @@ def assess(
 
 def _most_running(need: Need, demand: Demand, slots: int) -> int:
     """Requests that fit beside each other at their usual length."""
-    each = need.one_request(demand.traffic.total_tokens)
+    each = need.one_request(demand.traffic.held_tokens)
     return max(1, min(slots, need.room // each if each else slots))
 
 

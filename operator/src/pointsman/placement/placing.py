@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 
 from pointsman.api import Engine, EngineName, FleetSettings, Model, ModelDeployment, Quantization
 from pointsman.api.hardware import Hardware
@@ -20,6 +21,7 @@ from pointsman.placement.shape import ModelShape, shape_of
 from pointsman.placement.shortfall import not_placed
 from pointsman.placement.stated import as_stated, in_pools, stated_devices
 
+_CACHE_FLAGS = ("--kv-cache-dtype", "--kv_cache_dtype")
 _FACTS = "parameters, layers, kvHeads and headDim"
 
 
@@ -123,13 +125,22 @@ def _asked(
             field="spec.model.contextLength",
         )
     return Asked(
-        shape=shape,
+        shape=_with_cache(shape, engine),
         engine=engine.name,
         context_length=context,
         max_concurrency=engine.max_concurrency,
         demand=replace(demand, traffic=demand.traffic.within(context)),
         own_image=engine.image is not None,
     )
+
+
+def _with_cache(shape: ModelShape, engine: Engine) -> ModelShape:
+    """The shape with the cache in 8 bits where the engine's arguments say so."""
+    words = [word for argument in engine.args for word in argument.split("=", 1)]
+    for flag, value in pairwise(words):
+        if flag in _CACHE_FLAGS and value.startswith("fp8"):
+            return replace(shape, cache_element_bytes=1)
+    return shape
 
 
 def _names(hardware: Hardware, there: Fleet) -> tuple[str, ...] | NotPlaced:

@@ -70,6 +70,8 @@ class ModelShape:
     """What the source holds; None where that is not known."""
     context_length: int | None
     """What the model was made for."""
+    cache_element_bytes: int = 2
+    """Of the cache's elements."""
 
     @property
     def dense_parameters(self) -> int:

@@ -7,8 +7,8 @@ more tokens touch more experts, until all are read. This is a prior: what replic
 
 from dataclasses import dataclass
 
-from pointsman.api import Quantization
-from pointsman.placement.coefficients import Efficiency, EngineCoefficients, MixtureEfficiency
+from pointsman.api import EngineName, Quantization
+from pointsman.placement.coefficients import Efficiency, MixtureEfficiency, coefficients_of
 from pointsman.placement.devices import Device
 from pointsman.placement.memory import layer_cache_bytes
 from pointsman.placement.precision import Precision
@@ -59,11 +59,11 @@ class StepTime:
 
 
 def step_time(
-    shape: ModelShape, device: Device, spread: Spread, precision: Precision, engine: EngineCoefficients
+    shape: ModelShape, device: Device, spread: Spread, precision: Precision, engine: EngineName
 ) -> StepTime:
     """The law of one replica of the model, spread over these devices."""
     mixture = shape.mixture
-    efficiency = engine.efficiency(mixture is not None)
+    efficiency = coefficients_of(engine).efficiency(mixture is not None, device.capability)
     tensor = spread.tensor
     operations = _OPERATIONS_PER_PARAMETER * shape.active_parameters
     peak_seconds = operations / tensor / precision.operations_per_second
