@@ -84,7 +84,9 @@ def agent(deployment: ModelDeployment, chosen: ChosenEngine, image: str) -> dict
     said = {
         "--engine": chosen.facts.name.value,
         "--engine-version": chosen.version or "",
+        "--engine-host": "127.0.0.1",
         "--engine-port": str(PORT),
+        "--host": "0.0.0.0",
         "--port": str(AGENT_PORT),
         "--served-name": deployment.served_names[0],
         "--task": deployment.spec.tasks[0].value,

@@ -33,6 +33,8 @@ class Download:
     into: str
     revision: str = ""
     sha256: str = ""
+    file: str = ""
+    """What is read below `into`, where the source names one file."""
     link: str = ""
     """A name for the only weights file that comes, where the source names none."""
 
@@ -42,6 +44,7 @@ class Download:
             "revision": self.revision,
             "sha256": self.sha256,
             "into": self.into,
+            "file": self.file,
             "link": self.link,
         }
         return json.dumps({key: value for key, value in stated.items() if value}, sort_keys=True)
@@ -161,13 +164,14 @@ def _downloaded(source: str, revision: str, sha256: str, link: str) -> _Place:
     scheme, _, rest = source.partition("://")
     file = file_of(source)
     if scheme == "hf":
+        # Files keep the folders that they have in the repository.
         below = "/".join(rest.split("/")[2:])
-        file = below
-    elif scheme == "https":
-        file = file or "weights"
-    if file:
-        return _Place(f"{into}/{file}", Download(source, into, revision, sha256))
-    return _Place(f"{into}/{link}".rstrip("/"), Download(source, into, revision, sha256, link))
+        file = below if file and below else ""
+    else:
+        below = file = file or ("weights" if scheme == "https" else "")
+    if below:
+        return _Place(f"{into}/{below}", Download(source, into, revision, sha256, file))
+    return _Place(f"{into}/{link}".rstrip("/"), Download(source, into, revision, sha256, link=link))
 
 
 def _mounted(volume: dict[str, Any], folder: str, below: str) -> _Place:

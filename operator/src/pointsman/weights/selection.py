@@ -1,0 +1,58 @@
+"""Which files of a repository or bucket an engine needs. Pure."""
+
+import re
+from collections.abc import Collection, Iterable
+
+from pointsman.weights.trouble import FetchError, Reason
+
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
+# The same weights in forms that none of our engines prefers; gpt-oss holds its weights three times.
+_OTHER_FORMS = re.compile(
+    r"^(original|metal|onnx|openvino|coreml|tflite)/|\.(msgpack|h5|ot|tflite|mlmodel|pth)$"
+)
+# What safetensors make unneeded.
+_PICKLED = re.compile(r"\.(bin|pt)$")
+_SHOWN = 6
+
+
+def whole_repository(names: Collection[str]) -> list[str]:
+    """Everything but second copies of the weights in other forms; `names` are all files."""
+    kept = [name for name in names if not _OTHER_FORMS.search(name)]
+    if any(name.endswith(".safetensors") for name in kept):
+        return sorted(name for name in kept if not _PICKLED.search(name))
+    if any(_PICKLED.search(name) or name.endswith(".gguf") for name in kept):
+        return sorted(kept)
+    # No form is left that we know: then the ones that were left out are what there is.
+    return sorted(names)
+
+
+def below(names: Iterable[str], path: str) -> list[str]:
+    """The file of that name with its further parts, or everything in the folder of that name."""
+    listed = set(names)
+    if path in listed:
+        return [part for part in parts(path) if part in listed] or [path]
+    return sorted(name for name in listed if name.startswith(f"{path}/"))
+
+
+def parts(name: str) -> list[str]:
+    """A file and the files that belong to it: `x-00001-of-00003.gguf` comes with two more."""
+    shard = _SHARD.fullmatch(name)
+    if shard is None:
+        return [name]
+    count = int(shard["count"])
+    return [f"{shard['stem']}-{number:05}-of-{shard['count']}.gguf" for number in range(1, count + 1)]
+
+
+def only_weights_file(names: Iterable[str], where: str) -> str:
+    """The one GGUF file among them. FetchError where there is none, or more than one to choose from."""
+    found = sorted(name for name in names if name.endswith(".gguf"))
+    if len(found) == 1:
+        return found[0]
+    first = sorted({parts(name)[0] for name in found})
+    listed = ", ".join(first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
+    raise FetchError(
+        Reason.SOURCE_AMBIGUOUS if found else Reason.FILE_NOT_FOUND,
+        f"has {len(found) or 'no'} GGUF files",
+        where=where,
+        todo=f"append one to spec.model.source: {listed}" if found else "name a source that has one",
+    )
