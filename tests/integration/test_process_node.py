@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import psutil
@@ -63,10 +64,16 @@ async def printed(node: ProcessNode, namespace: str, name: str, wanted: str, con
     await eventually_async(look, 5, f"what {name} printed")
 
 
-async def test_the_node_offers_what_it_was_told_to(node: ProcessNode, admin: Admin) -> None:
+async def test_the_node_offers_what_it_was_told_to_and_goes_when_it_is_left(
+    node: ProcessNode, admin: Admin, control_plane: ControlPlane
+) -> None:
     found = admin.get("v1", "Node", "node-a")
     assert found["status"]["allocatable"]["nvidia.com/gpu"] == "2"
     assert found["metadata"]["labels"]["nvidia.com/gpu.memory"] == "81559"
+    leave = NodeSettings(name="node-left", images=())
+    async with ProcessNode.of(control_plane, leave):
+        assert admin.find("v1", "Node", "node-left") is not None
+    assert admin.find("v1", "Node", "node-left") is None
     lease = admin.get("coordination.k8s.io/v1", "Lease", "node-a", "kube-node-lease")
     assert lease["spec"]["holderIdentity"] == "node-a"
 
@@ -130,9 +137,11 @@ async def test_an_image_that_nobody_has_is_not_pulled_until_somebody_has_it(
     await seen(admin, namespace, "pull", phase="Running", ready=True)
 
 
+@pytest.mark.parametrize("way", ["namespace", "translated"])
 async def test_environment_and_volumes_hold_what_they_refer_to(
-    node: ProcessNode, admin: Admin, namespace: str
+    node: ProcessNode, admin: Admin, namespace: str, way: Literal["namespace", "translated"]
 ) -> None:
+    node.settings = replace(node.settings, mounts=way)
     metadata = {"name": "settings"}
     admin.create(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"colour": "blue"}}, namespace

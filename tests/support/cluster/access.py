@@ -60,5 +60,19 @@ class Access:
         return json.dumps(document, indent=2) + "\n"
 
 
+def account_kubeconfig(server: str, folder: str) -> str:
+    """A kubeconfig for an account whose token and authority are files of `folder`, as pods have them."""
+    cluster = {"server": server, "certificate-authority": f"{folder}/ca.crt"}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": "account", "user": {"tokenFile": f"{folder}/token"}}],
+        "contexts": [{"name": "account", "context": {"cluster": "cluster", "user": "account"}}],
+        "current-context": "account",
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode()

@@ -33,7 +33,7 @@ class Component:
 
     def start(self) -> None:
         assert not self.is_running, f"{self.name} runs already"
-        self._process = start_tethered(self.command, log=self.log)
+        self._process = start_tethered(self.command, log=self.log).result()
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nothing answers, as on a machine that hangs."""

@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 _TETHER = str(Path(__file__).with_name("tether.py"))
 
-# A tether is to the thread that forked, not to its process: so all of them are started by one thread that
-# lives as long as the interpreter.
-_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tether")
+# A tether is to the thread that forked, not to its process: so all of them are started by threads that live
+# as long as the interpreter.
+_SPAWNERS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="tether")
 
 
 def tethered_command(command: Sequence[str]) -> list[str]:
@@ -27,8 +27,7 @@ def start_tethered(
     log: Path,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    pass_descriptors: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> Future[subprocess.Popen[bytes]]:
     """Start `command` in a session of its own, its output appended to `log`.
 
     A command that cannot be run ends with 126 or 127 and a line in the log, as in a shell.
@@ -43,8 +42,7 @@ def start_tethered(
                 stderr=output,
                 env=None if environment is None else dict(environment),
                 cwd=folder,
-                pass_fds=pass_descriptors,
                 start_new_session=True,
             )
 
-    return _SPAWNER.submit(start).result()
+    return _SPAWNERS.submit(start)

@@ -32,10 +32,12 @@ class Inside:
     environment: Mapping[str, str]
     translation: Translation
     folder: Path
+    prefix: tuple[str, ...]
     session: aiohttp.ClientSession
 
-    def translated(self, words: Sequence[str]) -> list[str]:
-        return self.translation.texts(words)
+    def command(self, words: Sequence[str]) -> list[str]:
+        """What runs a command inside."""
+        return [*self.prefix, *self.translation.texts(words)]
 
 
 async def act(action: Mapping[str, Any], inside: Inside, timeout_seconds: float, *, log: Path) -> None:
@@ -83,7 +85,7 @@ async def _http_get(asked: Mapping[str, Any], inside: Inside) -> None:
 
 
 async def _execute(command: Sequence[str], inside: Inside, log: Path) -> None:
-    process = ContainerProcess.start(inside.translated(command), inside.environment, inside.folder, log)
+    process = await ContainerProcess.start(inside.command(command), inside.environment, inside.folder, log)
     try:
         await process.ended()
     finally:

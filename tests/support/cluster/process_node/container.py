@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from tests.support.cluster.process_node import mounts
 from tests.support.cluster.process_node.actions import ActionFailed, Inside, act
 from tests.support.cluster.process_node.container_state import ContainerState
 from tests.support.cluster.process_node.environment import (
@@ -49,6 +50,9 @@ class Around(Protocol):
 
     def described(self) -> dict[str, Any]: ...
     async def sources(self) -> Sources: ...
+    def api_environment(
+        self, container: Mapping[str, Any], folder: Path, paths: Mapping[str, str] | None
+    ) -> dict[str, str]: ...
     def changed(self) -> None: ...
     def event(self, reason: str, message: str, *, warning: bool = True) -> None: ...
 
@@ -192,7 +196,12 @@ class Container:
         sources = await around.sources()
         paths = mount_paths(around.pod, self.spec, around.places)
         paths[self._message_path] = str(self._message_file)
-        translation = Translation(paths, around.address)
+        self._message_file.touch()
+        is_mounted = around.settings.mounts == "namespace" or (
+            around.settings.mounts == "auto" and mounts.are_allowed()
+        )
+        prefix = mounts.mounting(paths, self._folder) if is_mounted else []
+        translation = Translation({} if is_mounted else paths, around.address)
         stated = container_environment(around.described(), self.spec, sources)
         scratch = self._folder / "tmp"
         scratch.mkdir(exist_ok=True)
@@ -203,6 +212,7 @@ class Container:
             "HOSTNAME": around.pod["metadata"]["name"],
             "PROCESS_NODE_POD_IP": around.address,
             "PROCESS_NODE_IMAGE": self.state.image,
+            **around.api_environment(self.spec, self._folder, None if is_mounted else paths),
             **around.settings.environment,
             **image.environment,
             **{name: translation.text(text) for name, text in stated.items()},
@@ -211,14 +221,16 @@ class Container:
         arguments = [expand(word, stated) for word in self.spec.get("args", ())]
         started = image.command(translation.texts(command), translation.texts(arguments))
         ports = {port["name"]: port["containerPort"] for port in self.spec.get("ports", ()) if "name" in port}
-        inside = Inside(around.address, ports, environment, translation, self._folder, around.session)
-        return started, inside
+        inside = Inside(
+            around.address, ports, environment, translation, self._folder, tuple(prefix), around.session
+        )
+        return [*prefix, *started], inside
 
     async def _once(self, command: list[str], inside: Inside, image: Image) -> None:
         self._message_file.write_bytes(b"")
         started_at = now()
         self._runs += 1
-        process = ContainerProcess.start(command, inside.environment, self._folder, self.log())
+        process = await ContainerProcess.start(command, inside.environment, self._folder, self.log())
         self._process, self._inside = process, inside
         container_id = f"process://{self._around.pod['metadata']['uid']}-{self.name}-{process.pid}"
         self._set(self.state.runs(started_at, container_id, f"{image.pattern}@{self.state.image}"))

@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 import shutil
 import tempfile
+import traceback
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -35,13 +36,17 @@ class ProcessNode:
     Something that went wrong inside, such as a pod field that it does not know, is raised on leaving.
     """
 
-    def __init__(self, access: Access, settings: NodeSettings, *, folder: Path | None = None) -> None:
+    def __init__(
+        self, access: Access, remover: Access, settings: NodeSettings, *, folder: Path | None = None
+    ) -> None:
+        """`access` is a kubelet's; `remover` may delete the Node in the end, which a kubelet may not."""
         self.settings = settings
         self.images = list(settings.images)
         """May be changed while it runs: an image that is added is found at the next try to pull it."""
         self.pods: dict[str, Pod] = {}
         """The pods it has, by `namespace/name`."""
         self._access = access
+        self._remover = remover
         self._client = ApiClient(access)
         self._given_folder = folder
         self.folder = folder or Path(tempfile.mkdtemp(prefix=f"pointsman-{settings.name}-"))
@@ -60,7 +65,7 @@ class ProcessNode:
     ) -> ProcessNode:
         """A node that asks as a kubelet does: user `system:node:NAME` of the group `system:nodes`."""
         access = control_plane.access(f"system:node:{settings.name}", ("system:nodes",))
-        return cls(access, settings, folder=folder)
+        return cls(access, control_plane.access(), settings, folder=folder)
 
     # For tests.
 
@@ -115,8 +120,7 @@ class ProcessNode:
         self.vanish()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if was_there:
-            with contextlib.suppress(ApiError, aiohttp.ClientError, TimeoutError):
-                await self._client.request("DELETE", f"/api/v1/nodes/{self.settings.name}")
+            await self._remove()
         assert self._session is not None
         await self._session.close()
         await self._client.__aexit__(None, None, None)
@@ -124,6 +128,16 @@ class ProcessNode:
             shutil.rmtree(self.folder)
         if error is None and self._failures:
             raise self._failures[0]
+
+    async def _remove(self) -> None:
+        async with ApiClient(self._remover) as remover:
+            try:
+                await remover.request("DELETE", f"/api/v1/nodes/{self.settings.name}")
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            except (aiohttp.ClientConnectionError, TimeoutError):
+                pass  # the cluster is gone, and the Node with it
 
     async def _register(self) -> None:
         try:
@@ -167,6 +181,8 @@ class ProcessNode:
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
+            # At once, for those who wait for what will not come; and again on leaving.
+            traceback.print_exception(error)
             self._failures.append(error)
 
     # Pods.
@@ -219,6 +235,7 @@ class ProcessNode:
             pod,
             self.settings,
             self.images,
+            self._access.server,
             self._client,
             self._session,
             folder,

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
+from tests.support.cluster.access import account_kubeconfig
 from tests.support.cluster.api_client import STRATEGIC, ApiClient, ApiError
 from tests.support.cluster.process_node.container import Container, now
 from tests.support.cluster.process_node.environment import MissingReference, Sources
@@ -26,6 +28,7 @@ HOST_ADDRESS = "127.0.0.1"
 _WRITE_AGAIN_SECONDS = 0.5
 _TOGETHER_SECONDS = 0.01  # changes of several containers at one moment are one write
 _TOKEN_RENEW_SHARE = 0.8
+_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _FORGOTTEN_GRACE_SECONDS = 1.0
 
 
@@ -37,6 +40,7 @@ class Pod:
         pod: dict[str, Any],
         settings: NodeSettings,
         images: Sequence[Image],
+        server: str,
         client: ApiClient,
         session: aiohttp.ClientSession,
         folder: Path,
@@ -47,6 +51,7 @@ class Pod:
         self.pod = pod
         self.settings = settings
         self.images = images
+        self._server = URL(server)
         self.session = session
         self.folder = folder
         self.address = address
@@ -153,6 +158,22 @@ class Pod:
             if error.status in (403, 404):
                 return None
             raise
+
+    def api_environment(
+        self, container: Mapping[str, Any], folder: Path, paths: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        """How a container finds the API server.
+
+        Where its volumes are not at their `paths`, by a kubeconfig that says where the account's token is.
+        """
+        host, port = str(self._server.host), str(self._server.port)
+        found = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+        account = None if paths is None else paths.get(_ACCOUNT_PATH)
+        if account is None:
+            return found
+        kubeconfig = folder / "kubeconfig"
+        kubeconfig.write_text(account_kubeconfig(str(self._server), account))
+        return {**found, "KUBECONFIG": str(kubeconfig)}
 
     def changed(self) -> None:
         self._dirty.set()

@@ -23,11 +23,18 @@ class ContainerProcess:
         asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
 
     @classmethod
-    def start(
+    async def start(
         cls, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
     ) -> ContainerProcess:
         """Start; a program that is not there ends with 127, as a shell says it."""
-        return cls(start_tethered(command, log=log, environment=environment, folder=folder))
+        starting = asyncio.wrap_future(
+            start_tethered(command, log=log, environment=environment, folder=folder)
+        )
+        try:
+            return cls(await asyncio.shield(starting))
+        except asyncio.CancelledError:
+            starting.add_done_callback(_end_unwanted)  # it starts although nobody waits for it any more
+            raise
 
     @property
     def pid(self) -> int:
@@ -78,3 +85,9 @@ class ContainerProcess:
         self._kill_session()
         self._child.wait()
         self._ended.set()
+
+
+def _end_unwanted(starting: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.result().kill()
+        starting.result().wait()

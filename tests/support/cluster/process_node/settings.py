@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tests.support.cluster.process_node.images import Image, known_images
 
@@ -30,6 +31,8 @@ class NodeSettings:
     images: tuple[Image, ...] = field(default_factory=known_images)
     image_volumes: Mapping[str, str] = field(default_factory=dict)
     """Folders of this machine, by the image reference of an `image` volume."""
+    mounts: Literal["auto", "namespace", "translated"] = "auto"
+    """How containers have their volumes: see `mounts` and `translation`; auto takes the former if it can."""
     pod_network: str = field(default_factory=_loopback_network)
     """Addresses of pods. Loopback needs nothing; any other must be local to this machine."""
     environment: Mapping[str, str] = field(default_factory=dict)
