@@ -13,7 +13,7 @@ from pointsman.catalog import shipped_catalog
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, Proxy, Rendering, Surroundings, freeze
 from tests.support.builders import deployment
-from tests.support.placements import GIBIBYTE, placed, pool
+from tests.support.placement_results import GIBIBYTE, placed, pool
 
 Tasks = tuple[str, ...]
 

@@ -10,7 +10,7 @@ from pointsman.catalog import shipped_catalog
 from pointsman.placement.choosing import POOL
 from pointsman.placement.result import Placement, Pool
 from tests.support.builders import deployment
-from tests.support.placements import placed, pool
+from tests.support.placement_results import placed, pool
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?"
 # Whatever the API takes for a name: at most 63 characters, with dots, and with a digit at the beginning.

@@ -26,7 +26,7 @@ from pointsman.workloads import (
 )
 from pointsman.workloads.naming import base_name, workload_name
 from tests.property.workloads.placed_deployments import made, names, placements, pool_names, specs
-from tests.support.placements import placed
+from tests.support.placement_results import placed
 
 # RFC 1035: what the API server takes for the name of a Service.
 SERVICE_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -10,7 +10,7 @@ from pointsman.errors import PointsmanError
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, freeze
 from tests.support.builders import deployment
-from tests.support.placements import placed, pool
+from tests.support.placement_results import placed, pool
 
 IMAGES = Images("registry.example.com/pointsman:1")
 CPU = pool(accelerator="", devices=0, tensor=1, max_concurrency=4)

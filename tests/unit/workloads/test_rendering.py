@@ -12,7 +12,7 @@ from pointsman.catalog import shipped_catalog
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, Rendering, Surroundings, freeze, render
 from tests.support.builders import deployment
-from tests.support.placements import placed, pool
+from tests.support.placement_results import placed, pool
 
 GROUP = placed(pool(devices=16, tensor=8), pipeline=2, nodes=2)
 AGENT = "registry.example.com/pointsman:1"

@@ -18,7 +18,7 @@ from pointsman.workloads import (
     spec_hash,
 )
 from tests.support.builders import deployment
-from tests.support.placements import placed, pool
+from tests.support.placement_results import placed, pool
 
 
 def made(**spec: Any) -> ModelDeployment:

@@ -11,7 +11,7 @@ from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
 from pointsman.workloads import Images, Surroundings, freeze
 from tests.support.builders import deployment
-from tests.support.placements import placed
+from tests.support.placement_results import placed
 
 AGENT = "registry.example.com/pointsman:1"
 
