@@ -71,8 +71,8 @@ def _own(snapshot: Snapshot) -> Plan:
     children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
     return Plan(
         # The rendering is kept before anything is made from it: whoever comes next goes on from there.
-        apply=(held.revision, *objects),
-        delete=_doomed(children, keep=(held.revision, *held.history, *objects)),
+        apply=(*held.unwritten, *objects),
+        delete=_doomed(children, keep=(*held.history, *objects)),
         status=_status(
             deployment,
             own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now),

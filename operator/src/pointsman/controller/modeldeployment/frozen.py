@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
-from pointsman.kube.objects import KubeObject, controller_of, labels_of
+from pointsman.kube.objects import KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, place
 from pointsman.workloads import freeze, naming
 from pointsman.workloads.rendering import Rendering
@@ -15,6 +16,26 @@ from pointsman.workloads.revision import controller_revision, frozen_rendering, 
 
 _KEPT = 5
 """Renderings that are kept: enough to see in `kubectl get controllerrevisions` what went before."""
+
+
+class _Revision:
+    """A ControllerRevision by its uid: its data never changes, and reading it is most of a look's work."""
+
+    def __init__(self, obj: KubeObject) -> None:
+        self.obj = obj
+        self._uid = uid_of(obj)
+
+    def __hash__(self) -> int:
+        return hash(self._uid)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Revision) and self._uid == other._uid
+
+
+@lru_cache(maxsize=4096)
+def _read(revision: _Revision) -> Rendering:
+    """The rendering that it keeps. Raises PointsmanError."""
+    return frozen_rendering(revision.obj)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +50,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """`rendering` is what the children are made from, and `revision` the object that keeps it; `history` are
-    the former ones that stay. `refusal` says why the spec as it stands now is not what runs.
+    """`rendering` is what the children are made from. `unwritten` is the object to keep it, none where it
+    is there already; `history` are those that stay, the current one among them. `refusal` says why the
+    spec as it stands now is not what runs.
     """
 
     rendering: Rendering
-    revision: KubeObject
+    unwritten: tuple[KubeObject, ...] = ()
     history: tuple[KubeObject, ...] = ()
     refusal: Refusal | None = None
 
@@ -47,34 +69,41 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
     deployment = snapshot.deployment
     kept = sorted(snapshot.revisions, key=_number)
     try:
-        current = frozen_rendering(kept[-1]) if kept else None
+        current = _read(_Revision(kept[-1])) if kept else None
     except PointsmanError as error:
         # What runs goes on as it is: nothing may move because it cannot be read.
         return Refusal("Progressing", "RevisionUnreadable", str(error))
     made = _renewed(deployment, current, findings, snapshot.platform)
-    number = _number(kept[-1]) if kept else 0
     if isinstance(made, Refusal):
-        if current is None:
-            return made
-        return _frozen(deployment, current, number, kept, made)
-    return _frozen(deployment, made, number if made == current else number + 1, kept, None)
+        return made if current is None else _kept(deployment, current, kept, made)
+    if current is not None and (made is current or revision_name(deployment, made) == _name(kept[-1])):
+        return _kept(deployment, current, kept, None)
+    written = controller_revision(deployment, made, _number(kept[-1]) + 1 if kept else 1)
+    former = [one for one in kept if _is_ours(one, deployment) and _name(one) != _name(written)]
+    return Frozen(made, (written,), (*former[-(_KEPT - 1) :], written))
 
 
-def _frozen(
+def _kept(
     deployment: ModelDeployment,
-    rendering: Rendering,
-    number: int,
+    current: Rendering,
     kept: Sequence[KubeObject],
     refusal: Refusal | None,
 ) -> Frozen:
-    name = revision_name(deployment, rendering)
-    former = [
-        revision
-        for revision in kept
-        if revision["metadata"]["name"] != name and controller_of(revision) == deployment.metadata.uid
-    ]
-    history = tuple(former[-(_KEPT - 1) :])
-    return Frozen(rendering, controller_revision(deployment, rendering, number), history, refusal)
+    """The newest rendering holds. What it is kept in is immutable and written again only to be adopted."""
+    newest = kept[-1]
+    former = [one for one in kept[:-1] if _is_ours(one, deployment)]
+    unwritten: tuple[KubeObject, ...] = ()
+    if not _is_ours(newest, deployment):
+        unwritten = (controller_revision(deployment, current, _number(newest)),)
+    return Frozen(current, unwritten, (*former[-(_KEPT - 1) :], newest), refusal)
+
+
+def _is_ours(revision: KubeObject, deployment: ModelDeployment) -> bool:
+    return controller_of(revision) == deployment.metadata.uid
+
+
+def _name(revision: KubeObject) -> str:
+    return str(revision["metadata"]["name"])
 
 
 def _renewed(
