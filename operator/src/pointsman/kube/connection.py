@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -197,7 +198,9 @@ class Connection:
         access = await self._access()
         if access.authorization:
             headers["Authorization"] = access.authorization
-        address = f"{access.server}{path}?{urlencode(query)}" if query else f"{access.server}{path}"
+        address = access.server + path
+        if query:
+            address = f"{address}?{_query_text(tuple(query.items()))}"
         async with self._session.request(
             method,
             URL(address, encoded=True),
@@ -235,6 +238,12 @@ class _FencedBody(aiohttp.BytesPayload):
             self.refused = error
             raise
         await super().write_with_length(writer, content_length)
+
+
+@lru_cache(maxsize=256)
+def _query_text(query: tuple[tuple[str, str | int], ...]) -> str:
+    """Every apply has the same one."""
+    return urlencode(query)
 
 
 # aiohttp's ServerTimeoutError is a TimeoutError, its resets are OSErrors.
