@@ -1,73 +1,81 @@
-"""Placements for tests, as placing a deployment would have found them."""
+"""What tests of placement say: fleets, deployments and the shapes of the catalogue's models, in few words."""
 
-from collections.abc import Sequence
-from decimal import Decimal
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Any
 
-from pointsman.api.hardware import Capacity
-from pointsman.catalog import Accelerator, shipped_catalog
-from pointsman.placement.choosing import POOL
-from pointsman.placement.result import Placement, Pool
+from pointsman.api import FleetSettings, ModelDeployment, Quantization
+from pointsman.catalog import shipped_catalog
+from pointsman.placement import Inventory, InventoryEntry, NotPlaced, Placement, Traffic, place
+from pointsman.placement.devices import Device, device_named
+from pointsman.placement.shape import ModelShape, quantized, shape_of
+from tests.support.builders import deployment, fleet
 
-GIBIBYTE = 2**30
+QWEN_32B = "hf://Qwen/Qwen3-32B"
+LLAMA_8B = "hf://meta-llama/Llama-3.1-8B-Instruct"
+LLAMA_70B = "hf://meta-llama/Llama-3.3-70B-Instruct"
+DEEPSEEK = "hf://deepseek-ai/DeepSeek-R1-0528"
+
+EVERYTHING = fleet(accelerators=[{"name": name} for name in shipped_catalog().accelerators])
 
 
-def pool(
-    name: str = POOL,
-    accelerator: str = "H100-SXM",
-    *,
-    devices: int = 1,
-    tensor: int | None = None,
-    capacity: Capacity = Capacity.ON_DEMAND,
-    max_concurrency: int = 64,
-) -> Pool:
-    """One pool; its tensor parallelism is the number of its devices unless stated."""
-    known: Accelerator | None = shipped_catalog().accelerators.get(accelerator)
-    resource = known.resource if known is not None else "nvidia.com/gpu"
-    return Pool(
-        name=name,
-        accelerator=accelerator,
-        resource=resource if accelerator else "",
-        accelerators_per_replica=devices if accelerator else 0,
-        tensor=devices if tensor is None else tensor,
-        capacity=capacity,
-        min_replicas=0,
-        max_replicas=None,
-        max_concurrency=max_concurrency,
-        price_per_hour=Decimal("6.88") if accelerator else None,
-        requests_per_second=3.5,
-    )
+def fleet_with(*names: str, **settings: Mapping[str, Any]) -> FleetSettings:
+    """Fleet settings that list accelerators; keywords overlay one, its dashes written as underscores."""
+    listed = [{"name": name, **settings.get(name.replace("-", "_"), {})} for name in names]
+    return fleet(accelerators=listed)
+
+
+def inventory_of(**counts: int) -> Inventory:
+    """Free devices by name, dashes written as underscores."""
+    return Inventory({name.replace("_", "-"): InventoryEntry(n, n) for name, n in counts.items()})
+
+
+def own(source: str = QWEN_32B, *, engine: str = "vllm", **spec: Any) -> ModelDeployment:
+    """A deployment of our own; `model` and `engine` overlay what they name."""
+    overlay = dict(spec)
+    return deployment("m", source=source, engine=engine, spec=overlay)
+
+
+def objectives(ttft: str = "", itl: str = "", *, quantile: str = "p95", **scaling: Any) -> dict[str, Any]:
+    """spec.scaling with bounds."""
+    bounds = {"ttft": ttft, "itl": itl}
+    stated = {metric: {quantile: bound} for metric, bound in bounds.items() if bound}
+    return {"mode": "off", "maxReplicas": 20, "objectives": stated, **scaling}
 
 
 def placed(
-    *pools: Pool,
-    pipeline: int = 1,
-    nodes: int = 1,
-    quantization: str = "none",
-    half_precision: bool = False,
-    context_length: int = 32768,
-    weights_bytes: int = 15 * GIBIBYTE,
-    memory_bytes: int = 0,
-    **rest: Any,
+    a_deployment: ModelDeployment,
+    settings: FleetSettings = EVERYTHING,
+    inventory: Inventory | None = None,
+    traffic: Traffic | None = None,
 ) -> Placement:
-    """A placement; without pools, one H100."""
-    given: Sequence[Pool] = pools or (pool(),)
-    first = given[0]
-    return Placement(
-        accelerator=first.accelerator,
-        accelerators_per_replica=first.accelerators_per_replica,
-        tensor=first.tensor,
-        pipeline=pipeline,
-        nodes=nodes,
-        pools=tuple(given),
-        quantization=quantization,
-        half_precision=half_precision,
-        context_length=context_length,
-        max_concurrency=first.max_concurrency,
-        weights_bytes=weights_bytes,
-        kv_bytes_per_token=131072,
-        memory_bytes=memory_bytes,
-        price_per_hour=first.price_per_hour,
-        requests_per_second=first.requests_per_second,
-        **{"fit": "it fits", "reason": "the cheapest", "assumptions": "none", **rest},
-    )
+    """The placement; fails with the answer where there is none."""
+    result = place(a_deployment, settings, shipped_catalog(), inventory or Inventory(), traffic)
+    assert isinstance(result, Placement), str(result)
+    return result
+
+
+def refused(
+    a_deployment: ModelDeployment, settings: FleetSettings = EVERYTHING, inventory: Inventory | None = None
+) -> NotPlaced:
+    """Why there is no placement; fails where there is one."""
+    result = place(a_deployment, settings, shipped_catalog(), inventory or Inventory())
+    assert isinstance(result, NotPlaced), result.fit
+    return result
+
+
+def shape(name: str, quantization: str | None = None) -> ModelShape:
+    """A model of the catalogue, in another quantisation by its bits."""
+    known = shipped_catalog().models[name]
+    model = deployment("m", source=known.sources[0]).spec.model
+    assert model is not None
+    found = shape_of(model, known)
+    assert found is not None
+    return found if quantization is None else quantized(found, Quantization(quantization))
+
+
+def device(name: str, settings: FleetSettings | None = None) -> Device:
+    found = device_named(name, settings or FleetSettings(), shipped_catalog())
+    assert found is not None, name
+    return found
