@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -95,6 +96,20 @@ async def test_a_pod_is_scheduled_runs_on_its_own_address_and_goes_when_deleted(
     admin.delete("v1", "Pod", "one", namespace)
     await eventually_async(lambda: admin.find("v1", "Pod", "one", namespace) is None, 10, "it is gone")
     await eventually_async(lambda: not node.pods, 5, "the node has forgotten it")
+
+
+async def test_the_api_server_hands_out_the_logs_that_the_node_keeps(
+    node: ProcessNode, admin: Admin, namespace: str
+) -> None:
+    admin.create(pod("talks", shell("echo one; echo two; echo three; sleep 300")), namespace)
+    await seen(admin, namespace, "talks", ready=True)
+    await printed(node, namespace, "talks", "one\ntwo\nthree\n")
+    path = f"/api/v1/namespaces/{namespace}/pods/talks/log"
+
+    def log() -> Any:
+        return admin.request("GET", path, parameters={"container": "main", "tailLines": "2"})
+
+    assert await asyncio.to_thread(log) == "two\nthree\n"
 
 
 @pytest.mark.parametrize(

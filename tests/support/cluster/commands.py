@@ -103,6 +103,11 @@ def api_server_command(place: Place, options: Options) -> list[str]:
         f"--service-account-issuer={_ISSUER}",
         f"--service-account-key-file={place.path('accounts.pem')}",
         f"--service-account-signing-key-file={place.path('accounts.key')}",
+        # Towards nodes, for `kubectl logs`.
+        f"--kubelet-certificate-authority={place.path('ca.pem')}",
+        f"--kubelet-client-certificate={place.path('kubelet-client.pem')}",
+        f"--kubelet-client-key={place.path('kubelet-client.key')}",
+        "--kubelet-preferred-address-types=InternalIP",
         f"--service-cluster-ip-range={_SERVICE_RANGE}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",

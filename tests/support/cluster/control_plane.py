@@ -7,10 +7,11 @@ import secrets
 import shutil
 import tempfile
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.certificates import CertificateAuthority
+from tests.support.certificates import CertificateAuthority, ServerCertificate
 from tests.support.cluster import commands
 from tests.support.cluster.access import Access
 from tests.support.cluster.admin import Admin
@@ -94,6 +95,10 @@ class ControlPlane:
             return Access(ADMIN, self.server, self.authority_pem, token=self._admin_token)
         certificate = self._authority.issue_client(user, groups)
         return Access(user, self.server, self.authority_pem, certificate=certificate)
+
+    def server_certificate(self, names: Sequence[str]) -> ServerCertificate:
+        """A certificate of the cluster's authority, for a server that its clients are to trust."""
+        return self._authority.issue(names)
 
     def account_access(self, namespace: str, account: str, *, seconds: int = _TOKEN_SECONDS) -> Access:
         """A ServiceAccount's way in, by a token of TokenRequest that is valid so long (600 at least)."""

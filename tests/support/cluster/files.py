@@ -17,6 +17,7 @@ _NAMES = ("127.0.0.1", "localhost", "kubernetes", "kubernetes.default", "kuberne
 def write_files(place: Place, authority: CertificateAuthority, tokens: str) -> None:
     """Write what `commands` names: the authority, the server's certificate, accounts' keys, static tokens."""
     served = authority.issue(_NAMES)
+    towards_nodes = authority.issue_client("kube-apiserver", ("system:masters",))
     signing = ec.generate_private_key(ec.SECP256R1())
     contents = {
         "ca.pem": authority.certificate_pem,
@@ -28,6 +29,8 @@ def write_files(place: Place, authority: CertificateAuthority, tokens: str) -> N
         "accounts.pem": signing.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ),
+        "kubelet-client.pem": towards_nodes.certificate_pem,
+        "kubelet-client.key": towards_nodes.key_pem,
         "tokens.csv": tokens.encode(),
     }
     for name, content in contents.items():

@@ -16,9 +16,11 @@ from typing import Any
 
 import aiohttp
 
+from tests.support.certificates import ServerCertificate
 from tests.support.cluster.access import Access
 from tests.support.cluster.api_client import STRATEGIC, ApiClient, ApiError
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.process_node.api import NodeApi
 from tests.support.cluster.process_node.container import Container, now
 from tests.support.cluster.process_node.node_object import lease, node_object, node_status, pod_event
 from tests.support.cluster.process_node.pod import Pod
@@ -37,9 +39,17 @@ class ProcessNode:
     """
 
     def __init__(
-        self, access: Access, remover: Access, settings: NodeSettings, *, folder: Path | None = None
+        self,
+        access: Access,
+        remover: Access,
+        certificate: ServerCertificate,
+        settings: NodeSettings,
+        *,
+        folder: Path | None = None,
     ) -> None:
-        """`access` is a kubelet's; `remover` may delete the Node in the end, which a kubelet may not."""
+        """`access` is a kubelet's; `remover` may delete the Node in the end, which a kubelet may not;
+        `certificate` is that of the node's own API.
+        """
         self.settings = settings
         self.images = list(settings.images)
         """May be changed while it runs: an image that is added is found at the next try to pull it."""
@@ -58,6 +68,7 @@ class ProcessNode:
         self._session: aiohttp.ClientSession | None = None
         self._heart: asyncio.Task[None] | None = None
         self._vanished = False
+        self._api = NodeApi(certificate, access.authority_pem, self._find_log)
 
     @classmethod
     def of(
@@ -65,7 +76,8 @@ class ProcessNode:
     ) -> ProcessNode:
         """A node that asks as a kubelet does: user `system:node:NAME` of the group `system:nodes`."""
         access = control_plane.access(f"system:node:{settings.name}", ("system:nodes",))
-        return cls(access, control_plane.access(), settings, folder=folder)
+        certificate = control_plane.server_certificate(("127.0.0.1", settings.name))
+        return cls(access, control_plane.access(), certificate, settings, folder=folder)
 
     # For tests.
 
@@ -81,6 +93,11 @@ class ProcessNode:
         """What a container wrote."""
         path = self.container(namespace, pod, container).log(previous=previous)
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def _find_log(self, namespace: str, name: str, container: str, previous: bool) -> Path | None:
+        pod = self.pods.get(f"{namespace}/{name}")
+        found = [one for one in (*pod.init, *pod.main) if one.name == container] if pod else []
+        return found[0].log(previous=previous) if found else None
 
     def remove_image(self, pattern: str) -> None:
         """Have no image of that pattern any more; what runs goes on."""
@@ -108,6 +125,7 @@ class ProcessNode:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
         self._version = (await self._client.request("GET", "/version"))["gitVersion"]
+        await self._api.start()
         await self._register()
         self._heart = asyncio.create_task(self._beat(), name=f"heart {self.settings.name}")
         self._start(self._follow_pods(), "pods")
@@ -121,6 +139,7 @@ class ProcessNode:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if was_there:
             await self._remove()
+        await self._api.stop()
         assert self._session is not None
         await self._session.close()
         await self._client.__aexit__(None, None, None)
@@ -146,7 +165,7 @@ class ProcessNode:
             if error.status != 409:
                 raise
         await self._renew()
-        status = {"status": node_status(self.settings, self._version, now(), 0)}
+        status = {"status": node_status(self.settings, self._version, now(), self._api.port)}
         path = f"/api/v1/nodes/{self.settings.name}/status"
         await self._client.request("PATCH", path, status, content_type=STRATEGIC)
 

@@ -38,14 +38,14 @@ def resources(settings: NodeSettings) -> dict[str, str]:
 
 
 def node_status(settings: NodeSettings, version: str, now: str, port: int) -> dict[str, Any]:
-    """A node that is ready and lacks nothing; `port` is where its own API listens, 0 for none."""
+    """A node that is ready and lacks nothing; `port` is where its own API listens."""
     conditions = [
         _condition("Ready", "True", "KubeletReady", "the process node posts its status", now),
         _condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "enough memory", now),
         _condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "enough disk", now),
         _condition("PIDPressure", "False", "KubeletHasSufficientPID", "enough process ids", now),
     ]
-    status: dict[str, Any] = {
+    return {
         "capacity": resources(settings),
         "allocatable": resources(settings),
         "conditions": conditions,
@@ -65,10 +65,8 @@ def node_status(settings: NodeSettings, version: str, now: str, port: int) -> di
             "operatingSystem": "linux",
             "architecture": architecture(),
         },
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
     }
-    if port:
-        status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": port}}
-    return status
 
 
 def _condition(kind: str, status: str, reason: str, message: str, now: str) -> dict[str, Any]:
