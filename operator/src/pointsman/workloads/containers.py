@@ -52,7 +52,12 @@ def weights(
     supply: Supply, image: str, secret: SecretKeySelector | None, proxy: Proxy | None
 ) -> dict[str, Any]:
     """The init container that downloads; the only one that ever sees the source's credentials."""
-    environment: list[dict[str, Any]] = [{"name": "HOME", "value": "/tmp"}]
+    environment: list[dict[str, Any]] = [
+        {"name": "HOME", "value": "/tmp"},
+        # A log is no terminal, and its last line says why a fetch failed.
+        {"name": "HF_HUB_DISABLE_PROGRESS_BARS", "value": "1"},
+        {"name": "HF_HUB_DISABLE_TELEMETRY", "value": "1"},
+    ]
     if secret is not None:
         source = {"secretKeyRef": {"name": secret.name, "key": secret.key}}
         environment.append({"name": "POINTSMAN_WEIGHTS_CREDENTIAL", "valueFrom": source})
