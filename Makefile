@@ -14,13 +14,19 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
 
-.PHONY: help demo control-plane test test-all lint generate check-generated bench constraints clean
+.PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench constraints clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: $(READY) ## serve two models behind one endpoint, ask, kill the first, ask again (DEMO_ONCE=1 ends by itself)
 	@exec $(RUN)/pointsman demo
+
+sandbox: $(READY) control-plane ## a Kubernetes cluster of processes on this machine, to try things on; "make sandbox-down" ends it
+	@exec $(RUN)/python -m tests.support.cluster.sandbox up
+
+sandbox-down: $(READY) ## end the sandbox and all that runs in it
+	@exec $(RUN)/python -m tests.support.cluster.sandbox down
 
 control-plane: $(READY) ## build the Kubernetes control plane that tests run on; once, some minutes
 	@$(RUN)/python -m tests.support.cluster.build

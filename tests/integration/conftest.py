@@ -11,6 +11,7 @@ import pytest
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.build import built_control_plane
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.definitions import install_definitions
 
 _numbers = itertools.count(1)
 
@@ -28,6 +29,12 @@ def control_plane() -> Iterator[ControlPlane]:
     """etcd, API server, controller manager, scheduler, audit log. Leave no cluster-scoped object behind."""
     with ControlPlane.start() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def definitions(control_plane: ControlPlane) -> None:
+    """The shared control plane serves our kinds."""
+    install_definitions(control_plane.admin)
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+"""Pointsman in a test cluster: the chart's objects as rendered, and its programs with the chart's accounts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.support.chart import render
+from tests.support.cluster.component import Component
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.ports import free_port
+
+SYSTEM = "pointsman-system"
+OPERATOR = "pointsman-operator"
+OPERATOR_USER = f"system:serviceaccount:{SYSTEM}:{OPERATOR}"
+_RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
+_DEFINITION = "CustomResourceDefinition"
+
+
+class Installation:
+    """The chart's definitions, accounts and rights. As a context manager it leaves nothing behind.
+
+    Its workloads are run by the tests, as processes that they can kill: see `operator`.
+    """
+
+    def __init__(self, control_plane: ControlPlane, values: Mapping[str, Any] | None = None) -> None:
+        self.control_plane = control_plane
+        self._objects = [
+            one for one in render(values, namespace=SYSTEM) if one["kind"] in (*_RIGHTS, _DEFINITION)
+        ]
+
+    def __enter__(self) -> Installation:
+        admin = self.control_plane.admin
+        admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+        for one in sorted(self._objects, key=lambda one: str(one["kind"]) != _DEFINITION):
+            admin.apply(one, SYSTEM)
+        for one in self._objects:
+            if one["kind"] == _DEFINITION:
+                admin.wait_for(one["apiVersion"], _DEFINITION, one["metadata"]["name"], until=_is_established)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        admin = self.control_plane.admin
+        for one in reversed(self._objects):
+            admin.delete(one["apiVersion"], one["kind"], one["metadata"]["name"], SYSTEM)
+        admin.delete("v1", "Namespace", SYSTEM)
+
+    def operator(self, name: str = "operator-0", *, arguments: Sequence[str] = ()) -> OperatorProcess:
+        """A replica of the operator, with the rights of the chart's account and no others."""
+        kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, OPERATOR)
+        return OperatorProcess(name, kubeconfig, self.control_plane.folder / f"{name}.log", arguments)
+
+
+class OperatorProcess(Component):
+    """`pointsman operator`. As a context manager it is started, and ended with a kill."""
+
+    def __init__(self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str]) -> None:
+        self.port = free_port()
+        environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": SYSTEM}
+        super().__init__(
+            name,
+            [
+                *("/usr/bin/env", *(f"{key}={value}" for key, value in environment.items())),
+                *(sys.executable, "-m", "pointsman.cli.main", "operator"),
+                *("--agent-image", "pointsman:test", "--listen", f"127.0.0.1:{self.port}"),
+                *arguments,
+            ],
+            log,
+        )
+
+    def __enter__(self) -> OperatorProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_running:
+            self.kill()
+
+
+def kubectl(kubeconfig: Path, *arguments: str, timeout_seconds: float = 60.0) -> str:
+    """What kubectl prints. Raises AssertionError with its error where it fails."""
+    program = Path(sys.executable).with_name("kubectl")
+    ended = subprocess.run(
+        [str(program), "--kubeconfig", str(kubeconfig), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        env={**os.environ, "HOME": str(kubeconfig.parent)},
+        check=False,
+    )
+    assert ended.returncode == 0, f"kubectl {' '.join(arguments)}: {ended.stderr.strip()}"
+    return ended.stdout
+
+
+def _is_established(definition: Mapping[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)

@@ -1,0 +1,196 @@
+"""A cluster on this machine to try things on: `python -m tests.support.cluster.sandbox up`, and `down`.
+
+It runs in the background until `down`: a control plane, a node whose llama.cpp pods really answer, and a node
+with scripted GPU engines. What is installed into it is `install`'s business.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tests.support.cluster.build import built_control_plane
+from tests.support.cluster.commands import Options
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.definitions import install_definitions
+from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
+from tests.support.polling import eventually
+from tests.support.processes import REPOSITORY, python_module
+
+_START_SECONDS = 120.0
+_STOP_SECONDS = 60.0
+
+NODES = (
+    NodeSettings(name="cpu-node", restart_backoff_seconds=2.0, resync_seconds=2.0),
+    NodeSettings(
+        name="gpu-node",
+        gpus=8,
+        memory="1Ti",
+        cpu="64",
+        labels=gpu_labels("NVIDIA-L4", memory_mebibytes=23034, count=8),
+        restart_backoff_seconds=2.0,
+        resync_seconds=2.0,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The sandbox's folder; there is one sandbox for each."""
+
+    folder: Path
+
+    @classmethod
+    def default(cls) -> Place:
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return cls(state / "pointsman" / "sandbox")
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Appears when everything is ready."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "sandbox.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the sandbox while it runs; its content is the process id."""
+        return self.folder / "lock"
+
+    def pid(self) -> int | None:
+        """The sandbox's process; None where none runs."""
+        if not self.lock.exists():
+            return None
+        with self.lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read())
+        return None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the sandbox of this folder. Raises BlockingIOError where another is."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.lock.open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+
+def install(control_plane: ControlPlane, say: Callable[[str], None]) -> None:
+    """Put Pointsman into the cluster."""
+    install_definitions(control_plane.admin)
+    say("definitions of ModelDeployment, ModelRoute, GuardrailPolicy")
+
+
+def run(place: Place) -> None:
+    """Be the sandbox until SIGTERM."""
+    # Before any thread begins: they inherit it, and the signal is waited for here.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    with place.held(), ExitStack() as running:
+        began = time.monotonic()
+
+        def say(what: str) -> None:
+            print(f" ✓ {what:<64} {time.monotonic() - began:4.0f} s", flush=True)
+
+        for left in ("control-plane", "nodes"):
+            shutil.rmtree(place.folder / left, ignore_errors=True)
+        place.kubeconfig.unlink(missing_ok=True)
+        control_plane = running.enter_context(
+            ControlPlane.start(Options(audit=False), folder=place.folder / "control-plane")
+        )
+        say("control plane")
+        for settings in NODES:
+            folder = place.folder / "nodes" / settings.name
+            folder.mkdir(parents=True)
+            running.enter_context(RunningNode(control_plane, settings, folder=folder))
+            say(f"node {settings.name}")
+        install(control_plane, say)
+        ready = place.kubeconfig.with_suffix(".new")
+        ready.touch(mode=0o600)
+        ready.write_text(control_plane.access().kubeconfig())
+        ready.rename(place.kubeconfig)
+        running.callback(place.kubeconfig.unlink)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+@click.group()
+def main() -> None:
+    """A Kubernetes cluster of processes, to try Pointsman on."""
+
+
+@main.command()
+def up() -> None:
+    """Start it in the background, wait until it is ready, and say how to use it."""
+    place = Place.default()
+    if place.pid() is None:
+        built_control_plane()
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with place.log.open("w") as log:
+            started = subprocess.Popen(
+                python_module("tests.support.cluster.sandbox", "run"),
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+        def ready() -> bool:
+            if started.poll() is not None:
+                raise click.ClickException(f"the sandbox did not start:\n{place.log.read_text()}")
+            return place.pid() is not None and place.kubeconfig.exists()
+
+        eventually(ready, _START_SECONDS, "the sandbox is ready", 0.1)
+        click.echo(place.log.read_text(), nl=False)
+    click.echo(_ADVICE.format(kubeconfig=place.kubeconfig, log=place.log))
+
+
+_ADVICE = """
+export KUBECONFIG={kubeconfig}
+
+kubectl get nodes               two nodes of processes: one that runs real engines, one with scripted GPUs
+kubectl apply -f FILE           pods run, are probed, log and end as in any cluster
+make sandbox-down               ends it, and everything in it
+"""
+
+
+@main.command()
+def down() -> None:
+    """End it; nothing of it is kept."""
+    place = Place.default()
+    pid = place.pid()
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: place.pid() is None, _STOP_SECONDS, "the sandbox has ended", 0.1)
+    shutil.rmtree(place.folder, ignore_errors=True)
+    click.echo("the sandbox is gone")
+
+
+@main.command("run", hidden=True)
+def run_command() -> None:
+    """Be the sandbox, in the foreground."""
+    try:
+        run(Place.default())
+    except RuntimeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
