@@ -113,6 +113,7 @@ def test_llama_cpp_is_promised_its_context_for_each_request() -> None:
 QUANTIZATIONS = {
     "16-bit weights that become fp8": ("hf://Qwen/Qwen3-32B", "fp8", True),
     "weights that are fp8 already, as their name says": ("hf://Qwen/Qwen3-32B-FP8", "fp8", False),
+    "a model that is published in fp8": ("hf://deepseek-ai/DeepSeek-R1-0528", "fp8", False),
     "awq, which is read from the files": ("hf://Qwen/Qwen3-8B-AWQ", "awq", False),
     "nothing": ("hf://Qwen/Qwen3-32B", "none", False),
 }

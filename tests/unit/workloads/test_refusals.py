@@ -175,6 +175,17 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
     "a file in an image": ("llama.cpp", {"model": {"source": "oci://example.com/gemma:1#gemma.gguf"}}),
     "a repository with one GGUF file": ("llama.cpp", {"model": {"source": "hf://Qwen/Qwen3-0.6B-GGUF"}}),
     "several nodes": ("sglang", {"hardware": {"nodes": 2}}),
+    "devices that an engine of one's own asks for": (
+        "custom",
+        {
+            "engine": {"image": f"example.com/e@sha256:{'0' * 64}"},
+            "template": {"resources": {"limits": {"nvidia.com/gpu": 2}}},
+        },
+    ),
+    "several nodes for an engine of one's own": (
+        "custom",
+        {"engine": {"image": f"example.com/e@sha256:{'0' * 64}"}, "hardware": {"nodes": 2}},
+    ),
     "labels of Kueue": ("vllm", {"template": {"labels": {"kueue.x-k8s.io/queue-name": "gold"}}}),
 }
 

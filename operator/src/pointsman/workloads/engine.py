@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pointsman.api import Engine, EngineName, Model, ModelDeployment, Task
-from pointsman.catalog import Catalog, EngineFacts, Image, LaunchCondition, LaunchValue
+from pointsman.catalog import Catalog, EngineFacts, Image, KnownModel, LaunchCondition, LaunchValue
 from pointsman.errors import PointsmanError
 from pointsman.placement.devices import Device
 from pointsman.placement.result import Placement, Pool
@@ -33,6 +33,8 @@ class ChosenEngine:
     image: str
     version: str | None
     command: tuple[str, ...]
+    known: KnownModel | None = None
+    """What the catalogue knows of the model."""
 
 
 def own(deployment: ModelDeployment) -> tuple[Model, Engine]:
@@ -47,7 +49,8 @@ def choose(
     deployment: ModelDeployment, device: Device | None, catalogue: Catalog, images: Images
 ) -> ChosenEngine:
     """The engine for a device, None being a CPU. PointsmanError where no image is built for it."""
-    _, engine = own(deployment)
+    model, engine = own(deployment)
+    known = catalogue.model_at(model.source)
     vendor, capability = _CPU, None
     if device is not None:
         # One that only the fleet settings know is taken to be NVIDIA's, as its resource is by default.
@@ -57,7 +60,7 @@ def choose(
     version = engine.version or (image.version if image and image.version else facts.version)
     command = image.command if image is not None and image.command else facts.launch.command
     if engine.image is not None:
-        return ChosenEngine(facts, engine.image, version, command)
+        return ChosenEngine(facts, engine.image, version, command, known)
     if image is None:
         said = f"{engine.name} {version}" if version else str(engine.name)
         raise PointsmanError(
@@ -66,7 +69,7 @@ def choose(
             todo="state engine.image, or allow other accelerators",
         )
     reference = image.reference.replace("{version}", (version or "").removeprefix("v"))
-    return ChosenEngine(facts, images.pinned.get(reference, reference), version, command)
+    return ChosenEngine(facts, images.pinned.get(reference, reference), version, command, known)
 
 
 def image_for(
@@ -101,7 +104,7 @@ def start_of(
     tasks = set(deployment.spec.tasks)
     slots = pool.max_concurrency or 1
     adapters = tuple(f"{name}={path}" for name, path in supply.adapters.items())
-    online = _online(model, placement, chosen.facts)
+    online = _online(model, placement, chosen)
     values: dict[LaunchValue, tuple[str, ...]] = {
         LaunchValue.WEIGHTS: (supply.path,),
         LaunchValue.HOST: (_ANY_ADDRESS,),
@@ -152,12 +155,13 @@ def start_of(
     return Start(chosen.version, values, frozenset(name for name, holds in conditions.items() if holds))
 
 
-def _online(model: Model, placement: Placement, facts: EngineFacts) -> str | None:
+def _online(model: Model, placement: Placement, chosen: ChosenEngine) -> str | None:
     """The engine's word for a quantisation that it shall do itself; None where the files have it already, as
-    their names say: some of those would be refused when named again.
+    the catalogue or their name says: some of those would be refused when named again.
     """
-    words = {kind.value: word for kind, word in facts.online_quantizations.items()}
-    if placement.quantization in model.source.lower():
+    words = {kind.value: word for kind, word in chosen.facts.online_quantizations.items()}
+    published = {kind.value for kind in chosen.known.weights} if chosen.known is not None else {"none"}
+    if placement.quantization in model.source.lower() or "none" not in published:
         return None
     return words.get(placement.quantization)
 

@@ -163,7 +163,8 @@ class _Said:
                 yield self._finding(path, "the volume has no name", "state name")
             elif name in _OUR_VOLUMES or name.startswith("adapter-") or name in names[:index]:
                 yield self._finding(path, f"another volume is called {name}", "choose another name")
-        resources = overlay.resources
+        # An engine of the user's own says by them what it needs.
+        resources = overlay.resources if self._facts.images else None
         ours = {accelerator.resource for accelerator in catalogue.accelerators.values()}
         for place in ("requests", "limits"):
             for key in getattr(resources, place, {}):
