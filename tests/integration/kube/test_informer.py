@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
-from pointsman.kube.errors import Forbidden, KindNotServed
+from pointsman.kube.errors import Forbidden, Gone, KindNotServed
 from pointsman.kube.objects import CONFIG_MAP, POD_MONITOR, Kind, KubeObject, uid_of
 from pointsman.kube.ports import Selection
 from pointsman.kube.reader import KubeReader
@@ -182,6 +182,23 @@ async def test_what_may_not_be_read_is_waited_for(control_plane: ControlPlane) -
         following(KubeReader(connection), Selection(CONFIG_MAP)) as follower,
     ):
         await follower.until(lambda: isinstance(follower.informer.problem, Forbidden), "it is refused")
+
+
+async def test_a_list_that_expires_between_two_chunks_is_begun_anew(
+    troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
+) -> None:
+    for number in range(5):
+        admin.create(marked(f"c{number}", namespace), namespace)
+
+    async def chunked() -> list[KubeObject]:
+        return [obj async for chunk in troubled.chunks(watched(namespace), size=2) for obj in chunk.items]
+
+    proxy.inject(refuse(410), path="continue=")
+    with pytest.raises(Gone):
+        await chunked()
+    found = await chunked()
+    assert len(found) == 5
+    assert {obj["kind"] for obj in found} == {"ConfigMap"}
 
 
 def crd(kind: Kind) -> dict[str, object]:
