@@ -1,7 +1,7 @@
-"""Renderings as the first version of the operator froze them: every later one must run the same pods from them.
+"""Renderings as the first version of the operator froze them: every later one runs the same pods from them.
 
-These files are never written anew. A change that makes these tests fail would restart every pod of every fleet
-at an upgrade; make it where renderings are made, not where they are read.
+These files are never written anew. A change that makes these tests fail would restart every pod of every
+fleet at an upgrade; make it where renderings are made, not where they are read.
 """
 
 import json
@@ -27,7 +27,7 @@ def test_pods_are_as_they_were_frozen(name: str, revision: str) -> None:
     kept = document["pools"][0]
     for template, frozen in (
         (spec.get("template") or group["leaderTemplate"], kept["template"]),
-        (group.get("workerTemplate"), kept["worker_template"]),
+        (group.get("workerTemplate"), kept["workerTemplate"]),
     ):
         if frozen is None:
             assert template is None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
+from pointsman.api.record import camel_case
 from pointsman.errors import PointsmanError
 from pointsman.placement.result import Placement
 
@@ -71,15 +72,13 @@ class Rendering:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same Rendering back."""
-        plain = [one.name for one in fields(self) if one.name not in ("placement", "pools")]
-        stated = {name: getattr(self, name) for name in plain}
         return {
             "format": _FORMAT,
-            **json.loads(json.dumps(stated)),
+            **_stated(self),
+            "files": dict(self.files),
+            "workloadLabels": dict(self.workload_labels),
             "placement": self.placement.to_json(),
-            "pools": [
-                {one.name: getattr(pool, one.name) for one in fields(PoolRendering)} for pool in self.pools
-            ],
+            "pools": [_stated(pool) for pool in self.pools],
         }
 
     @classmethod
@@ -93,13 +92,24 @@ class Rendering:
             )
         try:
             placement = Placement.from_json(stated.pop("placement"))
-            pools = tuple(PoolRendering(**pool) for pool in stated.pop("pools"))
-            return cls(placement=placement, pools=pools, **stated)
+            pools = tuple(PoolRendering(**_attributes(PoolRendering, pool)) for pool in stated.pop("pools"))
+            return cls(placement=placement, pools=pools, **_attributes(cls, stated))
         except (TypeError, KeyError, ValueError) as error:
             raise PointsmanError(
                 f"the frozen rendering is damaged: {error}",
                 todo="set spec.refresh to a value it did not have before",
             ) from error
+
+
+def _stated(record: Rendering | PoolRendering) -> dict[str, Any]:
+    """Attributes by their JSON keys."""
+    return {camel_case(one.name): getattr(record, one.name) for one in fields(record)}
+
+
+def _attributes(kind: type[Rendering | PoolRendering], stated: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON keys back to attributes. KeyError for one that there is not."""
+    names = {camel_case(one.name): one.name for one in fields(kind)}
+    return {names[key]: value for key, value in stated.items()}
 
 
 def _digest(value: Any) -> str:
