@@ -91,7 +91,7 @@ class Server:
                     await self._stumble()
             if self._chance.random() < 0.1:
                 yield self._bookmark(after)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._chance.uniform(0.5, 1.5))
             await self._stumble()
             if self._chance.random() < self.trouble:
                 return
