@@ -31,9 +31,15 @@ def inventory_of(**counts: int) -> Inventory:
     return Inventory({name.replace("_", "-"): InventoryEntry(n, n) for name, n in counts.items()})
 
 
-def own(source: str = QWEN_32B, *, engine: str = "vllm", **spec: Any) -> ModelDeployment:
-    """A deployment of our own; `model` and `engine` overlay what they name."""
-    overlay = dict(spec)
+def own(
+    source: str = QWEN_32B,
+    *,
+    engine: str = "vllm",
+    engine_overlay: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> ModelDeployment:
+    """A deployment of our own; `model` and `engine_overlay` overlay what they name."""
+    overlay = {**spec, "engine": dict(engine_overlay)} if engine_overlay else spec
     return deployment("m", source=source, engine=engine, spec=overlay)
 
 

@@ -11,8 +11,8 @@ from pointsman.placement.steptime import StepTime, step_time
 from tests.support.placements import device, shape
 from tests.support.profiles import Row, mean_error, rows
 
-# (engine, model, quantization, accelerator) -> mean absolute error of the time between tokens: of the rows that
-# were fitted, and of those that were held out. The limits are what was found, rounded up by a point.
+# (engine, model, quantization, accelerator) -> mean absolute error of the time between tokens: of the rows
+# that were fitted, and of those that were held out. The limits are what was found, rounded up by a point.
 ERRORS = {
     ("vllm", "Llama-3.1-70B-Instruct", "fp8", "H100-SXM"): (0.055, 0.040),
     ("vllm", "Llama-3.1-70B-Instruct", "fp8", "H200-SXM"): (0.055, 0.055),
@@ -46,8 +46,8 @@ def test_every_measured_group_is_judged() -> None:
     assert {_group(row) for row in rows() if not row.is_doubtful} == set(ERRORS)
 
 
-# Estimates of aiconfigurator-core 0.12.0 for vLLM in bf16: ms for a step without load, for a token of a prompt,
-# and for a token of cache. Where nothing was measured end to end, the law must not be far from them.
+# Estimates of aiconfigurator-core 0.12.0 for vLLM in bf16: ms for a step without load, for a token of a
+# prompt, and for a token of cache. Where nothing was measured end to end, the law must not be far from them.
 ESTIMATES = {
     "8B on H100": ("Llama-3.1-8B-Instruct", "H100-SXM", 1, 6.23, 0.0171, 4.2e-5),
     "8B on A100": ("Llama-3.1-8B-Instruct", "A100-80-SXM", 1, 11.67, 0.0550, 8.2e-5),

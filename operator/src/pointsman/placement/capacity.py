@@ -126,7 +126,8 @@ def latency_at(step: StepTime, stages: int, requests: float, demand: Demand) -> 
     """Latencies with a mean of `requests` running in each stage."""
     load = _load(step, requests, demand)
     ttft = load.wait + load.own + load.mean / 2
-    rate = stages * requests / (ttft + demand.traffic.output_tokens * load.mean)
+    # By Little's law: those that wait do not run yet.
+    rate = stages * requests / (load.own + demand.traffic.output_tokens * load.mean)
     if stages > 1:
         rate *= _PIPELINE_USE
     tails = tuple((bound, load.at(bound)) for bound in demand.bounds)

@@ -165,7 +165,7 @@ def _reason(option: Option, ranking: Ranking) -> str:
         missed = wording.listed((_missed(option),), "and")
         text = f"nothing meets {wording.bounds(demand)}{default}; this comes nearest, {missed}: {rate}"
     if ranking.objective == Objective.LATENCY:
-        text += f", {wording.seconds(ranking.request_seconds(option))} a request"
+        text += f", {wording.estimate(ranking.request_seconds(option))} a request"
     text += f", {_price(option, ranking)}"
     if ranking.budget is not None:
         text += f", within {wording.money(ranking.budget, ranking.fleet.settings.currency)} an hour"
@@ -185,7 +185,7 @@ def _missed(option: Option) -> str:
     """`misses itl p95 (71 ms)`."""
     missed = option.capacity.latency.missed()
     return "misses " + wording.listed(
-        (f"{bound.name} ({wording.seconds(seconds)})" for bound, seconds in missed), "and"
+        (f"{bound.name} ({wording.estimate(seconds)})" for bound, seconds in missed), "and"
     )
 
 
@@ -230,7 +230,7 @@ def _why_not(item: Option | Miss, chosen: Option, ranking: Ranking) -> str:
     currency = ranking.fleet.settings.currency
     text = wording.money(price, currency) if price is not None else "has no known price"
     if ranking.objective == Objective.LATENCY:
-        text = f"{wording.seconds(ranking.request_seconds(item))} a request, {text}"
+        text = f"{wording.estimate(ranking.request_seconds(item))} a request, {text}"
     if not ranking.affordable(item):
         per_hour = item.price_per_hour or Decimal(0)
         text += f", above the budget ({wording.money(per_hour * ranking.replicas, currency)} an hour)"

@@ -4,6 +4,7 @@ from pointsman.api import EngineName, ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.placement import wording
 from pointsman.placement.memory import LAYOUT_FACTOR, layer_cache_bytes
+from pointsman.placement.precision import cannot_become
 from pointsman.placement.result import NotPlaced, Placement, Pool
 from pointsman.placement.shape import ModelShape
 
@@ -25,6 +26,10 @@ def on_cpu(deployment: ModelDeployment, shape: ModelShape | None, why: str) -> P
             todo="remove them, or name accelerators in spec.hardware.accelerators",
             field="spec.hardware.parallelism" if hardware.parallelism is not None else "spec.hardware.nodes",
         )
+    if shape is not None and spec.engine is not None:
+        unfit = cannot_become(shape, spec.engine.name)
+        if unfit is not None:
+            return NotPlaced(unfit.what, todo=unfit.todo, field="spec.model.quantization")
     running = (spec.engine.max_concurrency if spec.engine is not None else None) or USUAL_CONCURRENCY
     stated = spec.model.context_length if spec.model is not None else None
     known = shape.context_length if shape is not None else None

@@ -41,7 +41,10 @@ def not_placed(
         return _too_slow(nearest, asked, hardware)
     if nearest.need is None:
         return NotPlaced(
-            f"{asked.shape.name} cannot run on {_which(names)}", described(nearest), nearest.todo
+            f"{asked.shape.name} cannot run on {_which(names)}",
+            described(nearest),
+            nearest.todo,
+            _stated_field(hardware),
         )
     ways = _ways(hardware, asked, fleet, names, nearest, ranking)
     return NotPlaced(
@@ -50,6 +53,14 @@ def not_placed(
         wording.listed(ways) or "use a smaller model, or accelerators with more memory",
         "spec.model" if ways and ways[0].startswith("lower") else "spec.hardware",
     )
+
+
+def _stated_field(hardware: Hardware) -> str:
+    """What the deployment says of its hardware and could say otherwise."""
+    parallelism = hardware.parallelism
+    if parallelism is not None and parallelism.tensor is not None:
+        return "spec.hardware.parallelism.tensor"
+    return "spec.hardware"
 
 
 def _distance(item: Option | Miss) -> tuple[object, ...]:

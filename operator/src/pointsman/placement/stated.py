@@ -290,7 +290,7 @@ def _pools_reason(pools: list[Pool], judged: list[Option | None], there: Fleet) 
             missed = option.capacity.latency.missed()
             if missed:
                 text += " but misses " + wording.listed(
-                    (f"{bound.name} ({wording.seconds(seconds)})" for bound, seconds in missed), "and"
+                    (f"{bound.name} ({wording.estimate(seconds)})" for bound, seconds in missed), "and"
                 )
         parts.append(f"{text}, {_hourly(pool.price_per_hour, there)}")
     return f"pools as stated: {'; '.join(parts)}"

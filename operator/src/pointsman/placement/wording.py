@@ -23,12 +23,17 @@ def seconds(duration: float) -> str:
     return f"{duration * 1e3:.3g} ms" if duration < 1 else f"{duration:.3g} s"
 
 
+def estimate(duration: float) -> str:
+    """A predicted duration, which has two digits and no more."""
+    return seconds(significant(duration))
+
+
 def rate(requests_per_second: float) -> str:
     return f"{significant(requests_per_second):g} requests/s"
 
 
 def significant(number: float) -> float:
-    """Two digits and no more: an estimate has no others."""
+    """Two digits: an estimate has no others."""
     return float(f"{number:.2g}")
 
 
