@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from pointsman.api import ModelDeployment
@@ -79,6 +79,7 @@ def selectors(objects: tuple[dict[str, Any], ...]) -> list[Any]:
     return found
 
 
+@settings(max_examples=50)
 @given(names, specs(), placements(), st.integers(0, 50))
 def test_the_same_rendering_gives_the_same_bytes(
     name: str, spec: dict[str, Any], placement: Placement, count: int
@@ -94,6 +95,7 @@ def test_the_same_rendering_gives_the_same_bytes(
     assert freeze(own, placement, shipped_catalog(), IMAGES) == rendering
 
 
+@settings(max_examples=50)
 @given(names, specs(), placements())
 def test_neither_a_catalogue_nor_an_agent_of_another_day_moves_a_pod(
     name: str, spec: dict[str, Any], placement: Placement
@@ -108,6 +110,7 @@ def test_neither_a_catalogue_nor_an_agent_of_another_day_moves_a_pod(
     assert render(own, kept, replicas) == render(own, rendering, replicas)
 
 
+@settings(max_examples=50)
 @given(names, specs(), specs(), placements(), placements())
 def test_selectors_do_not_follow_the_spec(
     name: str, spec: dict[str, Any], other: dict[str, Any], placement: Placement, elsewhere: Placement
@@ -123,6 +126,7 @@ def test_selectors_do_not_follow_the_spec(
     ]
 
 
+@settings(max_examples=50)
 @given(names, specs(), placements())
 def test_pods_carry_what_selects_them(name: str, spec: dict[str, Any], placement: Placement) -> None:
     own = made(name, spec)
@@ -134,6 +138,7 @@ def test_pods_carry_what_selects_them(name: str, spec: dict[str, Any], placement
             assert labels["pointsman.dev/revision"] in rendering.revisions
 
 
+@settings(max_examples=50)
 @given(names, specs(), placements())
 @example("3", VLLM, placed())
 @example("a" * 63, VLLM, placed())
@@ -147,6 +152,7 @@ def test_names_are_valid_and_each_its_own(name: str, spec: dict[str, Any], place
     assert SERVICE_NAME.fullmatch(controller_revision(own, rendering, 1)["metadata"]["name"])
 
 
+@settings(max_examples=100)
 @given(st.lists(st.tuples(names, pool_names, st.booleans()), min_size=2, max_size=8, unique=True))
 @example([("a", "b-c", False), ("a-b", "c", False)])
 @example([("a", "b.c", False), ("a", "b-c", False), ("a", "B-C", False), ("a.b", "c", False)])
@@ -159,6 +165,7 @@ def test_two_pools_never_share_a_name(pools: list[tuple[str, str, bool]]) -> Non
     assert not groups & {base_name(name) for name, _, _ in pools}
 
 
+@settings(max_examples=50)
 @given(names, specs(), placements())
 def test_what_is_not_refused_can_be_rendered(name: str, spec: dict[str, Any], placement: Placement) -> None:
     own = made(name, spec)

@@ -188,6 +188,17 @@ def test_an_image_is_built_for_the_compute_capability(version: str, accelerator:
     assert image == f"ghcr.io/huggingface/text-embeddings-inference:{want}"
 
 
+def test_an_image_of_the_users_is_told_what_the_newest_is_told() -> None:
+    image = f"example.com/vllm@sha256:{'0' * 64}"
+    rendering = freeze(made("vllm", engine={"image": image}), placed(), shipped_catalog(), IMAGES)
+    (agent,) = [
+        one for one in rendering.pools[0].template["spec"]["initContainers"] if one["name"] == "agent"
+    ]
+    assert (rendering.image, rendering.version) == (image, "")
+    assert "--shutdown-timeout" in rendering.pools[0].template["spec"]["containers"][0]["args"]
+    assert "--engine-version" not in agent["args"]
+
+
 def test_an_image_that_was_looked_up_is_pinned() -> None:
     images = Images("agent:1", {"vllm/vllm-openai:v0.33.0": "vllm/vllm-openai@sha256:00"})
     rendering = freeze(made("vllm"), placed(), shipped_catalog(), images)

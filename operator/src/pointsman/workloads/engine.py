@@ -27,7 +27,9 @@ _WRITING = frozenset({Task.CHAT, Task.COMPLETION, Task.TRANSCRIPTION})
 
 @dataclass(frozen=True)
 class ChosenEngine:
-    """An engine of the catalogue, the image that runs it, and the version its arguments are chosen for."""
+    """An engine of the catalogue, the image that runs it, and the version its arguments are chosen for; None
+    for an image of the user's.
+    """
 
     facts: EngineFacts
     image: str
@@ -60,7 +62,8 @@ def choose(
     version = engine.version or (image.version if image and image.version else facts.version)
     command = image.command if image is not None and image.command else facts.launch.command
     if engine.image is not None:
-        return ChosenEngine(facts, engine.image, version, command, known)
+        # Nobody knows what it holds: it is told what the newest is told.
+        return ChosenEngine(facts, engine.image, None, command, known)
     if image is None:
         said = f"{engine.name} {version}" if version else str(engine.name)
         raise PointsmanError(

@@ -44,7 +44,7 @@ class Rendering:
 
     engine: str
     version: str
-    """Of the engine, as its arguments were chosen for."""
+    """Of the engine, as its arguments were chosen for; "" for an image of the user's."""
     image: str
     agent_image: str
     catalogue: str
