@@ -48,7 +48,7 @@ def pod(name: str, *containers: Json, **spec: Any) -> Json:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"containers": list(containers), "terminationGracePeriodSeconds": 5, **spec},
+        "spec": {"containers": list(containers), "terminationGracePeriodSeconds": 2, **spec},
     }
 
 
@@ -117,7 +117,6 @@ async def test_the_api_server_hands_out_the_logs_that_the_node_keeps(
     [
         pytest.param("Never", "exit 0", "Succeeded", 0, id="done"),
         pytest.param("Never", "exit 3", "Failed", 3, id="failed for good"),
-        pytest.param("Never", "kill -9 $$$$", "Failed", 137, id="killed by a signal"),
         pytest.param("OnFailure", "test -e $HOME/again || { touch $HOME/again; exit 1; }", "Succeeded", 0,
                      id="failed once"),
         pytest.param("Never", "exec /no/such/program", "Failed", 127, id="a program that is not there"),
@@ -349,6 +348,22 @@ async def test_a_pod_that_ends_asks_its_hook_first_and_is_killed_when_its_time_i
     assert polite.log().read_text().splitlines()[-2:] == ["/drain", "SIGTERM"]
     assert polite.state.exit_code == 0
     assert stubborn_one.state.exit_code == 137
+
+
+async def test_all_that_a_container_started_ends_with_its_first_process(
+    node: ProcessNode, admin: Admin, namespace: str
+) -> None:
+    admin.create(pod("parent", shell("setsid sleep 298 & exec sleep 299"), restartPolicy="Never"), namespace)
+    await seen(admin, namespace, "parent", ready=True)
+    first = psutil.Process(node.container(namespace, "parent", "main").pid)
+
+    def left_behind() -> list[psutil.Process]:
+        return [child for child in first.children(recursive=True) if child.cmdline() == ["sleep", "298"]]
+
+    (other,) = await eventually_async(left_behind, 5, "its child runs")
+    first.kill()
+    await seen(admin, namespace, "parent", phase="Failed", exit_code=137)
+    await eventually_async(lambda: not other.is_running(), 5, "its child is gone")
 
 
 async def test_an_evicted_pod_stays_as_failed_and_says_why(

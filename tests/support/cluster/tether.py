@@ -1,8 +1,9 @@
 """Becomes another program that ends when the thread that started it ends: `python tether.py PARENT COMMAND…`.
 
-With `--mounts JSON` before the command, it does so in a mount namespace of its own. The JSON has `mounts`,
-from a path inside to a folder or file of this machine; `kept`, folders that must be where they are although
-a mount covers them; and `root`, an empty folder of which nothing is seen inside.
+With `--mounts JSON` before the command, it starts it as the first process of namespaces of its own (mounts,
+processes), stays as its parent, hands signals on and ends as it does; all that the command leaves ends
+with it. The JSON has `mounts`, from a path inside to a folder or file of this machine; `kept`, folders that
+must be where they are although a mount covers them; and `root`, an empty folder that is unseen inside.
 
 Run as a file, not as a module: nothing is imported that makes a start slow.
 """
@@ -14,21 +15,24 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000  # linux/sched.h
+_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000  # linux/sched.h
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18  # linux/mount.h
+
+_HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
-    _checked(_LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    _die_with_parent()
     if os.getppid() != parent:
         sys.exit(1)  # the parent ended before it could be watched
     if command[0] == "--mounts":
         folder = os.getcwd()
         enter_mounts(**json.loads(command[1]))
         os.chdir(folder)
+        become_first_process()
         command = command[2:]
     try:
         os.execvp(command[0], command)
@@ -56,12 +60,39 @@ def enter_mounts(mounts: "dict[str, str]", kept: "list[str]", root: str) -> None
     os.chroot(root)
 
 
+def become_first_process() -> None:
+    """Fork; returns in the child, as the first process of its namespace. The parent ends when that does."""
+    there, here = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(there)
+        for number in _HANDED_ON:
+            signal.signal(number, lambda number, frame: os.kill(child, number))
+        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(128 - code if code < 0 else code)
+    os.close(here)
+    _die_with_parent()
+    os.set_blocking(there, False)
+    try:
+        os.read(there, 1)
+        os._exit(1)  # nobody has the other end any more: the parent ended before it could be watched
+    except BlockingIOError:
+        os.close(there)
+    _mount("proc", "/proc", "proc", 0)
+
+
+def _die_with_parent() -> None:
+    _checked(_LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
 def _own_namespace() -> None:
+    wanted = _CLONE_NEWNS | _CLONE_NEWPID
     if os.geteuid() == 0:
-        _checked(_LIBC.unshare(_CLONE_NEWNS), "unshare")
+        _checked(_LIBC.unshare(wanted), "unshare")
         return
     user, group = os.geteuid(), os.getegid()
-    _checked(_LIBC.unshare(_CLONE_NEWNS | _CLONE_NEWUSER), "unshare")
+    _checked(_LIBC.unshare(wanted | _CLONE_NEWUSER), "unshare")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),

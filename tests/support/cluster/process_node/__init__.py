@@ -2,9 +2,10 @@
 
 What differs from a real node: images are not pulled but mapped to programs of this machine (`images`). Pods
 share one network: each has its own loopback address, and 0.0.0.0, 127.0.0.1 and localhost become it in
-arguments and variables (`translation`). Volumes are at their paths by mount namespaces (`mounts`) where the
-kernel allows them; else paths are replaced in the same way. Limits, users and read-only roots are not
-enforced.
+arguments and variables (`translation`). Containers have namespaces of mounts and processes (`mounts`) where
+the kernel allows them: volumes at their paths, and everything ends with the first process. Where it does not,
+paths are replaced like addresses. Commands of probes see the container's files but not its processes. Limits,
+users and read-only roots are not enforced.
 """
 
 from tests.support.cluster.process_node.images import Image

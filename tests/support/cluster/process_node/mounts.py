@@ -1,6 +1,6 @@
-"""Volumes at the paths where a container has them, by a mount namespace; where the kernel allows one.
+"""A container's own namespaces of mounts and processes, where the kernel allows them (`tether` makes them).
 
-Where it does not (a container without rights, user namespaces switched off), `translation` replaces paths in
+Where it does not (a machine without the right, user namespaces switched off), `translation` replaces paths in
 arguments and environment instead.
 """
 

@@ -16,8 +16,10 @@ from tests.support.cluster.tethered import start_tethered
 class ContainerProcess:
     """A started process in a session of its own. Lives on one event loop."""
 
-    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], *, is_parent: bool) -> None:
+        """`is_parent`: the child is not the container's process but the tether that has it as its child."""
         self._child = child
+        self._is_parent = is_parent
         self._ended = asyncio.Event()
         self._descriptor = os.pidfd_open(child.pid)
         asyncio.get_running_loop().add_reader(self._descriptor, self._reap)
@@ -31,14 +33,17 @@ class ContainerProcess:
             start_tethered(command, log=log, environment=environment, folder=folder)
         )
         try:
-            return cls(await asyncio.shield(starting))
+            return cls(await asyncio.shield(starting), is_parent="--mounts" in command)
         except asyncio.CancelledError:
             starting.add_done_callback(_end_unwanted)  # it starts although nobody waits for it any more
             raise
 
     @property
     def pid(self) -> int:
-        return self._child.pid
+        """The container's first process, as this machine counts."""
+        tether = self._child.pid
+        children = Path(f"/proc/{tether}/task/{tether}/children").read_text().split()
+        return int(children[0]) if self._is_parent and children else tether
 
     @property
     def is_running(self) -> bool:
