@@ -9,6 +9,7 @@ import pytest
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.applying import Applier
 from pointsman.kube.connection import Connection
+from pointsman.kube.errors import Conflict
 from pointsman.kube.objects import CONFIG_MAP, KubeObject
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.writer import KubeWriter
@@ -44,6 +45,7 @@ class Desk:
     async def apply(self, live: KubeObject | None, **data: str) -> bool:
         """Whether it wrote."""
         before = len(self.written)
+        self.clock.now += 1.0
         applied = await self.applier.apply(live, self.wanted(**data), force=True)
         assert (applied is not None) == (len(self.written) > before)
         return applied is not None
@@ -87,6 +89,23 @@ async def test_a_change_by_somebody_else_is_put_back_once(desk: Desk, admin: Adm
     assert await desk.apply(foreign, a="1")
     assert not await desk.apply(foreign, a="1")
     assert not await desk.apply(await desk.there(), a="1")
+
+
+async def test_another_controller_is_not_fought_for_ever_and_named(
+    desk: Desk, admin: Admin, namespace: str
+) -> None:
+    theirs = config_map("one", namespace, data={"a": "theirs"})
+    there: KubeObject | None = None
+    # The first time to bring it about, three to put it back.
+    for _ in range(4):
+        assert await desk.apply(there, a="ours")
+        there = admin.apply(theirs, namespace, manager="argocd", force=True)
+    with pytest.raises(Conflict) as caught:
+        await desk.apply(there, a="ours")
+    assert caught.value.managers == ("argocd",)
+    assert caught.value.fields == (".data.a",)
+    desk.clock.now += 601.0
+    assert await desk.apply(there, a="ours"), "it is tried again after a while"
 
 
 async def test_what_was_deleted_is_made_again(desk: Desk, admin: Admin, namespace: str) -> None:

@@ -10,10 +10,11 @@ from typing import Final
 
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.clock import Clock, elapsed_seconds
+from pointsman.kube.contention import Contention
 from pointsman.kube.difference import Difference
 from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, resource_version_of
 from pointsman.kube.ports import Writer
-from pointsman.kube.settled import Settled
+from pointsman.kube.settled import Settled, intent_digest
 
 # A watch lags by milliseconds; after so long it is the store that is believed, whatever we wrote.
 _BELIEVED_SECONDS: Final = 10.0
@@ -44,6 +45,7 @@ class Applier:
         self._manager = manager
         self._clock = clock
         self._settled = Settled()
+        self._contention = Contention()
         self._written: OrderedDict[tuple[Kind, ObjectKey], _Written] = OrderedDict()
 
     async def apply(
@@ -51,7 +53,8 @@ class Applier:
     ) -> Applied | None:
         """Apply `wanted` unless `live`, as the store has it, is that already: None where nothing was written.
 
-        Raises KubeError, as the port does.
+        With `force`, fields are taken from whoever has them, but not again and again: raises Conflict, which
+        names who has which field, where somebody keeps changing it. Raises KubeError, as the port does.
         """
         return await self._bring(live, wanted, "", force)
 
@@ -76,6 +79,8 @@ class Applier:
         if obj is None:
             return
         place = kind_of(obj), key_of(obj)
+        if new is None:
+            self._contention.forget(place)
         written = self._written.get(place)
         if written is None:
             return
@@ -93,7 +98,7 @@ class Applier:
         if subresource:
             answer = await self._writer.apply_status(wanted, self._manager, force=force)
         else:
-            answer = await self._writer.apply(wanted, self._manager, force=force)
+            answer = await self._apply((kind, key), wanted, force)
         self._settled.applied(answer, wanted, self._manager, subresource=subresource)
         over = self._over(kind, key, live)
         if resource_version_of(answer) != over:
@@ -102,6 +107,16 @@ class Applier:
             if len(self._written) > _MOST:
                 self._written.popitem(last=False)
         return Applied(answer, found)
+
+    async def _apply(self, place: tuple[Kind, ObjectKey], wanted: KubeObject, force: bool) -> KubeObject:
+        if not force:
+            return await self._writer.apply(wanted, self._manager)
+        intent = intent_digest(wanted)
+        if not self._contention.may_force(place, intent, self._clock()):
+            return await self._writer.apply(wanted, self._manager)
+        answer = await self._writer.apply(wanted, self._manager, force=True)
+        self._contention.forced(place, intent, self._clock())
+        return answer
 
     def _over(self, kind: Kind, key: ObjectKey, live: KubeObject | None) -> str:
         """The version that the store has still: of two writes in a row, the one before the first."""

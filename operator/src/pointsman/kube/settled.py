@@ -29,7 +29,7 @@ class Settled:
         if not found or live is None:
             return found
         left = self._left.get((uid_of(live), manager, subresource))
-        return () if left == (_digest(wanted), found) else found
+        return () if left == (intent_digest(wanted), found) else found
 
     def applied(
         self, answer: KubeObject, wanted: KubeObject, manager: str, *, subresource: str = ""
@@ -39,11 +39,12 @@ class Settled:
         key = (uid_of(answer), manager, subresource)
         self._left.pop(key, None)
         if left:
-            self._left[key] = (_digest(wanted), left)
+            self._left[key] = (intent_digest(wanted), left)
             if len(self._left) > self._most:
                 self._left.popitem(last=False)
         return left
 
 
-def _digest(wanted: KubeObject) -> str:
+def intent_digest(wanted: KubeObject) -> str:
+    """Short for what is wanted; the same for the same JSON."""
     return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
