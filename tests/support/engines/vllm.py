@@ -69,6 +69,9 @@ def main() -> None:
     model = said.text("--model", default=said.words[0] if said.words else "")
     if not model:
         sys.exit("vllm serve: error: a model is required")
+    if not os.environ.get("VLLM_PORT", "0").isdigit():
+        # What a Service of the name "vllm" does to pods with service links (vllm-project/vllm#34199).
+        sys.exit(f"ValueError: VLLM_PORT '{os.environ['VLLM_PORT']}' appears to be a URI")
     if "--headless" in said.values:
         asyncio.run(asyncio.Event().wait())  # only the first of a group of nodes serves
     engine = Vllm(

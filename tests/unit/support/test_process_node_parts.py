@@ -16,6 +16,7 @@ from tests.support.cluster.process_node.environment import (
     Sources,
     container_environment,
     quantity,
+    service_environment,
 )
 from tests.support.cluster.process_node.images import Image, find_image, known_images
 from tests.support.cluster.process_node.pod_status import Ended, PodPicture, status
@@ -105,6 +106,24 @@ def variable(name: str, **source: Any) -> Json:
 )
 def test_environment(container: Json, wanted: dict[str, str]) -> None:
     assert container_environment(POD, container, SOURCES) == wanted
+
+
+def test_services_of_the_namespace_are_variables() -> None:
+    service = {
+        "metadata": {"name": "vllm"},
+        "spec": {"clusterIP": "10.96.0.9", "ports": [{"port": 80, "name": "http", "protocol": "TCP"}]},
+    }
+    headless = {"metadata": {"name": "quiet"}, "spec": {"clusterIP": "None", "ports": [{"port": 1}]}}
+    assert service_environment([service, headless]) == {
+        "VLLM_SERVICE_HOST": "10.96.0.9",
+        "VLLM_SERVICE_PORT": "80",
+        "VLLM_SERVICE_PORT_HTTP": "80",
+        "VLLM_PORT": "tcp://10.96.0.9:80",
+        "VLLM_PORT_80_TCP": "tcp://10.96.0.9:80",
+        "VLLM_PORT_80_TCP_PROTO": "tcp",
+        "VLLM_PORT_80_TCP_PORT": "80",
+        "VLLM_PORT_80_TCP_ADDR": "10.96.0.9",
+    }
 
 
 @pytest.mark.parametrize(

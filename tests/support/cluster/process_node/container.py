@@ -17,10 +17,12 @@ from tests.support.cluster.process_node import mounts
 from tests.support.cluster.process_node.actions import ActionFailed, Inside, act
 from tests.support.cluster.process_node.container_state import ContainerState
 from tests.support.cluster.process_node.environment import (
+    Json,
     MissingReference,
     Sources,
     container_environment,
     expand,
+    service_environment,
 )
 from tests.support.cluster.process_node.images import Image, find_image
 from tests.support.cluster.process_node.probes import watch_health
@@ -50,6 +52,7 @@ class Around(Protocol):
 
     def described(self) -> dict[str, Any]: ...
     async def sources(self) -> Sources: ...
+    async def services(self) -> Sequence[Json]: ...
     def api_environment(
         self, container: Mapping[str, Any], folder: Path, paths: Mapping[str, str] | None
     ) -> dict[str, str]: ...
@@ -203,6 +206,7 @@ class Container:
         prefix = mounts.mounting(paths, self._folder) if is_mounted else []
         translation = Translation({} if is_mounted else paths, around.address)
         stated = container_environment(around.described(), self.spec, sources)
+        links = service_environment(await around.services())
         scratch = self._folder / "tmp"
         scratch.mkdir(exist_ok=True)
         environment = {
@@ -215,6 +219,7 @@ class Container:
             **around.api_environment(self.spec, self._folder, None if is_mounted else paths),
             **around.settings.environment,
             **image.environment,
+            **{name: text for name, text in links.items() if not name.startswith("KUBERNETES_")},
             **{name: translation.text(text) for name, text in stated.items()},
         }
         command = [expand(word, stated) for word in self.spec.get("command", ())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
@@ -63,6 +63,36 @@ def container_environment(pod: Json, container: Json, sources: Sources) -> dict[
         value = _value(variable, result, pod, container, sources)
         if value is not None:
             result[variable["name"]] = value
+    return result
+
+
+def service_environment(services: Sequence[Json]) -> dict[str, str]:
+    """The variables that a kubelet makes of the Services of a namespace, in the manner of Docker's links.
+
+    An engine that has a setting of its own by such a name (`VLLM_PORT`) does not survive them.
+    """
+    result: dict[str, str] = {}
+    for service in services:
+        address = service["spec"].get("clusterIP", "")
+        ports = service["spec"].get("ports", ())
+        if address in ("", "None") or not ports:
+            continue
+        prefix = service["metadata"]["name"].upper().replace("-", "_")
+        result[f"{prefix}_SERVICE_HOST"] = address
+        result[f"{prefix}_SERVICE_PORT"] = str(ports[0]["port"])
+        result[f"{prefix}_PORT"] = f"{ports[0].get('protocol', 'TCP').lower()}://{address}:{ports[0]['port']}"
+        for port in ports:
+            if port.get("name"):
+                name = port["name"].upper().replace("-", "_")
+                result[f"{prefix}_SERVICE_PORT_{name}"] = str(port["port"])
+            protocol = port.get("protocol", "TCP")
+            link = f"{prefix}_PORT_{port['port']}_{protocol}"
+            result[link] = f"{protocol.lower()}://{address}:{port['port']}"
+            result |= {
+                f"{link}_PROTO": protocol.lower(),
+                f"{link}_PORT": str(port["port"]),
+                f"{link}_ADDR": address,
+            }
     return result
 
 

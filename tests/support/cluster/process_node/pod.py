@@ -159,6 +159,14 @@ class Pod:
                 return None
             raise
 
+    async def services(self) -> list[dict[str, Any]]:
+        """Those that its containers hear of by variables."""
+        if self.pod["spec"].get("enableServiceLinks") is False:
+            return []
+        listed = await self._client.request("GET", self._path("services", "").rstrip("/"))
+        services: list[dict[str, Any]] = listed["items"]
+        return services
+
     def api_environment(
         self, container: Mapping[str, Any], folder: Path, paths: Mapping[str, str] | None
     ) -> dict[str, str]:
