@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from pointsman.api import EngineName, FleetSettings, ModelDeployment
 from pointsman.catalog import shipped_catalog
 from pointsman.placement import Inventory, NotPlaced, Placement, explain, place
-from pointsman.placement.capacity import capacity, deviations, latency_at, mean_below
+from pointsman.placement.capacity import capacity, latency_at
 from pointsman.placement.demand import Bound, Demand, Traffic
 from pointsman.placement.devices import setting_of
 from pointsman.placement.placing import _chosen
 from pointsman.placement.spread import tensor_refusal
+from pointsman.placement.stage import deviations, mean_below
 from pointsman.placement.steptime import StepTime
 from tests.property.placement.strategies import deployments, fleets, inventories
 from tests.support.placements import shape

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pointsman.api import EngineName
-from pointsman.placement.capacity import Capacity, capacity, deviations
+from pointsman.placement.capacity import Capacity, capacity
 from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.demand import Demand
 from pointsman.placement.devices import Device, Price
@@ -13,6 +13,7 @@ from pointsman.placement.memory import Need, memory_need
 from pointsman.placement.precision import Cannot, Precision
 from pointsman.placement.shape import ModelShape
 from pointsman.placement.spread import Spread
+from pointsman.placement.stage import deviations
 from pointsman.placement.steptime import step_time
 
 # vLLM's own default; more running requests gain little and each costs cache.

@@ -1,0 +1,147 @@
+"""One stage of a replica at work: what requests see while so many of them run.
+
+A stage is a server of prompts and a batch of running answers. Prompts are taken in one after another, in
+chunks, beside the running answers: a queue with random arrivals and sizes (M/G/1), whose tail falls
+exponentially (Kingman). Between two tokens of an answer lies one step, with a chunk of a prompt in some of
+them. The number of running answers varies as that of a crowd that comes and goes by itself (Poisson).
+A bound at the median is compared with the mean, which is what profiles measure.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from statistics import NormalDist
+
+from pointsman.placement.demand import Bound, Demand
+from pointsman.placement.steptime import StepTime
+
+# Tokens that engines take into one step: the default of vLLM and SGLang for large accelerators.
+CHUNK_TOKENS = 8192
+# Squared coefficient of variation of prompt lengths; 1 in the conversations that the usual request is from.
+PROMPT_VARIATION = 1.0
+
+_MEDIAN = 0.5
+# A queue that never ends has no numbers: time that is used stays below this.
+_BUSIEST = 0.999
+
+Times = tuple[float, float, float, float]
+"""Seconds: the mean step, a prompt by itself; the share of time in which one is worked on; seconds: the mean
+wait of those that wait."""
+
+
+class Stage:
+    """The law and the demand of one stage, with what does not depend on the load worked out once."""
+
+    __slots__ = (
+        "_answer",
+        "_attending",
+        "_chunk",
+        "_chunks",
+        "_gaps",
+        "_prompt_work",
+        "_slope",
+        "_step",
+        "bounds",
+    )
+
+    def __init__(self, step: StepTime, demand: Demand) -> None:
+        prompt, answer = demand.traffic.input_tokens, demand.traffic.output_tokens
+        cached = prompt + answer / 2
+        self._step = step
+        self._answer = answer
+        self._chunks = math.ceil(prompt / CHUNK_TOKENS)
+        self._chunk = prompt / self._chunks
+        self._attending = step.per_pair * prompt * prompt / 2
+        self._prompt_work = step.per_token * prompt + self._attending
+        # A running request decodes a token and reads its cache in every step.
+        self._slope = step.per_token + step.per_sequence + step.per_cached_token * cached
+        self.bounds = demand.bounds
+        self._gaps: tuple[tuple[Bound, Callable[[float, Times], float]], ...] = tuple(
+            (bound, self._quantile(bound)) for bound in demand.bounds
+        )
+
+    def times(self, requests: float) -> Times:
+        """With a mean of `requests` running."""
+        step, chunks, answer = self._step, self._chunks, self._answer
+        decode = step.fixed + self._slope * requests
+        extra = 0.0
+        if step.experts:
+            untouched = step.missed**requests
+            decode += step.experts * (1 - untouched)
+            # Experts that only prompts touch.
+            extra = step.experts * untouched
+        mean = decode + requests / answer * self._prompt_work + min(1.0, requests * chunks / answer) * extra
+        own = chunks * (decode + extra * (1 - step.missed**self._chunk)) + self._prompt_work
+        busy = min(requests * own / (answer * mean), _BUSIEST)
+        return mean, own, busy, own * (1 + PROMPT_VARIATION) / 2 / (1 - busy)
+
+    def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
+        """Each bound with the latency that it bounds."""
+        times = self.times(requests)
+        return tuple((bound, at(requests, times)) for bound, at in self._gaps)
+
+    def excess(self, requests: float) -> float:
+        """The worst latency, in multiples of its bound."""
+        times = self.times(requests)
+        worst = 0.0
+        for bound, at in self._gaps:
+            worst = max(worst, at(requests, times) / bound.seconds)
+        return worst
+
+    @property
+    def turn(self) -> float:
+        """The running requests beyond which the bounded gap between tokens carries a prompt; 0: at any."""
+        return max(
+            (
+                (1 - bound.quantile) * self._answer / self._chunks
+                for bound in self.bounds
+                if bound.metric == "itl" and bound.quantile > _MEDIAN
+            ),
+            default=0.0,
+        )
+
+    def _quantile(self, bound: Bound) -> Callable[[float, Times], float]:
+        """What gives the bounded latency at a load."""
+        if bound.metric == "ttft":
+            rare = 1 - bound.quantile if bound.quantile > _MEDIAN else 0.0
+            return lambda requests, times: _first_token(times, rare)
+        if bound.quantile <= _MEDIAN:
+            return lambda requests, times: times[0]
+        z, common = deviations(bound.quantile), 1 - bound.quantile
+        return lambda requests, times: max(times[0], self._gap(requests, z, common))
+
+    def _gap(self, requests: float, z: float, rare: float) -> float:
+        """A long gap: with that quantile of the crowd, and a chunk where many gaps carry one."""
+        step = self._step
+        crowd = requests + z * math.sqrt(requests)
+        tokens = crowd
+        gap = step.fixed + self._slope * crowd
+        if requests * self._chunks / self._answer > rare:
+            tokens += self._chunk
+            gap += step.per_token * self._chunk + self._attending / self._chunks
+        if step.experts:
+            gap += step.experts * (1 - step.missed**tokens)
+        return gap
+
+
+def _first_token(times: Times, rare: float) -> float:
+    """The wait, the prompt, and half a step that is under way; `rare` 0 is the mean wait."""
+    mean, own, busy, scale = times
+    waiting = scale * log_tail(busy, rare) if rare else busy * scale
+    return waiting + own + mean / 2
+
+
+def log_tail(busy: float, rare: float) -> float:
+    """ln of how much likelier waiting at all is than what is rare, 0 where it is rarer."""
+    return max(0.0, math.log(busy / rare)) if busy > 0 else 0.0
+
+
+@lru_cache(maxsize=64)
+def deviations(quantile: float) -> float:
+    """Standard deviations from the mean to a quantile of the normal distribution; 0 up to the median."""
+    return max(0.0, NormalDist().inv_cdf(quantile))
+
+
+def mean_below(most: float, tail: float) -> float:
+    """The mean of a Poisson crowd whose quantile is `most`: b + z·√b = most."""
+    return ((math.sqrt(tail * tail + 4 * most) - tail) / 2) ** 2
