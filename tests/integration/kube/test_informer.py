@@ -131,7 +131,7 @@ async def test_a_silent_watch_is_found_and_its_age_is_honest(
         await asyncio.wait_for(follower.informer.synced.wait(), 10)
         await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.watches.is_silent = True
-        proxy.inject(refuse(503), times=10**6, path="watch=1")
+        proxy.inject(refuse(503), times=10**6)
         admin.create(marked("one", namespace), namespace)
         # No connection breaks: only the silence says that something is wrong.
         await follower.until(lambda: follower.informer.age_seconds > 2.5, "the age grows")
@@ -141,6 +141,18 @@ async def test_a_silent_watch_is_found_and_its_age_is_honest(
         await follower.until(lambda: follower.told == ["+one"], "it is told once the watch lives again")
         assert follower.informer.age_seconds < 2.5
         assert follower.informer.problem is None
+
+
+async def test_where_watches_fail_and_lists_do_not_it_goes_on_by_listing(
+    troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
+) -> None:
+    async with following(troubled, watched(namespace)) as follower:
+        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        proxy.inject(refuse(500), times=10**6, path="watch=1")
+        proxy.cut_watches()
+        admin.create(marked("one", namespace), namespace)
+        await follower.until(lambda: follower.told == ["+one"], "it is found by a list")
+        assert follower.informer.problem is not None
 
 
 async def test_refusals_are_waited_out_and_the_server_is_not_hammered(

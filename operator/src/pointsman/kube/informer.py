@@ -27,7 +27,7 @@ Listener = Callable[[KubeObject | None, KubeObject | None], None]
 _AT_A_TIME = 200  # events, until other tasks get their turn: some 10 ms
 _WORKED_SECONDS = 5.0  # a watch that held so long was no failure
 
-# Answers that are no success, at one version: perhaps it is the version that is wrong.
+# After so many answers that are no success it is listed anew: perhaps it is the version that is wrong.
 _FAILURES_AT_ONE_VERSION = 5
 
 
@@ -118,7 +118,7 @@ class Informer:
                     failures = 0
                 failures += 1
                 self._failed(error)
-                if error.status and failures >= _FAILURES_AT_ONE_VERSION:
+                if error.status and failures % _FAILURES_AT_ONE_VERSION == 0:
                     self._version = ""
                 await self._pause(failures, error.retry_after_seconds)
             else:
