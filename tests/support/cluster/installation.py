@@ -1,4 +1,4 @@
-"""Pointsman in a test cluster: the chart's objects as rendered, and its programs with the chart's accounts."""
+"""Pointsman in a test cluster: the chart's objects as rendered, its programs with the chart's accounts."""
 
 from __future__ import annotations
 

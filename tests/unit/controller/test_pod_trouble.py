@@ -118,9 +118,7 @@ CASES = {
     ),
     "an eviction": Case(
         [pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")],
-        Trouble(
-            Concern.PROGRESSING, "Evicted", "a pod was evicted: The node was low on resource: memory."
-        ),
+        Trouble(Concern.PROGRESSING, "Evicted", "a pod was evicted: The node was low on resource: memory."),
     ),
     "the earliest step of several is named": Case(
         [pod(crashed("engine", 1)), pod(init=(crashed("weights", 2),))],

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
@@ -50,6 +51,9 @@ from pointsman.workloads.naming import DEPLOYMENT
 _HANGS_SECONDS = 300.0
 """A look at one object ends within the API server's own timeouts, many times over."""
 _FLUSH_SECONDS = 2.0
+_GATHER_SECONDS = 0.25
+"""A pod that starts changes several times within a moment: one look at all of it is one status written. What
+a user changed is looked at immediately."""
 _LOOK_AGAIN_SECONDS = 0.1
 _OURS = frozenset({MANAGER})
 
@@ -64,7 +68,7 @@ class Operator:
         self.metrics = OperatorMetrics()
         self._queue: WorkQueue[Ident] = WorkQueue(Random())
         self._deployments = Primaries(MODEL_DEPLOYMENT, self._queue.add)
-        self._children = Children(lambda key: self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key)))
+        self._children = Children(self._child_changed)
         self._stores: dict[Kind, Store] = {}
         self._informers: list[Informer] = []
         self._workers: Workers | None = None
@@ -158,6 +162,9 @@ class Operator:
             for obj in await reader.list(Selection(MODEL_DEPLOYMENT, namespace)):
                 if self._deployments.get(key_of(obj)) is None:
                     self._deployments.saw(obj, gone=False)
+
+    def _child_changed(self, deployment: ObjectKey) -> None:
+        self._queue.add_after(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
 
     def _make_informers(self, reader: KubeReader) -> None:
         labelled = label_selector({}, present=(DEPLOYMENT,))

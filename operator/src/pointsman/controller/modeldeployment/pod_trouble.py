@@ -94,6 +94,7 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
 
 # What the scheduler of Kubernetes 1.36 says, and what it means for the person who reads it.
 _SCHEDULING = (
+    ("no nodes available", "NoNode", "the cluster has no node for pods"),
     ("Insufficient memory", "NotEnoughMemory", "no node has enough memory free for a pod"),
     ("Insufficient cpu", "NotEnoughProcessors", "no node has enough processors free for a pod"),
     ("didn't match Pod's node affinity", "NoNodeMatches", "no node has the labels that a pod asks for"),

@@ -47,7 +47,7 @@ def own_status(
     return _document(
         ModelDeploymentStatus(
             observed_generation=deployment.metadata.generation,
-            replicas=replicas.there,
+            replicas=sum(split.values()) if rendering else replicas.there,
             ready_replicas=replicas.ready,
             selector=label_selector(naming.leaders(deployment)),
             model=model_summary(deployment),

@@ -1,0 +1,36 @@
+"""A cluster whose nodes and pods are played, Pointsman in it, and a process of its operator for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cluster.commands import Options
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.fake_nodes import make_fake_nodes
+from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.cluster.process_node import gpu_labels
+
+
+@pytest.fixture(scope="package")
+def control_plane() -> Iterator[ControlPlane]:
+    """One of its own: what KWOK plays would be ready in other tests too."""
+    with ControlPlane.start(Options(kwok=True)) as started:
+        make_fake_nodes(
+            started.admin, 3, gpus=8, labels=gpu_labels("NVIDIA-L4", memory_mebibytes=23034, count=8)
+        )
+        yield started
+
+
+@pytest.fixture(scope="package")
+def installation(control_plane: ControlPlane) -> Iterator[Installation]:
+    with Installation(control_plane) as installed:
+        yield installed
+
+
+@pytest.fixture
+def operator(installation: Installation) -> Iterator[OperatorProcess]:
+    """A replica of this test's own. All have one name, so that the next one takes its lease at once."""
+    with installation.operator() as running:
+        yield running

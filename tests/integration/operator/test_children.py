@@ -1,0 +1,189 @@
+"""What becomes of a ModelDeployment on a real API server, with the rights of the chart's account alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.integration.operator.deployments import API, KIND, conditions, message, own, wait_until
+from tests.support.cluster.admin import Admin
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.installation import OPERATOR_USER, Installation, OperatorProcess, kubectl
+from tests.support.polling import eventually
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+Json = dict[str, Any]
+DEPLOYMENT = ("apps/v1", "Deployment")
+
+
+def test_everything_that_it_needs_is_made_and_owned_by_it(admin: Admin, namespace: str) -> None:
+    made = admin.create(own("chat"), namespace)
+    wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
+    for api_version, kind in (
+        DEPLOYMENT,
+        ("v1", "Service"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+    ):
+        child = admin.wait_for(api_version, kind, "chat", namespace)
+        [owner] = child["metadata"]["ownerReferences"]
+        assert owner["uid"] == made["metadata"]["uid"], kind
+        assert owner["controller"] is True, kind
+    [revision] = admin.list("apps/v1", "ControllerRevision", namespace)
+    assert revision["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
+
+
+def test_kubectl_scale_is_followed_and_never_reverted(
+    admin: Admin, namespace: str, control_plane: ControlPlane
+) -> None:
+    admin.create(own("chat"), namespace)
+    admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    kubectl(
+        control_plane.kubeconfig(),
+        "-n",
+        namespace,
+        "scale",
+        "modeldeployments.pointsman.dev/chat",
+        "--replicas=3",
+    )
+    admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 3)
+    found = admin.get(API, KIND, "chat", namespace)
+    assert found["spec"]["replicas"] == 3
+    managers = {
+        entry["manager"] for entry in found["metadata"]["managedFields"] if "f:spec" in entry["fieldsV1"]
+    }
+    assert "pointsman-operator" not in managers
+
+
+def test_kubectl_shows_what_people_look_for(
+    admin: Admin, namespace: str, control_plane: ControlPlane
+) -> None:
+    admin.create(own("chat"), namespace)
+    waited = ("wait", "--for=condition=Ready", "modeldeployments.pointsman.dev/chat", "--timeout=60s")
+    kubectl(control_plane.kubeconfig(), "-n", namespace, *waited)
+    shown = kubectl(control_plane.kubeconfig(), "-n", namespace, "get", "pointsman")
+    header, line = shown.splitlines()[:2]
+    assert header.split() == ["NAME", "READY", "MODEL", "ENGINE", "ACCELERATOR", "REPLICAS", "DESIRED", "AGE"]
+    shown_as = ["modeldeployment.pointsman.dev/chat", "True", "gemma:1#weights.gguf", "llama.cpp", "cpu"]
+    assert line.split()[:5] == shown_as
+
+
+def test_a_mistake_is_said_and_what_ran_goes_on(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat"), namespace)
+    before = admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    wrong = {"spec": {"engine": {"args": ["--port=1234"]}}}
+    admin.patch(API, KIND, "chat", wrong, namespace)
+    found = wait_until(admin, "chat", namespace, Progressing=("False", "InvalidSpec"))
+    assert "--port" in message(found, "Progressing")
+    after = admin.get(*DEPLOYMENT, "chat", namespace)
+    assert after["spec"] == before["spec"]
+    admin.patch(API, KIND, "chat", {"spec": {"engine": {"args": None}}}, namespace)
+    wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
+
+
+def test_a_first_mistake_makes_nothing(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat", engine={"name": "llama.cpp", "args": ["--port=1"]}), namespace)
+    found = wait_until(admin, "chat", namespace, Progressing=("False", "InvalidSpec"))
+    assert conditions(found)["Ready"] == ("False", "InvalidSpec")
+    assert admin.list(*DEPLOYMENT, namespace) == []
+
+
+def test_a_child_changed_by_hand_is_put_back(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat"), namespace)
+    admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    admin.patch(*DEPLOYMENT, "chat", {"spec": {"replicas": 7}}, namespace)
+    admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
+
+
+def test_who_takes_a_field_again_keeps_it_and_is_named(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat"), namespace)
+    admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    taken = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "chat"}}
+    for replicas in (7, 8):
+        admin.apply({**taken, "spec": {"replicas": replicas}}, namespace, manager="somebody", force=True)
+        if replicas == 7:
+            admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
+    found = wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
+    assert "somebody sets spec.replicas of Deployment chat" in message(found, "Progressing")
+    assert admin.get(*DEPLOYMENT, "chat", namespace)["spec"]["replicas"] == 8
+    # The other one lets go.
+    admin.apply(taken, namespace, manager="somebody", force=True)
+    wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
+
+
+def has_none(admin: Admin, kind: tuple[str, str], namespace: str) -> bool:
+    return admin.list(*kind, namespace) == []
+
+
+def test_deleting_it_leaves_nothing(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat"), namespace)
+    wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
+    admin.delete(API, KIND, "chat", namespace)
+    for kind in (DEPLOYMENT, ("v1", "Service"), ("apps/v1", "ControllerRevision")):
+        eventually(partial(has_none, admin, kind, namespace), 60, f"{kind} are gone")
+
+
+def owners(child: Json) -> list[str]:
+    return [owner["uid"] for owner in child["metadata"].get("ownerReferences", [])]
+
+
+def test_children_of_an_orphaned_deployment_are_adopted(admin: Admin, namespace: str) -> None:
+    admin.create(own("chat", replicas=2), namespace)
+    before = admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
+    admin.delete(API, KIND, "chat", namespace, propagation="Orphan")
+    admin.wait_gone(API, KIND, "chat", namespace)
+    made = admin.create(own("chat", replicas=2), namespace)
+    after = admin.wait_for(
+        *DEPLOYMENT,
+        "chat",
+        namespace,
+        until=lambda d: (
+            [o["uid"] for o in d["metadata"].get("ownerReferences", [])] == [made["metadata"]["uid"]]
+        ),
+    )
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["spec"]["template"] == before["spec"]["template"]
+
+
+def test_one_write_a_child_and_none_while_nothing_changes(
+    admin: Admin,
+    namespace: str,
+    control_plane: ControlPlane,
+    operator: OperatorProcess,
+    installation: Installation,
+) -> None:
+    since = control_plane.audit.mark()
+    for number in range(5):
+        admin.create(own(f"chat-{number}"), namespace)
+    for number in range(5):
+        wait_until(admin, f"chat-{number}", namespace, Progressing=("True", "Complete"))
+
+    def writes() -> list[str]:
+        made = control_plane.audit.requests(since, user=OPERATOR_USER, writes_only=True)
+        return [one.resource for one in made if one.namespace == namespace]
+
+    eventually(lambda: writes().count("deployments") == 5, 30, "every child is written")
+    for child in ("services", "controllerrevisions", "poddisruptionbudgets", "networkpolicies"):
+        assert writes().count(child) == 5, child
+    # A restart looks at everything again and finds nothing to do.
+    operator.kill()
+    since = control_plane.audit.mark()
+    with installation.operator():
+        admin.create(own("after"), namespace)
+        wait_until(admin, "after", namespace, Progressing=("True", "Complete"))
+        made = Counter(writes())
+        # Placed, ready, and once between where the machine is slow.
+        assert made.pop("modeldeployments/status") <= 3
+        assert made == {
+            "deployments": 1,
+            "services": 1,
+            "controllerrevisions": 1,
+            "poddisruptionbudgets": 1,
+            "networkpolicies": 1,
+            "events": 1,
+        }
