@@ -27,7 +27,8 @@ def command(items: tuple[str, ...]) -> int:
         click.echo(f"brings {item.source} to {item.into}", err=True)
         try:
             # The credential is the model's: an adapter from elsewhere must not carry it there.
-            came = fetch(item, credential if item.shares_credentials_with(told[0]) else None)
+            shown = credential if item.shares_credentials_with(told[0]) else None
+            came = fetch(item, shown, lambda line: click.echo(line, err=True))
         except FetchError as error:
             click.echo(error.last_line(), err=True)
             return 1

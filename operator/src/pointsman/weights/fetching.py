@@ -6,11 +6,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pointsman.weights.item import Item
+from pointsman.weights.progress import told
 from pointsman.weights.selection import only_weights_file
 from pointsman.weights.trouble import FetchError, Reason
 
@@ -19,8 +20,8 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
 
-def fetch(item: Item, credential: str | None) -> bool:
-    """Bring an item; False where it was there already. Raises FetchError.
+def fetch(item: Item, credential: str | None, say: Callable[[str], None]) -> bool:
+    """Bring an item; False where it was there already. `say` hears how far it is. Raises FetchError.
 
     Pods that share a volume wait for the one that fetches; what a killed one left is continued.
     """
@@ -35,7 +36,8 @@ def fetch(item: Item, credential: str | None) -> bool:
             tag = "" if locked else f".{os.uname().nodename}-{os.getpid()}"
             partial = target.with_name(f".{target.name}{tag}.partial")
             partial.mkdir(exist_ok=True)
-            _bring(item, credential, partial)
+            with told(partial, say):
+                _bring(item, credential, partial)
             _check(item, partial)
             _link(item, partial)
             _show(partial, target)
