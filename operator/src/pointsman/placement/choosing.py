@@ -35,8 +35,9 @@ class Ranking:
         return self.budget is None or price is None or price * self.replicas <= self.budget
 
     def has_room(self, option: Option) -> bool:
+        """For all replicas that always run."""
         room = self.fleet.room(option.device.name)
-        return room is None or room >= option.spread.devices
+        return room is None or room >= option.spread.devices * self.replicas
 
     def key(self, option: Option) -> tuple[object, ...]:
         """Smaller is better; what could start now comes first."""

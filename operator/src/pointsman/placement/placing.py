@@ -1,6 +1,5 @@
 """`place`: from a deployment, the fleet and the catalogue to a placement, or why there is none."""
 
-import difflib
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -15,11 +14,12 @@ from pointsman.placement.demand import Demand, Traffic, demand_of
 from pointsman.placement.fitting import Fleet, allowed, fleet_of, options
 from pointsman.placement.inventory import Inventory
 from pointsman.placement.options import Asked
+from pointsman.placement.pools import in_pools
 from pointsman.placement.precision import cannot_become
 from pointsman.placement.result import NotPlaced, Placement
 from pointsman.placement.shape import ModelShape, shape_of
 from pointsman.placement.shortfall import not_placed
-from pointsman.placement.stated import as_stated, in_pools, stated_devices
+from pointsman.placement.stated import as_stated, stated_devices
 
 _CACHE_FLAGS = ("--kv-cache-dtype", "--kv_cache_dtype")
 _FACTS = "parameters, layers, kvHeads and headDim"
@@ -33,6 +33,8 @@ def place(
     traffic: Traffic | None = None,
 ) -> Placement | NotPlaced:
     """Where one model of our own runs. Pure, and the same for the same arguments.
+
+    Choices are of capacity on demand: what may be taken away is used where pools say so.
 
     `traffic` is the usual request where it is known; without it that of public conversations is taken, and
     the answer says so.
@@ -75,7 +77,7 @@ def place(
     return _chosen(ranking, hardware, names)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _chosen(ranking: Ranking, hardware: Hardware, names: tuple[str, ...]) -> Placement | NotPlaced:
     """The choice, kept: a fleet has many deployments that differ in their name alone."""
     found = options(hardware, ranking.asked, ranking.fleet, names)
@@ -155,6 +157,5 @@ def _names(hardware: Hardware, there: Fleet) -> tuple[str, ...] | NotPlaced:
     if names:
         return names
     wanted = wording.listed(hardware.accelerators)
-    close = difflib.get_close_matches(hardware.accelerators[0], fleet, 1)
-    todo = f'did you mean "{close[0]}"?' if close else f"use {wording.listed(fleet)}"
+    todo = wording.instead_of(hardware.accelerators[0], fleet)
     return NotPlaced(f"the fleet has no {wanted}", todo=todo, field="spec.hardware.accelerators")

@@ -1,5 +1,6 @@
 """Numbers as people say them, the same on every run."""
 
+import difflib
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -64,3 +65,15 @@ def listed(words: Iterable[str], last: str = "or") -> str:
     if len(found) < 2:
         return "".join(found)
     return f"{', '.join(found[:-1])} {last} {found[-1]}"
+
+
+_SHOWN_NAMES = 5
+
+
+def instead_of(wanted: str, names: Sequence[str]) -> str:
+    """What to write instead of a name that is not there: the one that is meant, or some of those that are."""
+    close = difflib.get_close_matches(wanted, names, 1)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    shown = names[:_SHOWN_NAMES]
+    return f"use {listed(shown)}" + (", or another of the fleet" if len(names) > len(shown) else "")
