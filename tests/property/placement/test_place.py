@@ -124,8 +124,9 @@ def test_capacity_stays_within_its_bounds(
     assert found.within == (not found.latency.missed())
     most = mean_below(min(slots, cache_tokens / traffic.held_tokens), deviations(quantile))
     if found.within and found.requests < 0.97 * max(most, 0.05 * stages):
-        # There is room for more, so more would miss a bound.
-        assert latency_at(step, stages, found.requests / stages * 1.1, demand).missed()
+        # There is room for more, so a bound is reached, or more would miss it.
+        reached = max(seconds / bound.seconds for bound, seconds in found.latency.tails) > 0.99
+        assert reached or latency_at(step, stages, found.requests / stages * 1.1, demand).missed()
 
 
 @given(

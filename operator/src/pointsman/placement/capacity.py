@@ -15,6 +15,8 @@ _PIPELINE_USE = 0.9
 _LEAST = 0.05
 # The search ends when its bounds are this near: an estimate is no more exact.
 _CLOSE_ENOUGH = 1.015
+# Or when the worst latency is this near to its bound.
+_AT_BOUND = 0.997
 _BEYOND = 1.001
 
 
@@ -80,7 +82,7 @@ def _largest(stage: Stage, high: float) -> float | None:
         if below > 1:
             return None
     left, right = 1 / below - 1, 1 / above - 1
-    while high > low * _CLOSE_ENOUGH and below < 1 / _CLOSE_ENOUGH:
+    while high > low * _CLOSE_ENOUGH and below < _AT_BOUND:
         middle = low + (high - low) * left / (left - right)
         middle = min(max(middle, low + (high - low) / 50), high - (high - low) / 50)
         excess = stage.excess(middle)

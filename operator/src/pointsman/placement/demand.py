@@ -1,6 +1,6 @@
 """What replicas must reach and for which requests: quantiles of latency, and how large they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pointsman.api import ModelDeployment, Task
 from pointsman.api.scaling import Objectives, Quantiles
@@ -80,6 +80,12 @@ class Demand:
     def tail(self) -> float:
         """The highest quantile that is bounded."""
         return max((bound.quantile for bound in self.bounds), default=DEFAULT_QUANTILE)
+
+    def within(self, context_length: int) -> "Demand":
+        """The same for requests that the context holds; a recording lies outside of its decoder's."""
+        if self.traffic == RECORDING:
+            return self
+        return replace(self, traffic=self.traffic.within(context_length))
 
 
 def demand_of(deployment: ModelDeployment, traffic: Traffic | None) -> Demand:

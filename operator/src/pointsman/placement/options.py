@@ -102,7 +102,7 @@ def assess(
         spread=spread,
         precision=precision,
         need=need,
-        max_concurrency=asked.max_concurrency or _useful(found.requests, demand, running),
+        max_concurrency=asked.max_concurrency or _useful(found, demand, running),
         capacity=found,
         price_basis="" if price is None else price.basis,
         price_per_hour=hourly,
@@ -116,10 +116,12 @@ def _most_running(need: Need, demand: Demand, slots: int) -> int:
     return max(1, min(slots, need.room // each if each else slots))
 
 
-def _useful(requests: float, demand: Demand, most: int) -> int:
-    """The running requests that the objectives allow, with their variation."""
-    z = deviations(demand.tail)
-    wanted = min(most, max(1, math.ceil(requests + z * math.sqrt(requests))))
+def _useful(found: Capacity, demand: Demand, most: int) -> int:
+    """The running requests that the objectives allow, with their variation; all where there is one pass."""
+    wanted = most
+    if demand.traffic.output_tokens:
+        crowd = found.requests + deviations(demand.tail) * math.sqrt(found.requests)
+        wanted = min(most, max(1, math.ceil(crowd)))
     return wanted if wanted < _ROUNDED_FROM else wanted // _ROUNDED_TO * _ROUNDED_TO
 
 

@@ -131,7 +131,7 @@ def _asked(
         engine=engine.name,
         context_length=context,
         max_concurrency=engine.max_concurrency,
-        demand=replace(demand, traffic=demand.traffic.within(context)),
+        demand=demand.within(context),
         own_image=engine.image is not None,
     )
 

@@ -136,5 +136,5 @@ def _weights_only(
             "use a later accelerator, or another quantisation",
         )
     compute: Compute = "fp4" if quantization in (Quantization.NVFP4, Quantization.MXFP4) else "bf16"
-    note = sixteen.note or f"{quantization} weights computed in 16 bits"
+    note = sixteen.note or "computed in 16 bits"
     return replace(sixteen, compute=compute, note=note)
