@@ -1,7 +1,7 @@
 """A cluster on this machine to try things on: `python -m tests.support.cluster.sandbox up`, and `down`.
 
 It runs in the background until `down`: a control plane, a node whose llama.cpp pods really answer, and a node
-with scripted GPU engines. What is installed into it is `install`'s business.
+with scripted GPU engines. `sandbox_installation` puts Pointsman into it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +23,16 @@ import click
 from tests.support.cluster.build import built_control_plane
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.definitions import install_definitions
 from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
+from tests.support.cluster.sandbox_installation import gateway_url, install
 from tests.support.polling import eventually
 from tests.support.processes import REPOSITORY, python_module
 
-_START_SECONDS = 120.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 60.0
 
 NODES = (
-    NodeSettings(name="cpu-node", restart_backoff_seconds=2.0, resync_seconds=2.0),
+    NodeSettings(name="cpu-node", cpu="16", restart_backoff_seconds=2.0, resync_seconds=2.0),
     NodeSettings(
         name="gpu-node",
         gpus=8,
@@ -58,8 +58,13 @@ class Place:
 
     @property
     def kubeconfig(self) -> Path:
-        """Appears when everything is ready."""
+        """Appears when all has been tried."""
         return self.folder / "kubeconfig"
+
+    @property
+    def gateway(self) -> Path:
+        """Has the URL of a gateway; empty where none came up."""
+        return self.folder / "gateway"
 
     @property
     def log(self) -> Path:
@@ -93,12 +98,6 @@ class Place:
             yield
 
 
-def install(control_plane: ControlPlane, say: Callable[[str], None]) -> None:
-    """Put Pointsman into the cluster."""
-    install_definitions(control_plane.admin)
-    say("definitions of ModelDeployment, ModelRoute, GuardrailPolicy")
-
-
 def run(place: Place) -> None:
     """Be the sandbox until SIGTERM."""
     # Before any thread begins: they inherit it, and the signal is waited for here.
@@ -107,7 +106,7 @@ def run(place: Place) -> None:
         began = time.monotonic()
 
         def say(what: str) -> None:
-            print(f" ✓ {what:<64} {time.monotonic() - began:4.0f} s", flush=True)
+            print(f" ✓ {what:<80} {time.monotonic() - began:4.0f} s", flush=True)
 
         for left in ("control-plane", "nodes"):
             shutil.rmtree(place.folder / left, ignore_errors=True)
@@ -121,7 +120,8 @@ def run(place: Place) -> None:
             folder.mkdir(parents=True)
             running.enter_context(RunningNode(control_plane, settings, folder=folder))
             say(f"node {settings.name}")
-        install(control_plane, say)
+        install(control_plane.admin, say)
+        place.gateway.write_text(gateway_url(control_plane.admin))
         ready = place.kubeconfig.with_suffix(".new")
         ready.touch(mode=0o600)
         ready.write_text(control_plane.access().kubeconfig())
@@ -159,15 +159,19 @@ def up() -> None:
 
         eventually(ready, _START_SECONDS, "the sandbox is ready", 0.1)
         click.echo(place.log.read_text(), nl=False)
-    click.echo(_ADVICE.format(kubeconfig=place.kubeconfig, log=place.log))
+    click.echo(_ADVICE.format(kubeconfig=place.kubeconfig))
+    url = place.gateway.read_text()
+    if url:
+        click.echo(f"the gateway answers on {url}, such as curl {url}/v1/models\n")
+    click.echo("make sandbox-down ends it, and everything in it")
 
 
 _ADVICE = """
 export KUBECONFIG={kubeconfig}
 
-kubectl get nodes               two nodes of processes: one that runs real engines, one with scripted GPUs
-kubectl apply -f FILE           pods run, are probed, log and end as in any cluster
-make sandbox-down               ends it, and everything in it
+kubectl get nodes                         two of processes: cpu-node runs real engines, gpu-node scripted ones
+kubectl apply -f examples/quickstart      engines start as pods
+kubectl get pointsman                     what became of them
 """
 
 

@@ -161,6 +161,9 @@ def test_quantities(text: str, number: float) -> None:
         ("http://localhost:8000/v1", "http://127.9.9.9:8000/v1"),
         ("http://127.0.0.1:8000", "http://127.9.9.9:8000"),
         ("127.0.0.10", "127.0.0.10"),
+        ("--listen=:8080", "--listen=127.9.9.9:8080"),
+        (":8080", "127.9.9.9:8080"),
+        ("model:8080", "model:8080"),
         ("my-localhost.example", "my-localhost.example"),
     ],
 )
