@@ -52,10 +52,11 @@ def capacity(step: StepTime, stages: int, slots: int, cache_tokens: int, demand:
         return _one_pass(step, stages, demand)
     fitting = min(slots, cache_tokens / demand.traffic.held_tokens)
     most = max(mean_below(fitting, deviations(demand.tail)) / stages, _LEAST)
-    requests = _largest(Stage(step, demand), most)
+    stage = Stage(step, demand)
+    requests = _largest(stage, most)
     within = requests is not None
     running = min(1.0, most) if requests is None else requests
-    return Capacity(running * stages, latency_at(step, stages, running, demand), within)
+    return Capacity(running * stages, _latency(stage, stages, running, demand), within)
 
 
 def _largest(stage: Stage, high: float) -> float | None:
@@ -95,7 +96,10 @@ def _largest(stage: Stage, high: float) -> float | None:
 
 def latency_at(step: StepTime, stages: int, requests: float, demand: Demand) -> Latency:
     """Latencies with a mean of `requests` running in each stage."""
-    stage = Stage(step, demand)
+    return _latency(Stage(step, demand), stages, requests, demand)
+
+
+def _latency(stage: Stage, stages: int, requests: float, demand: Demand) -> Latency:
     mean, own, busy, scale = stage.times(requests)
     # By Little's law: those that wait do not run yet.
     rate = stages * requests / (own + demand.traffic.output_tokens * mean)

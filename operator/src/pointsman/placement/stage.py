@@ -83,10 +83,7 @@ class Stage:
     def excess(self, requests: float) -> float:
         """The worst latency, in multiples of its bound."""
         times = self.times(requests)
-        worst = 0.0
-        for bound, at in self._gaps:
-            worst = max(worst, at(requests, times) / bound.seconds)
-        return worst
+        return max([at(requests, times) / bound.seconds for bound, at in self._gaps], default=0.0)
 
     @property
     def turn(self) -> float:
@@ -133,7 +130,7 @@ def _first_token(times: Times, rare: float) -> float:
 
 def log_tail(busy: float, rare: float) -> float:
     """ln of how much likelier waiting at all is than what is rare, 0 where it is rarer."""
-    return max(0.0, math.log(busy / rare)) if busy > 0 else 0.0
+    return math.log(busy / rare) if busy > rare else 0.0
 
 
 @lru_cache(maxsize=64)
