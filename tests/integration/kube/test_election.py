@@ -21,7 +21,7 @@ from pointsman.kube.writer import KubeWriter
 from tests.integration.kube.conftest import through
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.faults import FaultProxy, drop_after, refuse
+from tests.support.cluster.faults import FaultProxy, drop_after, refuse, slow
 from tests.support.kube_objects import config_map
 from tests.support.polling import eventually_async
 from tests.support.processes import StartedProcess, python_module
@@ -33,14 +33,16 @@ HASTY = ConnectionSettings(connect_seconds=0.5, answer_seconds=0.5, retries=Retr
 class Replica:
     """One candidate, run as a task; `leads` while it does."""
 
-    def __init__(self, connection: Connection, namespace: str, identity: str) -> None:
+    def __init__(
+        self, connection: Connection, namespace: str, identity: str, settings: ElectionSettings = QUICK
+    ) -> None:
         self.fence: Fence | None = None
         self.election = Election(
             KubeReader(connection),
             KubeWriter(connection),
             ObjectKey(namespace, "pointsman-operator"),
             identity,
-            QUICK,
+            settings,
         )
         self.leads = False
         self.task = asyncio.ensure_future(self.election.run(self._lead))
@@ -160,6 +162,24 @@ async def test_a_renewal_whose_answer_was_lost_keeps_the_lease(
     await eventually_async(lambda: proxy.count("PUT") > renewed + 4, 10, "it goes on to renew")
     assert replica.leads
     await replica.stop()
+
+
+async def test_a_renewal_that_hangs_leaves_time_for_another(
+    connection: Connection, proxy: FaultProxy, control_plane: ControlPlane, namespace: str
+) -> None:
+    """As with one dead API server of three behind an address."""
+    calm = ElectionSettings(lease_seconds=8, renew_seconds=5.0, retry_seconds=0.2)
+    async with Connection(through(proxy, control_plane)) as patient:
+        replica = Replica(patient, namespace, "first", calm)
+        await eventually_async(lambda: replica.leads, 10, "it leads")
+        proxy.inject(slow(60.0), times=1, method="PUT")
+        renewed = proxy.count("PUT", forwarded=True)
+        await eventually_async(
+            lambda: proxy.count("PUT", forwarded=True) > renewed + 3, 20, "it goes on to renew"
+        )
+        assert replica.leads
+        assert proxy.count("PUT", forwarded=False) == 1
+        await replica.stop()
 
 
 async def test_a_lease_that_somebody_else_took_is_lost_at_once(

@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pointsman.api.meta import ObjectKey
@@ -87,6 +87,8 @@ class Line:
         await asyncio.sleep(self._chance.uniform(0, 40) if stalls else self._chance.uniform(0, 0.1))
 
 
+# A renewal was cut off after it took effect; counting from the next one, which wrote nothing, was too long.
+@example(seed=1463, replicas=4, trouble=0.05)
 @settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
@@ -125,11 +127,13 @@ async def _ten_minutes(
                 await election.run(lead)
 
     running = [asyncio.ensure_future(candidate(f"replica-{number}")) for number in range(replicas)]
-    while clock() < 600.0:
-        await asyncio.sleep(0.25)
-        able = [name for name, fence in fences.items() if fence.is_open]
-        assert len(able) <= 1, f"{able} could all write at {clock():.2f} s"
-    for task in running:
-        task.cancel()
-    await asyncio.wait(running)
+    try:
+        while clock() < 600.0:
+            await asyncio.sleep(0.25)
+            able = [name for name, fence in fences.items() if fence.is_open]
+            assert len(able) <= 1, f"{able} could all write at {clock():.2f} s"
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
     return led

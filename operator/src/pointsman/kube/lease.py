@@ -13,7 +13,7 @@ import structlog
 
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
-from pointsman.kube.errors import AlreadyExists, Conflict, KubeError, LeadershipLost, NotFound
+from pointsman.kube.errors import AlreadyExists, Conflict, Interrupted, KubeError, LeadershipLost, NotFound
 from pointsman.kube.fence import Fence
 from pointsman.kube.lease_record import LeaseRecord
 from pointsman.kube.objects import LEASE
@@ -107,16 +107,17 @@ class Election:
     async def _renew(self, fence: Fence) -> None:
         """Ends only by LeadershipLost."""
         while True:
-            await self._pause()
+            await self._pause(fence.remaining_seconds())
             began = self._clock()
             if not fence.is_open:
                 raise self._lost(fence, "it could not be renewed in time")
             try:
-                # Whatever is slow may not make us miss the end.
-                async with asyncio.timeout(fence.remaining_seconds()):
+                # One try that hangs leaves time for another, and none goes on past the end.
+                async with asyncio.timeout(min(self._settings.renew_seconds / 2, fence.remaining_seconds())):
                     is_ours = await self._try()
-            except TimeoutError as error:
-                raise self._lost(fence, "it could not be renewed in time") from error
+            except TimeoutError:
+                self._say("lease.not_renewed", Interrupted("no answer", where=str(self._key)))
+                continue
             except KubeError as error:
                 self._say("lease.not_renewed", error)
                 continue
@@ -128,18 +129,27 @@ class Election:
             self._extend(fence, began)
 
     async def _try(self) -> bool:
-        """Take or renew the lease if that is allowed. True if it is ours now."""
+        """Take or renew the lease if that is allowed. True if a write of this very try did it.
+
+        A lease that is ours by an earlier write, whose answer was lost, runs out counted from that one: it
+        has to be written again.
+        """
+        if self._record.holder != self._identity:
+            await self._look()
+        if await self._write():
+            return True
+        return (await self._look()).holder == self._identity and await self._write()
+
+    async def _write(self) -> bool:
+        """Write over the record that we know; False where we may not, or somebody wrote before us."""
         record = self._record
-        if record.holder != self._identity:
-            record = await self._look()
         if not self._may_write(record):
             return False
         wanted = record.taken(self._identity, self._settings.lease_seconds, datetime.now(UTC))
         try:
             written = await (self._writer.create(wanted) if record.is_new else self._writer.replace(wanted))
         except (Conflict, AlreadyExists, NotFound):
-            # Somebody wrote before us, or removed it; or our own write came through and its answer did not.
-            return (await self._look()).holder == self._identity
+            return False
         self._see(LeaseRecord.read(written, self._key))
         return True
 
@@ -196,8 +206,8 @@ class Election:
             _log.warning(event, lease=str(self._key), reason=str(error))
         self._problem = type(error).__name__
 
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._settings.retry_seconds * (1 + 0.2 * self._jitter()))
+    async def _pause(self, longest_seconds: float = float("inf")) -> None:
+        await asyncio.sleep(min(longest_seconds, self._settings.retry_seconds * (1 + 0.2 * self._jitter())))
 
 
 async def _end(task: "asyncio.Future[None]") -> None:
