@@ -12,7 +12,7 @@ from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import ABSENT, aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
-from pointsman.local.status.conditions import FALSE, TRUE, UNKNOWN
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN
 from pointsman.local.status.deployment_status import FORMER_VERSION_SERVES
 
 

@@ -13,7 +13,7 @@ from pointsman.api.meta import DEFAULT_NAMESPACE
 from pointsman.local.engines.plan import Phase
 from pointsman.local.listening import Listen
 from pointsman.local.placement import gigabytes
-from pointsman.local.status.conditions import TRUE
+from pointsman.api.verdicts import TRUE
 from pointsman.local.status.observed import DeploymentObserved, Stage
 from pointsman.local.status.route_status import NO_TARGET_HAS_A_REPLICA, default_rule
 from pointsman.local.weights.fetcher import FetchProgress
