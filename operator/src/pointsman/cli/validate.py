@@ -1,18 +1,21 @@
 """`pointsman validate PATH…`: reads files, has them examined, prints what was found. Nothing is run."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from pointsman.api import Finding, Located, ModelDeployment, Stated, in_order
+from pointsman.api import Finding, Located, ModelDeployment, Secret, Stated, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
 from pointsman.catalog import owned_argument, owned_variable
 from pointsman.local.files.content import NotRegularError, regular_content
+from pointsman.local.files.secrets import resolve
 from pointsman.local.files.watching import manifest_files
 
 _STANDARD_INPUT = "-"
@@ -52,7 +55,8 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
 
     Reads files, and folders with everything below that ends in .yaml or .yml; - is standard input. A file
     named fleet.yaml holds the fleet settings. Prints one finding a line: file, line, object, field, what is
-    wrong, what to do.
+    wrong, what to do. A key that a Secret takes from a file or the environment and that is not there now is a
+    warning, with --for local an error.
 
     Exits with 1 if there is an error, 2 if a path cannot be read, 0 otherwise; warnings are no errors.
 
@@ -78,8 +82,9 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             texts[name] = text
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
-    owned = (finding for located in examination.objects for finding in _owned_arguments(located))
-    findings = in_order([*findings, *examination.findings, *owned])
+    for located in examination.objects:
+        findings += [*_owned_arguments(located), *_missing_values(located, mode)]
+    findings = in_order([*findings, *examination.findings])
     _print(findings, files, output)
     for line in unreadable:
         click.echo(line, err=True)
@@ -140,6 +145,18 @@ def _owned_arguments(located: Located[Stated]) -> Iterator[Finding]:
     for index, variable in enumerate(engine.env):
         if (owner := owned_variable(engine.name, variable.name)) is not None:
             yield located.finding((*at, "env", index), f"{variable.name} is set by Pointsman", owner.advice)
+
+
+def _missing_values(located: Located[Stated], mode: Mode) -> list[Finding]:
+    """Values of Secrets that local mode would read now and cannot; a cluster reads none of them.
+
+    Where nobody says that local mode is meant, these are warnings: a machine that only checks has no keys.
+    """
+    if not isinstance(located.resource, Secret) or mode == "cluster":
+        return []
+    secret = Located(located.resource, located.file, located.document)
+    found = resolve(secret, os.environ).findings
+    return list(found) if mode == "local" else [replace(finding, severity="warning") for finding in found]
 
 
 def _print(findings: list[Finding], files: int, output: str) -> None:

@@ -11,7 +11,7 @@ from pointsman.api.meta import ObjectKey, SecretKeySelector
 from pointsman.api.modeldeployment import ModelDeployment, ModelDeploymentSpec
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path
-from pointsman.api.secret import ALLOWED_HOSTS, Secret
+from pointsman.api.secret import ALLOWED_HOSTS, ENVIRONMENT_PREFIX, FILE_PREFIX, Secret
 
 
 def unusable_credentials(deployment: Located[ModelDeployment], inventory: Inventory) -> Iterator[Finding]:
@@ -23,6 +23,8 @@ def unusable_credentials(deployment: Located[ModelDeployment], inventory: Invent
             continue
         if selector.key not in secret.resource.keys:
             yield _no_such_key(deployment, path, selector, secret.resource)
+        elif inventory.mode == "cluster" and secret.resource.value(selector.key) is None:
+            yield _only_local(deployment, path, selector, secret.resource)
         if hosted is not None and path[2] == "credentials":
             yield from _may_not_be_sent(deployment, path, secret.resource, host_of(hosted.base_url))
 
@@ -85,6 +87,17 @@ def _no_such_key(
         f'did you mean "{meant}"?' if meant is not None else (f"it has {known}" if known else "it has none")
     )
     return deployment.finding((*path, "key"), f'Secret {secret.key} has no key "{selector.key}"', todo)
+
+
+def _only_local(
+    deployment: Located[ModelDeployment], path: Path, selector: SecretKeySelector, secret: Secret
+) -> Finding:
+    prefix = FILE_PREFIX if selector.key in secret.files else ENVIRONMENT_PREFIX
+    what = (
+        f'Secret {secret.key} has no key "{selector.key}" in a cluster, '
+        f"which does not read {prefix}{selector.key}"
+    )
+    return deployment.finding((*path, "key"), what, "write the value under data")
 
 
 def _may_not_be_sent(
