@@ -281,6 +281,7 @@ def test_a_cluster_does_not_read_the_sources_of_local_mode(
     run = validate(capsys, "a.yaml", "--for", "cluster")
     assert run.code == 1
     assert run.lines[0] == (
-        "a.yaml:9: ModelDeployment chat/big: spec.hosted.credentials.secretRef.key: Secret chat/openai has no "
-        'key "api-key" in a cluster, which does not read pointsman.dev/file.api-key; write the value under data'
+        "a.yaml:9: ModelDeployment chat/big: spec.hosted.credentials.secretRef.key: Secret chat/openai has "
+        'no key "api-key" in a cluster, which does not read '
+        "pointsman.dev/file.api-key; write the value under data"
     )
