@@ -1,6 +1,7 @@
 """Keeping a deployment's engines as wanted, with real processes that answer like an engine."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from pointsman.api import ObjectKey
+from pointsman.engine_agent.liveness import Patience
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.engines.records import read_records
@@ -24,6 +26,8 @@ from tests.support.processes import assert_none_left, python_module, running_wit
 
 KEY = ObjectKey("default", "chat")
 WITHIN_SECONDS = 20.0
+# Long enough for a stand-in on a busy machine, and short.
+PATIENCE = Patience(interval_seconds=0.1, timeout_seconds=1.0, restart_failures=4, restart_seconds=3.0)
 
 SPEC = EngineSpec(
     weights="/none.gguf",
@@ -60,6 +64,7 @@ class Engines:
             failed=self.failures.append,
             say=self.said.append,
             budget=lambda weights_bytes: 2.0,
+            patience=PATIENCE,
         )
         self.rooms: list[int] = []
         self._supervisors: list[Supervisor] = []
@@ -156,6 +161,45 @@ async def test_a_crashed_replica_leaves_the_endpoints_at_once_and_comes_back(eng
     await until(supervisor, lambda views: [v.phase for v in views] == [Phase.READY] * 2, "both ready")
     assert other in engines.records()
     assert killed not in engines.records()
+
+
+async def test_one_that_hangs_leaves_the_endpoints_and_is_started_again(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC, replicas=2)
+    hung, other = engines.records()
+    psutil.Process(hung).send_signal(signal.SIGSTOP)
+    await until(supervisor, lambda views: Phase.SILENT in phases(supervisor), "it is noticed")
+    (silent,) = (view for view in supervisor.views if view.phase is Phase.SILENT)
+    assert silent.port == 0
+    assert silent.trouble is not None
+    assert silent.trouble.reason == "EngineSilent"
+    await until(supervisor, lambda views: not runs(hung), "it is ended")
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.READY] * 2, "both are ready")
+    assert other in engines.records()
+    assert hung not in engines.records()
+
+
+async def test_one_that_hung_for_a_moment_serves_on(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC)
+    before = engines.records()
+    (pid,) = before
+    psutil.Process(pid).send_signal(signal.SIGSTOP)
+    await until(supervisor, lambda views: phases(supervisor) == [Phase.SILENT], "it is noticed")
+    psutil.Process(pid).send_signal(signal.SIGCONT)
+    await ready(supervisor, SPEC)
+    assert engines.records() == before
+    assert supervisor.views[0].trouble is None
+
+
+async def test_a_drain_does_not_wait_for_one_that_hangs(engines: Engines) -> None:
+    supervisor = engines.supervise()
+    await ready(supervisor, SPEC)
+    (pid,) = engines.records()
+    psutil.Process(pid).send_signal(signal.SIGSTOP)
+    supervisor.want(Wanted(SPEC, 0, 300.0))
+    await until(supervisor, lambda views: views == (), "it is gone")
+    assert not runs(pid)
 
 
 async def test_one_that_dies_at_start_says_its_last_words_and_is_tried_again(engines: Engines) -> None:
@@ -308,6 +352,17 @@ async def test_the_next_start_ends_what_is_not_as_wanted(engines: Engines) -> No
     await ready(engines.supervise(), replace(SPEC, context_length=1024))
     assert left.pids.isdisjoint(engines.records())
     assert not any(runs(pid) for pid in left.pids)
+
+
+async def test_the_next_start_ends_one_that_hangs(engines: Engines) -> None:
+    first = engines.supervise()
+    await ready(first, SPEC, replicas=2)
+    left = await leave(first, engines)
+    hung = min(left.pids)
+    psutil.Process(hung).send_signal(signal.SIGSTOP)
+    await ready(engines.supervise(), SPEC, replicas=2)
+    assert not runs(hung)
+    assert max(left.pids) in engines.records()
 
 
 async def test_the_next_start_ends_one_that_was_not_ready(engines: Engines) -> None:

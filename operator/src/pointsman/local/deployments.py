@@ -122,7 +122,8 @@ class OwnDeployment:
         need = memory_need(self._spec, self._facts)
         phases = [view.phase for view in self._supervisor.views]
         starting = phases.count(Phase.STARTING)
-        weights = need.weights if starting and Phase.READY not in phases else 0
+        are_loaded = Phase.READY in phases or Phase.SILENT in phases
+        weights = need.weights if starting and not are_loaded else 0
         return weights + starting * need.per_replica
 
     async def drain(self) -> None:

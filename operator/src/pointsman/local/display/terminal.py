@@ -153,9 +153,10 @@ def deployment_line(
         if step.stage is Stage.FAILED:
             return Line(BAD, subject, step.message)
     current = [view for view in observed.replicas if view.spec_hash == observed.wanted_hash]
-    troubled = next((view.trouble for view in current if view.trouble is not None), None)
-    if troubled is not None:
-        return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines)
+    troubled = next((view for view in current if view.trouble is not None), None)
+    if troubled is not None and troubled.trouble is not None:
+        again = "" if troubled.phase is Phase.SILENT else "; it is tried again"
+        return Line(BAD, subject, f"{troubled.trouble.message}{again}", troubled.trouble.lines)
     ready = [view for view in observed.replicas if view.phase is Phase.READY]
     settled = (
         not observed.is_preparing
