@@ -40,7 +40,9 @@ class EnvoyStandIn:
     """One Envoy, over any number of streams and restarts.
 
     `names_culprits`: whether a refusal names the resource, as Envoy's clusters do and its scopes do not.
-    `keeps_the_good`: whether it uses the good resources of a refused response, as it does with clusters.
+    `keeps_the_good`: whether it uses the good resources of a refused response, as it does with clusters. If
+    not, it stops at the first bad one: endpoints and secrets before it are used, scopes before it are only
+    read (the same bytes again are nothing new, and never get into use), and nothing is removed.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class EnvoyStandIn:
         self._asked: dict[str, set[str]] = {t: set() for t in _BY_NAME}
         self._told_absent: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
+        self._read: dict[str, bytes] = {}
         self.warming: set[str] = set()
         self._open: set[str] = set()
 
@@ -83,20 +86,33 @@ class EnvoyStandIn:
         """The version of each resource that is held."""
         return {name: held.version for name, held in self.held[type_url].items()}
 
+    def asked(self) -> set[str]:
+        """The names that are subscribed to."""
+        return set().union(*self._asked.values())
+
     def take(self, response: DeltaDiscoveryResponse) -> list[DeltaDiscoveryRequest]:
         """Use a response; what is asked for because of it comes before the verdict, as Envoy has it."""
         type_url = response.type_url
         bad = [r.name for r in response.resources if self.refuses(type_url, r.name, r.resource.value)]
-        if type_url == ENDPOINTS:
-            self._warm({r.name for r in response.resources} | set(response.removed_resources))
         self.refused.update((type_url, name) for name in bad)
         self._answered.add(type_url)
-        if not bad or self._keeps_the_good:
-            for resource in response.resources:
-                if resource.name not in bad:
-                    self._hold(type_url, resource.name, Held(resource.version, resource.resource.value))
-        for name in response.removed_resources:
-            self._drop(type_url, name)
+        stops = bool(bad) and not self._keeps_the_good
+        for resource in response.resources:
+            if type_url == ENDPOINTS:
+                self._warm({resource.name})
+            if resource.name not in bad:
+                held = Held(resource.version, resource.resource.value)
+                if type_url == SCOPE:
+                    self._read_scope(resource.name, held, in_use=not stops)
+                elif not stops or type_url in _BY_NAME:
+                    self._hold(type_url, resource.name, held)
+            elif stops:
+                break
+        if not stops:
+            if type_url == ENDPOINTS:
+                self._warm(set(response.removed_resources))
+            for name in response.removed_resources:
+                self._drop(type_url, name)
         requests = [*self._subscriptions(), *self._next_type()]
         verdict = DeltaDiscoveryRequest(type_url=type_url, response_nonce=response.nonce)
         if bad:
@@ -108,6 +124,13 @@ class EnvoyStandIn:
         if not self._names_culprits:
             return "something in here is not valid"
         return "Error adding/updating: " + ", ".join(f"{name}: not valid" for name in bad)
+
+    def _read_scope(self, name: str, held: Held, *, in_use: bool) -> None:
+        if self._read.get(name) == held.body:
+            return
+        self._read[name] = held.body
+        if in_use:
+            self._hold(SCOPE, name, held)
 
     def _hold(self, type_url: str, name: str, held: Held) -> None:
         self._told_absent.discard((type_url, name))
@@ -143,6 +166,8 @@ class EnvoyStandIn:
             users = [s for s, held in self.held[SCOPE].items() if name in clusters_of(held.body)]
             assert not users, f"cluster {name} was taken away while the scopes {users} name it"
         self.held[type_url].pop(name, None)
+        if type_url == SCOPE:
+            self._read.pop(name, None)
         if type_url == CLUSTER:
             self.warming.discard(name)
         if type_url in _BY_NAME:

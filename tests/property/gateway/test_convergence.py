@@ -20,10 +20,14 @@ from tests.support import builders
 from tests.support.discovery_wire import DiscoveryWire
 from tests.support.envoy_resources import cluster, endpoints, is_bad, listener, resource_set, scope, secret
 from tests.support.envoy_stand_in import EnvoyStandIn, clusters_of
+from tests.support.reachable import texts_in
 
 # Few, so that changes meet each other.
-TARGETS = ("a", "b", "c")
-ROUTES = ("p", "q")
+TARGETS = ("target-a", "target-b", "target-c")
+ROUTES = ("route-p", "route-q")
+
+GONE = "gone"
+"""Stands for what a cluster asks for and does not exist."""
 
 variants = st.sampled_from(["1", "2", "1", "2", "bad 1", "bad 2", "bad stub 1"])
 
@@ -50,14 +54,16 @@ target_states = st.builds(
     own=st.booleans(),
     with_key=st.booleans(),
     port=st.sampled_from([8001, 8002]),
-    endpoints_variant=st.sampled_from(["", "", "", "bad"]),
-    secret_variant=st.sampled_from(["1", "1", "2", "bad"]),
+    endpoints_variant=st.sampled_from(["", "", "", "bad", GONE]),
+    secret_variant=st.sampled_from(["1", "1", "2", "bad", GONE]),
 )
 route_states = st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=2))
 worlds = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(TARGETS, target_states)),
     st.dictionaries(st.sampled_from(ROUTES), route_states),
 )
+# As the names of all of them begin.
+_OURS = ("target-", "route-")
 World = tuple[dict[str, TargetState], dict[str, RouteState]]
 
 
@@ -66,9 +72,10 @@ def resources_of(world: World) -> dict[str, dict[str, Resource]]:
     targets, routes = world
     made = [listener()]
     for name, target in targets.items():
-        if target.own:
+        if target.own and target.endpoints_variant != GONE:
             made.append(endpoints(name, target.port, target.endpoints_variant))
-        made.append(secret(f"{name}-key", target.secret_variant))
+        if target.secret_variant != GONE:
+            made.append(secret(f"{name}-key", target.secret_variant))
         users = [route for route, state in routes.items() if name in state.targets]
         if users:
             service, key = (name if target.own else ""), (f"{name}-key" if target.with_key else "")
@@ -165,6 +172,7 @@ class Discovery(RuleBasedStateMachine):
         self._the_refused_is_held_as_it_was_accepted_last()
         self._nothing_else_is_held()
         self._exactly_the_routes_concerned_are_named()
+        self._what_went_is_forgotten()
         assert self.wire.session.responses() == []
 
     def _everything_good_is_held(self) -> None:
@@ -198,6 +206,14 @@ class Discovery(RuleBasedStateMachine):
         }
         assert {key for key, state in states.items() if not state.accepted} == refused
         assert {key for key, state in states.items() if state.programmed} == set(states) - refused
+
+    def _what_went_is_forgotten(self) -> None:
+        there = {name for resources in self.desired.values() for name in resources}
+        there |= {name for held in self.wire.envoy.held.values() for name in held}
+        there |= self.wire.envoy.asked()
+        there |= {owner.name for one in self.desired[SCOPE].values() for owner in one.owners}
+        known = {text for text in texts_in(self.wire.store, self.wire.session) if text.startswith(_OURS)}
+        assert known <= there
 
     def teardown(self) -> None:
         # After a failure the failure is what counts, not what else is wrong by then.

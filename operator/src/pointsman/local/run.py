@@ -117,7 +117,9 @@ class LocalMode:
         say = self._workplace.around.say
         gateway = Gateway(
             ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
-            GatewayPlaces(self._state.log_path("gateway"), gateway_recorder(self._state, say)),
+            GatewayPlaces(
+                self._state.gateway, self._state.log_path("gateway"), gateway_recorder(self._state, say)
+            ),
         )
         page = MetricsPage(gateway)
         tasks: list[asyncio.Task[None]] = []

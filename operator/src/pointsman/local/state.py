@@ -4,6 +4,7 @@
     up.json                                 where that one listens
     findings.json                           what is wrong in its files now
     gateway.json                            its Envoy, to be ended by the next start if it is killed
+    gateway/                                Envoy's bootstrap and sockets, made anew by each start
     objects/<Kind>/<namespace>/<name>.json  the objects with their status
     engines/<replica>.json                  engine processes, for adoption by the next start
     logs/<name>.log                         what engines and the gateway said
@@ -100,6 +101,7 @@ class StateFolder:
         self.path = path
         self.engines = path / "engines"
         self.logs = path / "logs"
+        self.gateway = path / "gateway"
         self.gateway_record = path / "gateway.json"
         self._findings = path / "findings.json"
         self._objects = path / "objects"

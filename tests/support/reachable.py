@@ -1,0 +1,18 @@
+"""What an object keeps alive, for tests of what is to be forgotten."""
+
+import gc
+from collections.abc import Iterator
+
+
+def texts_in(*roots: object) -> Iterator[str]:
+    """Every text that can be reached from these objects, but through modules and classes."""
+    seen: set[int] = set()
+    waiting = list(roots)
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, type) or type(one).__name__ in ("module", "function"):
+            continue
+        seen.add(id(one))
+        if isinstance(one, str):
+            yield one
+        waiting.extend(gc.get_referents(one))
