@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from pointsman.api.fieldtree import field_names, nearest, places_of, record_at
+from pointsman.api.fieldtree import field_names, places_of, record_at
 from pointsman.api.markers import DUPLICATE_ITEM
+from pointsman.api.misspelling import nearest
 from pointsman.api.names import LOOKS_LIKE
 from pointsman.api.nodes import Path
 from pointsman.api.record import Record

@@ -13,13 +13,14 @@ from pydantic_core import ErrorDetails
 
 from pointsman.api.documents import Document, read_documents
 from pointsman.api.explanations import explain, what_it_is
-from pointsman.api.fieldtree import field_names, nearest, record_at
+from pointsman.api.fieldtree import field_names, record_at
 from pointsman.api.findings import Finding, in_order
 from pointsman.api.fleet import FleetSettings
 from pointsman.api.guardrailpolicy import GuardrailPolicy
 from pointsman.api.located import Located, Stated
 from pointsman.api.markers import DUPLICATE_ITEM
 from pointsman.api.meta import API_VERSION, DEFAULT_NAMESPACE, GROUP
+from pointsman.api.misspelling import nearest
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path, path_text

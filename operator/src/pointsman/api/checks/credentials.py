@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from pointsman.api.checks.hosts import host_of
 from pointsman.api.checks.inventory import Inventory
-from pointsman.api.fieldtree import nearest
 from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.meta import ObjectKey, SecretKeySelector
+from pointsman.api.misspelling import nearest
 from pointsman.api.modeldeployment import ModelDeployment, ModelDeploymentSpec
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path
@@ -35,10 +35,7 @@ def absent_api_keys(route: Located[ModelRoute], inventory: Inventory) -> Iterato
         return
     namespace = route.resource.metadata.namespace
     selector = authentication.api_keys.secret_selector
-    if not any(
-        key.namespace == namespace and selector.matches(secret.resource.metadata.labels)
-        for key, secret in inventory.secrets.items()
-    ):
+    if not inventory.has_secret(namespace, selector):
         what = f"no Secret in namespace {namespace} has these labels, so nobody may call this route"
         path = ("spec", "authentication", "apiKeys", "secretSelector")
         yield route.finding(path, what, "label a Secret, each key of it a client", severity="warning")
@@ -64,9 +61,7 @@ def _missing(
     key = ObjectKey(deployment.resource.metadata.namespace, selector.name)
     if inventory.may_exist("Secret", key):
         return
-    meant = nearest(
-        selector.name, [known.name for known in inventory.secrets if known.namespace == key.namespace]
-    )
+    meant = inventory.secret_names.nearest(key)
     if inventory.mode == "local" or meant is not None:
         todo = f'did you mean "{meant}"?' if meant is not None else "write its manifest beside this file"
         yield deployment.finding((*path, "name"), f"there is no Secret {key}", todo)
