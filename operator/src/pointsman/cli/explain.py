@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from pointsman.api import ModelDeployment, ModelRoute
-from pointsman.cli.get import tell_if_not_running
+from pointsman.cli.get import selected, tell_if_not_running
 from pointsman.errors import PointsmanError
 from pointsman.local.display.explanation import explain_deployment, explain_route
 from pointsman.local.display.explanation_text import in_words
-from pointsman.local.display.listing import one, select
+from pointsman.local.display.listing import one
 from pointsman.local.state import StateFolder, default_state_path
 
 
@@ -40,9 +40,7 @@ def command(what: str, output: str, namespace: str, state_dir: Path | None) -> N
     KIND is modeldeployment (pmd) or modelroute (pmr).
     """
     state = StateFolder((state_dir or default_state_path(os.environ)).absolute())
-    selection = select(what, namespace)
-    if not (selection.is_one_kind and selection.name):
-        raise PointsmanError(f'"{what}" names no object', todo="write KIND/NAME, such as modelroute/chat")
+    selection = selected(what, namespace, by_name=True)
     tell_if_not_running(state)
     kind, document = one(state, selection)
     resource = kind.model_validate(document, extra="ignore")
