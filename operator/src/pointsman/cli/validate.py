@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -33,7 +34,7 @@ Examples:
 
 
 @click.command(name="validate", epilog=_EXAMPLES)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="PATH...")
 @click.option(
     "-o",
     "--output",
@@ -113,7 +114,11 @@ def _content(path: Path | None, *, is_named: bool) -> bytes:
     A pipe that was named is meant, as in `validate <(kustomize build .)`; one found in a folder is not.
     """
     if path is None:
-        return sys.stdin.buffer.read(LARGEST_CHARACTERS + 1)
+        # Python has none where the shell has closed it.
+        stream: TextIO | None = sys.stdin
+        if stream is None:
+            raise OSError("is closed")
+        return stream.buffer.read(LARGEST_CHARACTERS + 1)
     if not is_named:
         return regular_content(path, LARGEST_CHARACTERS + 1)
     with path.open("rb") as stream:
