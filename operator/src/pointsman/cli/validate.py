@@ -115,10 +115,10 @@ def _content(path: Path | None, *, is_named: bool) -> bytes:
     """
     if path is None:
         # Python has none where the shell has closed it.
-        stream: TextIO | None = sys.stdin
-        if stream is None:
+        text: TextIO | None = sys.stdin
+        if text is None:
             raise OSError("is closed")
-        return stream.buffer.read(LARGEST_CHARACTERS + 1)
+        return text.buffer.read(LARGEST_CHARACTERS + 1)
     if not is_named:
         return regular_content(path, LARGEST_CHARACTERS + 1)
     with path.open("rb") as stream:
