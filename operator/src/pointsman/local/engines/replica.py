@@ -240,8 +240,10 @@ class Replica:
     def _launch(self) -> Launched:
         try:
             return self._around.launcher.launch(self.spec, self._threads(), self._log)
-        except OSError as error:
-            message = f"the engine's process cannot be started: {error.strerror}"
+        except (OSError, ValueError) as error:
+            # A variable or a path with a NUL in it is a ValueError.
+            why = error.strerror if isinstance(error, OSError) else error
+            message = f"the engine's process cannot be started: {why}"
             raise _Failed(Trouble("EngineNotStarted", message)) from error
 
     async def _until_ready(self, launched: Launched) -> int:

@@ -1,5 +1,6 @@
 """Reading `model.source`: which of the three kinds of place local mode takes weights from."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,8 @@ def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
     scheme, _, rest = source.partition("://")
     match scheme:
         case "file":
-            return FileSource((beside / Path(rest).expanduser()).absolute())
+            # A home that nobody has is left as it is, and then found missing.
+            return FileSource((beside / os.path.expanduser(rest)).absolute())
         case "package" if _PACKAGE.fullmatch(rest):
             return PackageSource(rest)
         case "package":
