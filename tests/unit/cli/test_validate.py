@@ -1,6 +1,7 @@
 """`pointsman validate`, run as a person runs it: its output, its last line, its exit code."""
 
 import json
+import os
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_path_that_cannot_be_read_exits_2_and_the_others_are_checked(
     assert (run.code, run.lines) == (2, ["0 errors, 0 warnings in 1 file"])
     assert "missing.yaml: No such file or directory" in run.errors
     assert "empty: has no file that ends in .yaml or .yml" in run.errors
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT)
+    # Too deep to be named, which is an error for root too.
+    for _ in range(20):
+        os.mkdir("x" * 250)
+        os.chdir("x" * 250)
+    os.chdir(folder)
+    run = validate(capsys, ".")
+    assert (run.code, run.lines) == (2, ["0 errors, 0 warnings in 1 file"])
+    assert run.errors.endswith(": File name too long\n")
 
 
 @pytest.mark.parametrize(

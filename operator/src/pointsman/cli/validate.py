@@ -74,7 +74,7 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             findings.append(Finding("error", "", error.what, error.todo, file=name))
             continue
         except OSError as error:
-            unreadable.append(f"{name}: {error.strerror or error}")
+            unreadable.append(_unreadable(error, name))
             continue
         text = _text(name, content)
         if isinstance(text, Finding):
@@ -101,11 +101,16 @@ def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Pat
         if name == _STANDARD_INPUT:
             found[_SHOWN_STANDARD_INPUT] = None
             continue
-        below = list(manifest_files([Path(name)]))
-        if not below:
+        told = len(unreadable)
+        below = list(manifest_files([Path(name)], lambda error: unreadable.append(_unreadable(error))))
+        if not below and len(unreadable) == told:
             unreadable.append(f"{name}: has no file that ends in .yaml or .yml; name one")
         found.update({str(path): path for path in below})
     return list(found.items())
+
+
+def _unreadable(error: OSError, name: str = "") -> str:
+    return f"{name or error.filename}: {error.strerror or error}"
 
 
 def _content(path: Path | None, *, is_named: bool) -> bytes:
