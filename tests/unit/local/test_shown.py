@@ -1,6 +1,7 @@
 """What people read: tables, explanations, lines on the terminal."""
 
 import io
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,28 @@ class TestTerminal:
         for text in ("one", "one", "two", "one"):
             terminal.say(Line(GOOD, "chat", text))
         assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["one", "two", "one"]
+
+    def test_what_a_terminal_would_act_upon_is_shown_instead(self) -> None:
+        out = io.StringIO()
+        terminal = Terminal(out)
+        terminal.say(Line(BAD, "a\x1b[2J", "b\rc", ("d\x07\u009b",)))
+        terminal.plain("e\x1b]0;f\ttab\nline")
+        assert out.getvalue().split() == [
+            BAD, "a\\x1b[2J", "b\\x0dc", "d\\x07\\x9b", "e\\x1b]0;f", "tab", "line",
+        ]  # fmt: skip
+
+    def test_what_the_output_cannot_hold_is_shown_otherwise(self) -> None:
+        written = io.BytesIO()
+        out = io.TextIOWrapper(written, encoding="ascii", newline="\n")
+        Terminal(out).plain("✓ a name of bytes: \udcff")
+        assert written.getvalue() == b"\\u2713 a name of bytes: \\udcff\n"
+
+    def test_a_full_disk_under_the_output_ends_nothing(self) -> None:
+        with Path("/dev/full").open("w") as full:
+            Terminal(full).plain("text")
+            # What it still holds is written when it is closed.
+            with Path("/dev/null").open("w") as nothing:
+                os.dup2(nothing.fileno(), full.fileno())
 
     def test_elsewhere_than_on_a_terminal_progress_is_a_line_every_ten_percent(self) -> None:
         out = io.StringIO()

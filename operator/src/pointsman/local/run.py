@@ -79,12 +79,12 @@ class LocalMode:
         """Ask to end: the first time with a drain, the second time at once."""
         if self._stop.is_set():
             self._at_once.set()
-        else:
-            self._terminal.plain(
-                f" ending; what runs has {_DRAIN_SECONDS:g} s to finish, Ctrl-C again ends it at once"
-            )
+            return
         self._stop.set()
         self._changed.set()
+        self._terminal.plain(
+            f" ending; what runs has {_DRAIN_SECONDS:g} s to finish, Ctrl-C again ends it at once"
+        )
 
     def _failed(self, error: BaseException) -> None:
         """An internal error somewhere: everything is ended in order, and the error is raised."""
