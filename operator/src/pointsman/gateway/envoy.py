@@ -131,9 +131,9 @@ class Envoy:
             code = await self._process.wait()
             if loop.time() - started > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
+            self.restarts += 1
             _log.error("envoy_ended", how=_how(code), next_start_seconds=pause, log=str(self._log_file))
             pause = await self._start_again(pause)
-            self.restarts += 1
 
     async def _start_again(self, pause_seconds: float) -> float:
         """Start it after a pause, which grows while that cannot be done; the pause before the next start."""
