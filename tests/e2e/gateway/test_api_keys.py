@@ -45,11 +45,12 @@ async def ask(scene: Scene, model: str, headers: Mapping[str, str]) -> Answer:
     "headers",
     [
         {"authorization": f"Bearer {ALICE}"},
+        {"authorization": f"bearer {ALICE}"},
         {"x-api-key": ALICE},
         {"api-key": ALICE},
         {"authorization": f"Bearer {BOB}"},
     ],
-    ids=["bearer", "x-api-key", "api-key", "with a line end in the Secret"],
+    ids=["Bearer", "bearer", "x-api-key", "api-key", "with a line end in the Secret"],
 )
 async def test_a_key_of_the_route_is_let_in_and_stays_at_the_door(
     scene: Scene, headers: dict[str, str]

@@ -133,33 +133,56 @@ static struct text event_around(struct text bytes, const u8 *inside) {
   return (struct text){first, (u32)(end - first)};
 }
 
-// Events that have come whole; STOP where the last one has not.
-static int events(struct stream *stream, u32 length, int is_all) {
-  if (length == 0) return CONTINUE;
-  struct text bytes = bytes_of_body(0, length < HELD_BYTES ? length : HELD_BYTES);
+// Counts what these events say of tokens and returns how long they are once what nobody asked for is cut out: what
+// is left is closed up in place.
+static u32 read_events(struct text bytes, int strip, struct counts *counts) {
   const u8 *stop = bytes.at + bytes.length, *rest = bytes.at;
-  if (!is_all && length < HELD_BYTES && !is_event_end(bytes.at, stop)) return STOP;
-  struct counts counts = {0};
-  u8 *kept = (u8 *)bytes.at;  // what is cut out is closed up in place
-  int cut = 0;
+  u8 *kept = (u8 *)bytes.at;
   for (struct text usage = next_usage(bytes, 0); usage.length;) {
     const u8 *next = usage.at + usage.length;
-    read_counts(usage, &counts);
-    if (stream->strip) {
+    read_counts(usage, counts);
+    if (strip) {
       struct text event = event_around((struct text){rest, (u32)(stop - rest)}, usage.at);
       if (is_without_choices(event)) {
-        cut = 1;
         while (rest != event.at) *kept++ = *rest++;
         next = rest = event.at + event.length;
       }
     }
     usage = next_usage(bytes, (u32)(next - bytes.at));
   }
-  tell_counts(&counts);
-  if (cut) {
-    while (rest != stop) *kept++ = *rest++;
-    proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, (u32)(kept - bytes.at));
+  if (kept == rest) return bytes.length;
+  while (rest != stop) *kept++ = *rest++;
+  return (u32)(kept - bytes.at);
+}
+
+// Without the beginning of an event at its end, if there is anything before it.
+static struct text whole_events(struct text bytes) {
+  const u8 *end = bytes.at + bytes.length;
+  while (end != bytes.at && !is_event_end(bytes.at, end)) end--;
+  return end == bytes.at ? bytes : (struct text){bytes.at, (u32)(end - bytes.at)};
+}
+
+// Events that have come whole; STOP where the last one has not. Behind a client that reads slowly Envoy reads up to
+// 1 MiB of a target at once: such a piece is read in windows, and what is left of each is put to its end.
+static int events(struct stream *stream, u32 length, int is_all) {
+  struct counts counts = {0};
+  int is_large = length > HELD_BYTES, turns = is_large && stream->strip;
+  for (u32 at = 0; at < length;) {
+    u32 left = length - at;
+    struct text bytes = bytes_of_body(turns ? 0 : at, left < HELD_BYTES ? left : HELD_BYTES);
+    if (bytes.length == 0) break;
+    if (bytes.length < left) bytes = whole_events(bytes);
+    else if (!is_large && !is_all && !is_event_end(bytes.at, bytes.at + bytes.length)) return STOP;
+    u32 kept = read_events(bytes, stream->strip, &counts);
+    if (turns) {
+      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, "", 0);
+      proxy_set_buffer_bytes(RESPONSE_BODY, ~0u, 0, bytes.at, kept);
+    } else if (kept != bytes.length) {
+      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, kept);
+    }
+    at += bytes.length;
   }
+  tell_counts(&counts);
   return CONTINUE;
 }
 
