@@ -12,6 +12,7 @@ from pointsman.local.display.terminal import Terminal
 from pointsman.local.files.folder import Objects
 from pointsman.local.listening import parse_listen
 from pointsman.local.state import StateFolder
+from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
 from pointsman.routing import RoutingInput
@@ -29,7 +30,8 @@ class Scene:
         self._out = io.StringIO()
         state = StateFolder(folder)
         terminal = Terminal(self._out)
-        self._publisher = Publisher(state, ObjectStore(state), terminal, parse_listen(listen))
+        keeping = Keeping(terminal)
+        self._publisher = Publisher(state, ObjectStore(state), terminal, keeping, parse_listen(listen))
 
     def publish(self, *routes: ModelRoute) -> list[str]:
         """What is newly said, of these routes."""

@@ -80,9 +80,19 @@ def write_whole(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from error
 
 
+def remove(path: Path) -> None:
+    """Remove the record of a process, if that can be done: one that stays names a process that is gone, and
+    the next start finds that out.
+    """
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def to_json(document: Any) -> bytes:
     """Stable bytes: equal documents are equal files."""
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+    # Names of files may be no text: `json` reads such bytes back as it wrote them.
+    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

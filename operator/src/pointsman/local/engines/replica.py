@@ -23,6 +23,7 @@ from pointsman.local.engines.probe import answers, first_token, running_requests
 from pointsman.local.engines.records import EngineRecord, write_record
 from pointsman.local.engines.spec import EngineSpec
 from pointsman.local.processes import RunningProcess
+from pointsman.local.state import remove
 
 _PROBE_AGAIN_SECONDS = 0.2
 _DRAIN_POLL_SECONDS = 0.25
@@ -91,6 +92,7 @@ class Replica:
         self._trouble: Trouble | None = None
         self._process: RunningProcess | None = None
         self._task: asyncio.Task[None] | None = None
+        self._unrecorded = ""
 
     def start(self, adopted: tuple[RunningProcess, int] | None = None) -> None:
         """Begin; an adopted process and its port are ready already."""
@@ -137,7 +139,7 @@ class Replica:
         await self._stop_living()
         if self._process is not None:
             await self._process.end(_END_SECONDS)
-        self._record.unlink(missing_ok=True)
+        remove(self._record)
 
     async def _stop_living(self) -> None:
         if self._task is not None:
@@ -176,7 +178,7 @@ class Replica:
                 was_stable = served and loop.time() - ready_at >= backoff.STABLE_SECONDS
                 failures = 1 if was_stable else failures + 1
                 self._port = 0
-                self._record.unlink(missing_ok=True)
+                remove(self._record)
                 self._change(Phase.WAITING, trouble=failed.trouble)
                 await asyncio.sleep(backoff.delay_seconds(failures, self._around.rng))
                 self._change(Phase.STARTING, trouble=failed.trouble)
@@ -294,4 +296,8 @@ class Replica:
             write_record(self._record, EngineRecord(self._deployment, process.identity, port, self.spec.hash))
         except PointsmanError as error:
             # It serves all the same; what is lost is its adoption by a later start.
-            self._around.say(str(error))
+            if str(error) != self._unrecorded:
+                self._unrecorded = str(error)
+                self._around.say(self._unrecorded)
+        else:
+            self._unrecorded = ""

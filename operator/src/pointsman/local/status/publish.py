@@ -1,6 +1,6 @@
 """From what is observed to what is shown: status files and lines on the terminal."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pointsman.api import ModelDeployment, ModelDeploymentStatus, ModelRoute, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.api.resource import Resource
-from pointsman.errors import PointsmanError
 from pointsman.gateway import RouteProgramming
 from pointsman.local.deployments import OwnDeployment
 from pointsman.local.display.terminal import (
@@ -28,6 +27,7 @@ from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
 from pointsman.local.status.conditions import TRUE
 from pointsman.local.status.deployment_status import deployment_status
+from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved
 from pointsman.local.status.policy_status import policy_status
@@ -52,8 +52,11 @@ def installed_engines() -> dict[str, str]:
 class Publisher:
     """Writes what changed, and says it once."""
 
-    def __init__(self, state: StateFolder, store: ObjectStore, terminal: Terminal, listen: Listen) -> None:
+    def __init__(
+        self, state: StateFolder, store: ObjectStore, terminal: Terminal, keeping: Keeping, listen: Listen
+    ) -> None:
         self._state = state
+        self._keeping = keeping
         self._store = store
         self._terminal = terminal
         self._listen = listen
@@ -84,7 +87,9 @@ class Publisher:
                 self._terminal.plain(f" {BAD if finding.is_error else '!'} {finding.text()}")
         if former and not findings:
             self._terminal.plain(f" {GOOD} the files are without mistakes again")
-        self._keep(lambda: self._state.write_findings([finding.to_document() for finding in findings]))
+        self._keeping.keep(
+            "findings", lambda: self._state.write_findings([finding.to_document() for finding in findings])
+        )
 
     def publish(
         self,
@@ -180,19 +185,12 @@ class Publisher:
         )
         if idents != self._idents:
             self._idents = idents
-            self._store.keep_only(idents)
+            self._keeping.forget_others(idents)
+            self._keeping.keep("objects", lambda: self._store.keep_only(idents))
 
     def _write(self, resource: Resource, status: dict[str, object]) -> None:
-        self._keep(lambda: self._store.write(resource, status))
-
-    def _keep(self, write: Callable[[], object]) -> None:
-        try:
-            write()
-        except PointsmanError as error:
-            # What serves goes on; the next change writes again.
-            self._terminal.say(Line(BAD, "state", str(error)))
-        else:
-            self._terminal.forget("state")
+        ident = (type(resource).__name__, resource.key)
+        self._keeping.keep(ident, lambda: self._store.write(resource, status))
 
     def _say(self, line: Line | None) -> None:
         if line is not None:
