@@ -4,13 +4,13 @@ import gc
 from collections.abc import Iterator
 
 
-def texts_in(*roots: object) -> Iterator[str]:
-    """Every text that can be reached from these objects, but through modules and classes."""
+def texts_in(*roots: object, past: tuple[type, ...] = ()) -> Iterator[str]:
+    """Every text that can be reached from these objects, but through modules, classes and what is `past`."""
     seen: set[int] = set()
     waiting = list(roots)
     while waiting:
         one = waiting.pop()
-        if id(one) in seen or isinstance(one, type) or type(one).__name__ in ("module", "function"):
+        if id(one) in seen or isinstance(one, (type, *past)) or type(one).__name__ in ("module", "function"):
             continue
         seen.add(id(one))
         if isinstance(one, str):

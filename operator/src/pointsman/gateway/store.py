@@ -46,14 +46,9 @@ class ResourceStore:
     def replace(self, desired: ResourceSet) -> None:
         """Take a new desired set; verdicts on resources that are gone or differ now are forgotten."""
         self._desired = desired
-        for ident, accepted in list(self._accepted.items()):
-            wanted = self.wanted(ident)
-            if wanted is None and ident[0] != CLUSTER:
-                self._forget(ident)
-                self._doubtful.add(ident)
-            elif wanted is not None and wanted.version == accepted.version:
-                # The same form; whom it belongs to may differ.
-                self._accepted[ident] = wanted
+        for ident in [i for i in self._accepted if self.wanted(i) is None and i[0] != CLUSTER]:
+            self._forget(ident)
+            self._doubtful.add(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
             if wanted is None or wanted.version != refusal.version:
