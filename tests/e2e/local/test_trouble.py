@@ -171,7 +171,11 @@ def test_a_state_folder_that_nobody_can_write_to_ends_nothing(up: Start) -> None
     assert one.wait(10) == 0, one.output
 
 
-def test_an_envoy_that_ends_is_said_and_one_that_serves_again_too(up: Start) -> None:
+def test_an_envoy_that_ends_is_said_and_one_that_serves_again_too(up: Start, tmp_path: Path) -> None:
+    # Its end is also logged, to a disk that is full.
+    logs = tmp_path / "state" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "up.log").symlink_to("/dev/full")
     one = up()
     one.write("route.yaml", manifests.route("chat", ["gpt"]))
     one.write("gpt.yaml", manifests.hosted("gpt", "https://api.openai.com/v1"))
