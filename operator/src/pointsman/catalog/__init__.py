@@ -5,6 +5,7 @@ in the rooms above. Pure: the data ships inside the package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
+from pointsman.catalog.demands import unmet_demands
 from pointsman.catalog.engines import EngineFacts, OwnedArgument
 from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
 from pointsman.catalog.metrics import EngineMetric, MetricName
@@ -23,4 +24,5 @@ __all__ = [
     "owned_variable",
     "read_catalog",
     "shipped_catalog",
+    "unmet_demands",
 ]

@@ -3,18 +3,17 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, Located, ModelDeployment, Secret, Stated, in_order
+from pointsman.api import Finding, Located, Secret, Stated, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
-from pointsman.catalog import owned_argument, owned_variable
+from pointsman.catalog import unmet_demands
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.secrets import resolve
 from pointsman.local.files.watching import manifest_files
@@ -84,7 +83,7 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
     for located in examination.objects:
-        findings += [*_owned_arguments(located), *_missing_values(located, mode)]
+        findings += [*unmet_demands(located), *_missing_values(located, mode)]
     findings = in_order([*findings, *examination.findings])
     _print(findings, files, output)
     for line in unreadable:
@@ -139,22 +138,6 @@ def _text(name: str, content: bytes) -> str | Finding:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Finding("error", "", "not Unicode text", "save it as UTF-8", file=name, line=line)
-
-
-def _owned_arguments(located: Located[Stated]) -> Iterator[Finding]:
-    """What a deployment passes to its engine although a field of it, or Pointsman itself, sets it."""
-    deployment = located.resource
-    if not isinstance(deployment, ModelDeployment) or deployment.spec.engine is None:
-        return
-    engine = deployment.spec.engine
-    at = ("spec", "engine")
-    for index, argument in enumerate(engine.args):
-        if (owner := owned_argument(engine.name, argument)) is not None:
-            what = f"{argument.split('=', 1)[0]} is set by Pointsman"
-            yield located.finding((*at, "args", index), what, owner.advice)
-    for index, variable in enumerate(engine.env):
-        if (owner := owned_variable(engine.name, variable.name)) is not None:
-            yield located.finding((*at, "env", index), f"{variable.name} is set by Pointsman", owner.advice)
 
 
 def _missing_values(located: Located[Stated], mode: Mode) -> list[Finding]:
