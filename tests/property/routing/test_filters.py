@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.filter_host import FilterHost, Stream
@@ -187,6 +187,7 @@ def test_what_nobody_asked_for_is_taken_out_however_the_stream_is_cut(
     assert stream.properties["pm.completion_tokens"] == "4000000000"
 
 
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 6), max_size=3), st.integers(0, 300_000), st.booleans(), st.booleans())
 def test_usage_is_found_in_pieces_of_any_size(
     cuts: list[int], longest: int, asked: bool, at_the_end: bool

@@ -24,6 +24,17 @@ class TargetSecrets:
     missing: str = ""
 
 
+def referenced_secrets(deployment: ModelDeployment, given: RoutingInput) -> tuple[Secret | None, ...]:
+    """The Secrets that a target names; None where there is no such one."""
+    hosted = deployment.spec.hosted
+    references = (hosted.credentials, hosted.ca_certificates) if hosted else ()
+    return tuple(
+        given.secrets.get(ObjectKey(deployment.metadata.namespace, one.secret_ref.name))
+        for one in references
+        if one is not None
+    )
+
+
 def target_secrets(
     deployment: ModelDeployment, given: RoutingInput, owners: frozenset[ObjectKey]
 ) -> TargetSecrets:
