@@ -212,6 +212,11 @@ READY = DeploymentObserved(
 DEPLOYMENT = builders.deployment("chat", engine="llama.cpp", replicas=2)
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 class TestTerminal:
     def test_a_ready_deployment_is_one_line_with_its_endpoints(self) -> None:
         endpoints = (Endpoint("127.0.0.1", 41001), Endpoint("127.0.0.1", 41002))
@@ -281,11 +286,19 @@ class TestTerminal:
         assert len(out.getvalue().splitlines()) == 10
         assert "\r" not in out.getvalue()
 
-    def test_on_a_terminal_progress_moves_in_one_line_and_makes_way(self) -> None:
-        class Screen(io.StringIO):
-            def isatty(self) -> bool:
-                return True
+    @pytest.mark.parametrize(("value", "coloured"), [(None, True), ("", True), ("1", False)])
+    def test_marks_have_colours_unless_the_reader_wants_none(
+        self, monkeypatch: pytest.MonkeyPatch, value: str | None, coloured: bool
+    ) -> None:
+        # https://no-color.org: any value but an empty one.
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if value is not None:
+            monkeypatch.setenv("NO_COLOR", value)
+        out = Screen()
+        Terminal(out).say(Line(GOOD, "chat", "ready"))
+        assert ("\x1b[32m✓" in out.getvalue()) is coloured
 
+    def test_on_a_terminal_progress_moves_in_one_line_and_makes_way(self) -> None:
         out = Screen()
         terminal = Terminal(out)
         terminal.progress(key("chat"), FetchProgress("fetches", 50, 100))

@@ -56,6 +56,7 @@ class Terminal:
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
         self._is_terminal = self._out.isatty()
+        self._has_colours = self._is_terminal and not os.environ.get("NO_COLOR")
         self._said: dict[str, Line] = {}
         self._bars: dict[ObjectKey, int] = {}
         self._bar_shown = False
@@ -89,7 +90,7 @@ class Terminal:
         self._said.pop(subject, None)
 
     def print(self, line: Line) -> None:
-        mark = f"\x1b[{_COLOURS[line.mark]}m{line.mark}\x1b[0m" if self._is_terminal else line.mark
+        mark = f"\x1b[{_COLOURS[line.mark]}m{line.mark}\x1b[0m" if self._has_colours else line.mark
         said = f" {mark} {printable(f'{line.subject:<{_SUBJECT_WIDTH}} {line.text}')}".rstrip()
         self._print("\n".join((said, *(f"     {printable(below)}" for below in line.below))))
 
