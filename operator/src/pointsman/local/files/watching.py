@@ -31,7 +31,8 @@ def fingerprint(path: Path) -> Fingerprint:
             found = path.stat()
         except FileNotFoundError:
             found = path.lstat()
-    except OSError:
+    except (OSError, ValueError):
+        # A name with a NUL in it is a ValueError.
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
@@ -46,7 +47,7 @@ def manifest_files(
     """
     seen: set[Path] = set()
     for path in paths:
-        for file in _below(path, on_unreadable) if path.is_dir() else (path,):
+        for file in _below(path, on_unreadable) if os.path.isdir(path) else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
@@ -58,6 +59,19 @@ def _below(folder: Path, on_unreadable: Callable[[OSError], None] | None) -> Ite
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1] in _SUFFIXES:
                 yield Path(parent, name)
+
+
+def is_gone(path: Path) -> bool:
+    """Whether there is no such file, told from one that cannot be looked at (no permission, a disk that
+    fails).
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class SettledChanges:
