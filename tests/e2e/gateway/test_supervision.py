@@ -73,7 +73,7 @@ async def test_a_port_that_was_taken_while_envoy_was_away_is_used_once_it_is_fre
             assert not scene.gateway.is_ready()
         await served(scene)
         await scene.programmed("chat", within_seconds=BACK_SECONDS)
-        assert scene.gateway.is_ready()
+        await eventually_async(scene.gateway.is_ready, BACK_SECONDS, "the gateway is ready")
 
 
 async def test_a_start_that_fails_is_tried_again(scene: Scene) -> None:

@@ -193,9 +193,11 @@ class Discovery(RuleBasedStateMachine):
             else:
                 assert held in self.acceptable[ident] or (held is None and not accepted_forms(one))
 
+    def _named_by_scopes(self) -> set[str]:
+        return {name for held in self.wire.envoy.held[SCOPE].values() for name in clusters_of(held.body)}
+
     def _nothing_else_is_held(self) -> None:
-        scopes = self.wire.envoy.held[SCOPE]
-        named = {name for held in scopes.values() for name in clusters_of(held.body)}
+        scopes, named = self.wire.envoy.held[SCOPE], self._named_by_scopes()
         assert set(scopes) <= set(self.desired[SCOPE])
         assert set(self.wire.envoy.held[CLUSTER]) <= set(self.desired[CLUSTER]) | named
 
@@ -210,7 +212,7 @@ class Discovery(RuleBasedStateMachine):
     def _what_went_is_forgotten(self) -> None:
         there = {name for resources in self.desired.values() for name in resources}
         there |= {name for held in self.wire.envoy.held.values() for name in held}
-        there |= self.wire.envoy.asked()
+        there |= self.wire.envoy.asked() | self._named_by_scopes()
         # A form that is still in use may remember whom else it belonged to.
         known = texts_in(self.wire.store, self.wire.session, past=(ObjectKey,))
         assert {text for text in known if text.startswith(_OURS)} <= there

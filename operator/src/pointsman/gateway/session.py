@@ -59,6 +59,8 @@ class DeltaSession:
         self._in_flight: dict[str, _InFlight] = {}
         self._again: list[_InFlight] = []
         self._nonce = 0
+        self.has_settled = False
+        """Whether Envoy has ever said yes or no to everything, since this stream began."""
 
     def receive(self, request: DeltaDiscoveryRequest) -> None:
         """Take a subscription change, an acceptance or a refusal."""
@@ -145,6 +147,7 @@ class DeltaSession:
             if SCOPE in self._types and not self._in_flight:
                 self._store.forget_unneeded()
                 out += self._removals(CLUSTER)
+        self.has_settled = self.has_settled or self.settled()
         return out
 
     def settled(self) -> bool:
