@@ -183,6 +183,10 @@ async def test_the_list_of_models_is_for_those_who_may_call_one(scene: Scene) ->
     for key in (ALICE, EVE):
         client = await scene.other_client(api_key=key)
         assert await client.models() == ("guarded", "other")
+    stats = await scene.stats("envoy_pointsman_requests{")
+    refused = {name for name in stats if 'code="401"' in name}
+    assert refused
+    assert all('route="!models"' in name for name in refused)
 
 
 async def test_one_client_with_two_keys_may_use_both(scene: Scene) -> None:

@@ -175,6 +175,7 @@ async def test_a_body_over_the_cap_is_413(scene: Scene, engine: EngineStandIn, s
     assert answer.status == 413, answer
     error = json.loads(answer.body)["error"]
     assert (error["code"], error["type"]) == ("request_too_large", "invalid_request_error")
+    assert "1 MiB" in error["message"]
     assert engine.log.total == 0
 
 
@@ -215,3 +216,27 @@ async def test_what_is_not_http_is_refused_and_harms_nobody(
     assert answer.status == 400, answer
     assert engine.log.total == 0
     assert (await scene.client.chat("chat")).ok
+
+
+async def test_http_1_0_is_spoken(scene: Scene, engine: EngineStandIn) -> None:
+    for name, status in (("chat", 200), ("gpt-9", 404)):
+        body = json.dumps({"model": name, "messages": []}).encode()
+        fields = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        answer = await exchange(scene.url, f"POST {CHAT} HTTP/1.0\r\n{fields}".encode() + body)
+        assert answer.status == status, answer
+        assert ("error" in json.loads(answer.body)) is (status == 404)
+    body = b'{"model":"chat","messages":[],"stream":true}'
+    fields = f"host: a\r\ncontent-length: {len(body)}\r\n\r\n"
+    answer = await exchange(scene.url, f"POST {CHAT} HTTP/1.0\r\n{fields}".encode() + body)
+    assert answer.body.startswith(b"data: {"), "HTTP/1.0 knows no chunks"
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+async def test_who_wants_another_protocol_is_answered_in_this_one(
+    scene: Scene, engine: EngineStandIn, protocol: str
+) -> None:
+    wish = f"host: a\r\nconnection: upgrade\r\nupgrade: {protocol}\r\n\r\n"
+    answer = await exchange(scene.url, f"GET /v1/realtime?model=chat HTTP/1.1\r\n{wish}".encode())
+    assert answer.status == 404, answer
+    assert json.loads(answer.body)["error"]["code"] == "unknown_url"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pointsman.routing.settings import MIB
 from pointsman.routing.typed import newer
 
 INVALID = "invalid_request_error"
@@ -80,7 +81,6 @@ LOCAL = (
         _FLAGGED,
     ),
     (Answer(408, "The request took too long to arrive.", "request_timeout"), _ALWAYS),
-    (Answer(413, "The request's body is larger than this gateway takes.", "request_too_large"), _ALWAYS),
     (Answer(431, "The request's headers are larger than this gateway takes.", "headers_too_large"), _ALWAYS),
     (Answer(500, "The gateway could not pass the answer on.", "gateway_error", SERVER), _ALWAYS),
     (Answer(502, "The model's answer was not valid HTTP.", "bad_gateway", SERVER), _ALWAYS),
@@ -115,11 +115,21 @@ def direct_route(answer: Answer) -> dict[str, Any]:
     return {"match": {"prefix": "/"}, "direct_response": direct(answer), "response_headers_to_add": headers}
 
 
-def local_reply_mappers() -> list[dict[str, Any]]:
+def too_large(at_most_bytes: int) -> Answer:
+    """A body above the cap; an image in a chat is the usual reason."""
+    mebibytes, rest = divmod(at_most_bytes, MIB)
+    limit = f"{at_most_bytes} bytes" if rest else f"{mebibytes} MiB"
+    return Answer(
+        413, f"The request's body is larger than the {limit} that this gateway takes.", "request_too_large"
+    )
+
+
+def local_reply_mappers(max_request_bytes: int) -> list[dict[str, Any]]:
     """Envoy's own replies in the same shape. The first that fits is used."""
     # Envoy says 500 where it ends an upload for want of memory; a client that may come again is told 503.
     shed = {**_mapper(OVERLOADED, _SHED), "status_code": OVERLOADED.status}
-    return [shed, *(_mapper(answer, _when(answer.status, flagged)) for answer, flagged in LOCAL)]
+    local = (*LOCAL, (too_large(max_request_bytes), _ALWAYS))
+    return [shed, *(_mapper(answer, _when(answer.status, flagged)) for answer, flagged in local)]
 
 
 def _mapper(answer: Answer, when: dict[str, Any]) -> dict[str, Any]:

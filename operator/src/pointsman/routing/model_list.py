@@ -31,7 +31,7 @@ def model_list(claims: Mapping[str, ModelRoute]) -> ScopedRouteConfiguration:
             "input": {"name": "path", "typed_config": _PATH_INPUT},
             "exact_match_map": {"map": {"/v1/models": _action(_answer(whole))}},
         },
-        "on_no_match": _action(direct_route(_UNKNOWN)),
+        "on_no_match": _action({**direct_route(_UNKNOWN), "name": MODELS_SCOPE}),
     }
     configuration = {
         "name": MODELS_SCOPE,
@@ -80,6 +80,7 @@ def _created(route: ModelRoute) -> int:
 
 def _answer(body: str) -> dict[str, Any]:
     return {
+        "name": MODELS_SCOPE,
         "match": {"prefix": "/"},
         "direct_response": {"status": 200, "body": {"inline_string": body}},
         "response_headers_to_add": [JSON_HEADER],
