@@ -16,7 +16,7 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
-from pointsman.local.display.terminal import BAD, GONE, Line, Terminal, leaving_line, name_of
+from pointsman.local.display.terminal import BAD, Line, Terminal, leaving_line, left_line, name_of
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.records import read_records
 from pointsman.local.engines.replica import Surroundings
@@ -86,9 +86,13 @@ class LocalMode:
             return
         self._stop.set()
         self._changed.set()
-        self._terminal.plain(
-            f" ending; what runs has {_DRAIN_SECONDS:g} s to finish, Ctrl-C again ends it at once"
-        )
+
+    def _told_to_stop(self) -> None:
+        if not self._stop.is_set():
+            self._terminal.plain(
+                f" ending; what runs has {_DRAIN_SECONDS:g} s to finish, Ctrl-C again ends it at once"
+            )
+        self.stop()
 
     def _failed(self, error: BaseException) -> None:
         """An internal error somewhere: everything is ended in order, and the error is raised."""
@@ -110,7 +114,7 @@ class LocalMode:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._told_to_stop)
 
     async def _serve(self, session: aiohttp.ClientSession, objects: Objects) -> None:
         listen = self._settings.listen
@@ -241,13 +245,15 @@ class LocalMode:
         own.want(deployment, self._objects.beside[key], self._objects.secrets, refused)
 
     def _let_go(self, key: ObjectKey, own: OwnDeployment) -> None:
-        self._terminal.say(leaving_line(key, is_hosted_now=key in self._objects.deployments))
+        is_hosted_now = key in self._objects.deployments
+        self._terminal.say(leaving_line(key, is_hosted_now=is_hosted_now))
+        if not is_hosted_now:
+            self._terminal.forget(name_of(key))
 
         async def leave() -> None:
             await own.drain()
             del self._leaving[key]
-            self._terminal.say(Line(GONE, name_of(key), "ended"))
-            self._terminal.forget(name_of(key))
+            self._terminal.say(left_line(key))
             deployment = self._objects.deployments.get(key)
             if deployment is not None and deployment.spec.hosted is None:
                 self._want(key, deployment)

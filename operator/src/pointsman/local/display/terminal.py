@@ -211,7 +211,17 @@ def leaving_line(key: ObjectKey, *, is_hosted_now: bool) -> Line:
         text = "is hosted now; its engines finish what they were asked, then end"
     else:
         text = "removed from the files; finishes what it was asked, then ends"
-    return Line(GONE, name_of(key), text)
+    return Line(GONE, name_of(key), text, about=_leaving(key))
+
+
+def left_line(key: ObjectKey) -> Line:
+    """That the last engine of a deployment that left has ended."""
+    return Line(GONE, name_of(key), "its engines have ended", about=_leaving(key))
+
+
+def _leaving(key: ObjectKey) -> str:
+    # Not the name alone: what is hosted now has been said of that already, and stays said.
+    return f"{name_of(key)} leaves"
 
 
 def addresses(endpoints: tuple[Endpoint, ...]) -> str:

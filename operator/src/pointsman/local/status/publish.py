@@ -31,7 +31,15 @@ from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved
 from pointsman.local.status.policy_status import policy_status
-from pointsman.local.status.route_status import NO_REPLICA, route_status, target_weights, unready_targets
+from pointsman.local.status.route_status import (
+    NO_REPLICA,
+    NOT_FOUND,
+    REFUSED,
+    UNREAD,
+    route_status,
+    target_weights,
+    unready_targets,
+)
 from pointsman.routing import RoutingInput
 from pointsman.routing.credentials import target_secrets
 
@@ -100,7 +108,7 @@ class Publisher:
     ) -> None:
         """Bring status files and terminal to what is now."""
         now = now_text()
-        unready: dict[ObjectKey, str] = {}
+        unready = {key: REFUSED for kind, key in objects.refused if kind == "ModelDeployment"}
         starting: set[ObjectKey] = set()
         for key, deployment in objects.deployments.items():
             running = own.get(key)
@@ -137,11 +145,12 @@ class Publisher:
         starting: Set[ObjectKey],
         now: str,
     ) -> None:
+        refused = objects.refused.get(("ModelRoute", route.key))
         status = route_status(
             route,
             programming,
-            unready_targets(route, unready),
-            objects.refused.get(("ModelRoute", route.key)),
+            unready_targets(route, unready, UNREAD if _is_unread(objects) else NOT_FOUND),
+            refused,
             self._store.former_route(route),
             url=self._url,
             now=now,
@@ -149,6 +158,9 @@ class Publisher:
         self._write(route, status.to_document())
         self._say(anonymous_line(route, self._listen))
         found = {one.type: (str(one.status), one.message) for one in status.conditions}
+        if refused is not None:
+            # The mistake has a line of its own already.
+            del found["Accepted"]
         line = route_line(route, found, self._url)
         # A route comes after what it routes to: the first time its line waits until all of that has been
         # said.
@@ -195,6 +207,11 @@ class Publisher:
     def _say(self, line: Line | None) -> None:
         if line is not None:
             self._terminal.say(line)
+
+
+def _is_unread(objects: Objects) -> bool:
+    """Whether there is a file, or a part of one, of which nobody knows what it states."""
+    return any(finding.is_error and not finding.name for finding in objects.findings)
 
 
 def _why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:
