@@ -204,3 +204,28 @@ async def test_refused_certificates_leave_the_last_accepted_ones_in_use(
     await scene.serve_input(given)
     assert not refused(scene)
     await answered_by(scene, "tls", "tls")
+
+
+async def test_a_removed_key_stops_working_although_the_edit_is_refused(
+    scene: Scene, engine: EngineStandIn
+) -> None:
+    team = {"team": "a"}
+    good = route("chat", ["own"], api_keys=team)
+    bad = good.model_copy(
+        update={
+            "spec": good.spec.model_copy(update={"rules": matching("chat", REFUSED_REGEX, "own").spec.rules})
+        }
+    )
+    both = secret("clients", {"alice": "pm-alice", "bob": "pm-bob"}, labels=team)
+    endpoints = {"own": [engine.port]}
+    alice, bob = [await scene.other_client(api_key=f"pm-{name}") for name in ("alice", "bob")]
+    await scene.serve(deployment("own"), good, both, endpoints=endpoints)
+    await scene.serve(deployment("own"), bad, both, endpoints=endpoints)
+    assert target(await bob.chat("chat")) == "own", "the last accepted form"
+    alone = secret("clients", {"alice": "pm-alice"}, labels=team)
+    await scene.serve(deployment("own"), bad, alone, endpoints=endpoints)
+    assert (await bob.chat("chat")).status == 401
+    assert (await alice.chat("chat")).status == 503, "there is no form left that would be for her alone"
+    await scene.serve(deployment("own"), good, alone, endpoints=endpoints)
+    assert target(await alice.chat("chat")) == "own"
+    assert (await bob.chat("chat")).status == 401

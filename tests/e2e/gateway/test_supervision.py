@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces
 from pointsman.routing import ProxySettings
-from tests.e2e.gateway.scene import Scene
+from tests.e2e.gateway.scene import Object, Scene
 from tests.support.behaviour import Behaviour
-from tests.support.builders import deployment, route
+from tests.support.builders import deployment, hosted, route, routing_input, secret
 from tests.support.polling import eventually_async
 
 BACK_SECONDS = 15.0
@@ -186,3 +186,27 @@ async def test_a_log_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) 
         await gateway.start()
     await gateway.stop(0)
     assert not (tmp_path / "gateway").exists()
+
+
+async def test_a_new_envoy_has_the_keys_that_hold_now(scene: Scene) -> None:
+    """Of providers and of clients; both were exchanged while there was none."""
+    provider = await scene.provider("far", keys=["sk-former", "sk-latter"])
+    far = hosted("far", f"http://localhost:{provider.port}/v1", secret=("keys", "far"))
+    chat = route("chat", ["far"], api_keys={"team": "a"})
+
+    def objects(provider_key: str, client_key: str) -> tuple[Object, ...]:
+        keys = secret("keys", {"far": provider_key}, allowed_hosts=["localhost"])
+        return far, chat, keys, secret("clients", {"alice": client_key}, labels={"team": "a"})
+
+    former, latter = [await scene.other_client(api_key=key) for key in ("pm-former", "pm-latter")]
+    await scene.serve(*objects("sk-former", "pm-former"))
+    assert (await former.chat("chat")).ok
+    await kill_envoy(scene)
+    scene.tell(routing_input(*objects("sk-latter", "pm-latter")))
+
+    async def answered() -> bool:
+        return (await latter.chat("chat")).ok
+
+    await eventually_async(answered, BACK_SECONDS, "the latter key of the client holds")
+    assert (await former.chat("chat")).status == 401
+    assert provider.log.records()[-1].api_key == "sk-latter"

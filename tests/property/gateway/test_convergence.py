@@ -18,7 +18,16 @@ from pointsman.routing import Resource, RoutingInput
 from pointsman.routing.resources import CLUSTER, SCOPE, version_of
 from tests.support import builders
 from tests.support.discovery_wire import DiscoveryWire
-from tests.support.envoy_resources import cluster, endpoints, is_bad, listener, resource_set, scope, secret
+from tests.support.envoy_resources import (
+    admitted_by,
+    cluster,
+    endpoints,
+    is_bad,
+    listener,
+    resource_set,
+    scope,
+    secret,
+)
 from tests.support.envoy_stand_in import EnvoyStandIn, clusters_of
 from tests.support.reachable import texts_in
 
@@ -46,6 +55,7 @@ class TargetState:
 class RouteState:
     variant: str
     targets: frozenset[str]
+    admits: frozenset[str] | None
 
 
 target_states = st.builds(
@@ -57,7 +67,8 @@ target_states = st.builds(
     endpoints_variant=st.sampled_from(["", "", "", "bad", GONE]),
     secret_variant=st.sampled_from(["1", "1", "2", "bad", GONE]),
 )
-route_states = st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=2))
+clients = st.sampled_from([None, None, frozenset({"alice"}), frozenset({"alice", "bob"})])
+route_states = st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=2), clients)
 worlds = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(TARGETS, target_states)),
     st.dictionaries(st.sampled_from(ROUTES), route_states),
@@ -80,7 +91,10 @@ def resources_of(world: World) -> dict[str, dict[str, Resource]]:
         if users:
             service, key = (name if target.own else ""), (f"{name}-key" if target.with_key else "")
             made.append(cluster(name, target.variant, endpoints=service, secret=key, routes=users))
-    made += [scope(name, state.targets, state.variant, routes=[name]) for name, state in routes.items()]
+    made += [
+        scope(name, state.targets, state.variant, routes=[name], admits=state.admits)
+        for name, state in routes.items()
+    ]
     return resource_set(*made)
 
 
@@ -113,7 +127,7 @@ class Discovery(RuleBasedStateMachine):
     def start(self, world: World, names_culprits: bool, keeps_the_good: bool) -> None:
         envoy = EnvoyStandIn(is_bad, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
         self.wire = DiscoveryWire(ResourceStore(), envoy)
-        self.firm: dict[ResourceId, str] = {}
+        self.firm: dict[ResourceId, Resource] = {}
         self.acceptable: dict[ResourceId, set[str]] = {}
         self.update(world)
 
@@ -140,9 +154,11 @@ class Discovery(RuleBasedStateMachine):
         for ident, one in wanted.items():
             self.acceptable.setdefault(ident, set()).update(accepted_forms(one))
         self.firm = {
-            ident: version
-            for ident, version in self.firm.items()
-            if ident in wanted and (not good(wanted[ident]) or wanted[ident].version == version)
+            ident: held
+            for ident, held in self.firm.items()
+            if ident in wanted
+            and (not good(wanted[ident]) or wanted[ident].version == held.version)
+            and held.may_stand_in_for(wanted[ident])
         }
         self.wire.update(self.desired)
 
@@ -170,6 +186,7 @@ class Discovery(RuleBasedStateMachine):
         assert not self.wire.envoy.warming
         self._everything_good_is_held()
         self._the_refused_is_held_as_it_was_accepted_last()
+        self._nobody_gets_in_who_should_not()
         self._nothing_else_is_held()
         self._exactly_the_routes_concerned_are_named()
         self._what_went_is_forgotten()
@@ -181,7 +198,7 @@ class Discovery(RuleBasedStateMachine):
             for name, one in self.desired[type_url].items():
                 if good(one):
                     assert held[name] == one.version
-                    self.firm[type_url, name] = one.version
+                    self.firm[type_url, name] = one
 
     def _the_refused_is_held_as_it_was_accepted_last(self) -> None:
         for ident, one in ids(self.desired, CLUSTER, SCOPE).items():
@@ -189,9 +206,14 @@ class Discovery(RuleBasedStateMachine):
                 continue
             held = self.wire.envoy.versions(ident[0]).get(ident[1])
             if ident in self.firm:
-                assert held == self.firm[ident]
+                assert held == self.firm[ident].version
             else:
                 assert held in self.acceptable[ident] or (held is None and not accepted_forms(one))
+
+    def _nobody_gets_in_who_should_not(self) -> None:
+        for name, held in self.wire.envoy.held[SCOPE].items():
+            admits = self.desired[SCOPE][name].admits
+            assert admits is None or admitted_by(held.body) <= admits
 
     def _named_by_scopes(self) -> set[str]:
         return {name for held in self.wire.envoy.held[SCOPE].values() for name in clusters_of(held.body)}

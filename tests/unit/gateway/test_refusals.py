@@ -268,3 +268,37 @@ def test_a_refused_listener_that_is_tried_again_counts_as_refused_until_it_is_ta
     wire.sent.clear()
     wire.store.retry(LISTENER)
     assert wire.settle() == 0
+
+
+@pytest.mark.parametrize(
+    ("case", "before", "after", "stays"),
+    [
+        ("the same clients", ["alice", "bob"], ["alice", "bob"], True),
+        ("one more client", ["alice"], ["alice", "bob"], True),
+        ("one client less", ["alice", "bob"], ["alice"], False),
+        ("clients instead of anyone", None, ["alice"], False),
+        ("anyone instead of clients", ["alice"], None, True),
+        ("no client any more", ["alice"], [], False),
+    ],
+)
+def test_the_last_accepted_form_stays_only_if_it_lets_in_nobody_who_is_kept_out_now(
+    case: str, before: list[str] | None, after: list[str] | None, stays: bool
+) -> None:
+    good, bad = scope("chat", ["a"], "1", admits=before), scope("chat", ["a"], "bad", admits=after)
+    wire = wire_to(EnvoyStandIn(is_bad), cluster("a"), good)
+    wire.update(resource_set(listener(), cluster("a"), bad))
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": good.version if stays else stub_version(bad)}
+    wire.restart_envoy()
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": good.version if stays else stub_version(bad)}
+
+
+def test_a_form_that_let_in_more_is_not_taken_up_by_a_late_verdict() -> None:
+    former = scope("chat", [], "1", admits=["alice", "bob"])
+    wire = wire_to(EnvoyStandIn(is_bad))
+    wire.update(resource_set(listener(), former))
+    bad = scope("chat", [], "bad", admits=["alice"])
+    wire.update(resource_set(listener(), bad))
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": stub_version(bad)}

@@ -46,9 +46,13 @@ class ResourceStore:
     def replace(self, desired: ResourceSet) -> None:
         """Take a new desired set; verdicts on resources that are gone or differ now are forgotten."""
         self._desired = desired
-        for ident in [i for i in self._accepted if self.wanted(i) is None and i[0] != CLUSTER]:
-            self._forget(ident)
-            self._doubtful.add(ident)
+        for ident, accepted in list(self._accepted.items()):
+            wanted = self.wanted(ident)
+            is_gone = wanted is None and ident[0] != CLUSTER
+            # Whoever lost the right to call must not keep it because an edit is refused.
+            if is_gone or (wanted is not None and not accepted.may_stand_in_for(wanted)):
+                self._forget(ident)
+                self._doubtful.add(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
             if wanted is None or wanted.version != refusal.version:
@@ -71,7 +75,8 @@ class ResourceStore:
         if accepted is not None:
             return accepted
         if wanted.stub is not None and ident not in self._stubs:
-            stub = Resource(type_url, name, wanted.stub, version_of(wanted.stub), wanted.owners)
+            version = version_of(wanted.stub)
+            stub = Resource(type_url, name, wanted.stub, version, wanted.owners, admits=frozenset())
             self._stubs[ident] = stub
         return self._stubs.get(ident)
 
@@ -95,7 +100,8 @@ class ResourceStore:
         if wanted is not None and wanted.version == resource.version:
             self._clear(ident)
         stands_in = ident in self._accepted and (ident in self._refused or not desired)
-        if stands_in or not (desired or self._is_needed(ident)):
+        is_too_open = wanted is not None and not resource.may_stand_in_for(wanted)
+        if stands_in or is_too_open or not (desired or self._is_needed(ident)):
             self._doubtful.add(ident)
             return
         self._doubtful.discard(ident)

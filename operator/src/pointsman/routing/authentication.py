@@ -6,6 +6,7 @@ from typing import Any
 
 from pointsman.api import LabelSelector, ModelRoute, Secret
 from pointsman.routing.names import CLIENT_HEADER, OPEN_HEADER
+from pointsman.routing.resources import version_of
 from pointsman.routing.typed import known
 
 FILTER = "envoy.filters.http.api_key_auth"
@@ -35,6 +36,11 @@ class Admission:
 
     def __repr__(self) -> str:
         return f"Admission(open={self.open}, {len(self.keys)} keys)"
+
+    @property
+    def admits(self) -> frozenset[str] | None:
+        """Names for the keys that are let in, which do not tell them; None where anyone is."""
+        return None if self.open else frozenset(version_of(key.encode()) for _, key in self.keys)
 
     def filter_config(self) -> dict[str, Any]:
         """The per-route configuration of Envoy's filter."""

@@ -107,6 +107,7 @@ def route_scopes(
             owners=owners,
             stub=_scope(name, route_name(route.key), [_answered(REFUSED, name=named)], who, settings),
             clusters=clusters,
+            admits=who.admits,
         )
         for name in names
     ]
