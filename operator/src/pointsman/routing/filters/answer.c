@@ -125,30 +125,30 @@ static int is_event_end(const u8 *first, const u8 *end) {
   return end[-2] == '\n' || (end[-2] == '\r' && end - first > 2 && end[-3] == '\n');
 }
 
-// The whole event that `inside` stands in.
-static struct text event_around(struct text bytes, const u8 *inside) {
-  const u8 *first = inside, *end = inside, *stop = bytes.at + bytes.length;
+// The whole event that `usage` stands in.
+static struct text event_around(struct text bytes, struct text usage) {
+  const u8 *first = usage.at, *end = usage.at + usage.length, *stop = bytes.at + bytes.length;
   while (first != bytes.at && !is_event_end(bytes.at, first)) first--;
-  while (end != stop && !is_event_end(inside, end)) end++;
+  while (end != stop && !is_event_end(usage.at, end)) end++;
   return (struct text){first, (u32)(end - first)};
 }
 
 // Counts what these events say of tokens and returns how long they are once what nobody asked for is cut out: what
-// is left is closed up in place.
+// is left is closed up in place. Each event is looked at once, whatever a target makes of it.
 static u32 read_events(struct text bytes, int strip, struct counts *counts) {
   const u8 *stop = bytes.at + bytes.length, *rest = bytes.at;
   u8 *kept = (u8 *)bytes.at;
-  for (struct text usage = next_usage(bytes, 0); usage.length;) {
-    const u8 *next = usage.at + usage.length;
-    read_counts(usage, counts);
-    if (strip) {
-      struct text event = event_around((struct text){rest, (u32)(stop - rest)}, usage.at);
-      if (is_without_choices(event)) {
-        while (rest != event.at) *kept++ = *rest++;
-        next = rest = event.at + event.length;
-      }
+  struct text ahead = bytes;
+  for (struct text usage; (usage = next_usage(ahead, 0)).length;) {
+    struct text event = event_around(ahead, usage);
+    for (; usage.length; usage = next_usage(event, (u32)(usage.at + usage.length - event.at))) {
+      read_counts(usage, counts);
     }
-    usage = next_usage(bytes, (u32)(next - bytes.at));
+    if (strip && is_without_choices(event)) {
+      while (rest != event.at) *kept++ = *rest++;
+      rest = event.at + event.length;
+    }
+    ahead = after(ahead, (u32)(event.at + event.length - ahead.at));
   }
   if (kept == rest) return bytes.length;
   while (rest != stop) *kept++ = *rest++;
