@@ -95,6 +95,12 @@ def test_routes_of_two_namespaces_use_their_own_deployments() -> None:
             "Secret default/keys has no value for the key one",
         ),
         (
+            "two lines in it",
+            [OPENAI, secret("keys", {"one": "sk-1\nsk-2\n"}, allowed_hosts=["api.example.com"])],
+            "Secret default/keys has a line break or another control character amid the key one, "
+            "which no header can carry",
+        ),
+        (
             "the host is not allowed",
             [OPENAI, secret("keys", {"one": "sk-1"}, allowed_hosts=["elsewhere.example.com"])],
             "Secret default/keys does not allow its keys to go to api.example.com "

@@ -55,6 +55,12 @@ def target_secrets(
                 missing=f"Secret {secret.key} does not allow its keys to go to {host} "
                 f"(annotation pointsman.dev/allowed-hosts)"
             )
+        if any(byte < 0x20 or byte == 0x7F for byte in (secret.value(reference.key) or b"").strip()):
+            # Envoy would take it, and then fail each request without a word.
+            return TargetSecrets(
+                missing=f"Secret {secret.key} has a line break or another control character amid the key "
+                f"{reference.key}, which no header can carry"
+            )
         key = _envoy_secret(secret, reference, _KEY_USE, owners)
     if hosted.ca_certificates is not None:
         reference = hosted.ca_certificates.secret_ref
