@@ -205,6 +205,17 @@ class ForCase:
 
 
 FOR_CASES = {
+    "an argument that local mode cannot pass": ForCase(
+        DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--no-such-argument]"),
+        {"any": 0, "local": 1, "cluster": 0},
+    ),
+    "an argument without its value": ForCase(
+        DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--temp]"),
+        {"any": 0, "local": 1, "cluster": 0},
+    ),
+    "a source that names no repository": ForCase(
+        DEPLOYMENT.replace("hf://a/b", "hf://a"), {"any": 0, "local": 1, "cluster": 0}
+    ),
     "an engine that only a cluster runs": ForCase(
         DEPLOYMENT.replace("llama.cpp", "vllm"), {"any": 0, "local": 1, "cluster": 0}
     ),
@@ -215,6 +226,15 @@ FOR_CASES = {
         DEPLOYMENT + "  scaling: {maxReplicas: 2}\n", {"any": 1, "local": 1, "cluster": 1}
     ),
 }
+
+
+def test_what_a_check_says_of_a_field_is_not_said_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--port=1, --no-such-argument]")
+    (folder / "a.yaml").write_text(text.replace("hf://", "s3://"))
+    run = validate(capsys, "a.yaml", "--for", "local")
+    assert run.lines[-1] == "2 errors, 0 warnings in 1 file"
 
 
 @pytest.mark.parametrize("case", FOR_CASES.values(), ids=FOR_CASES.keys())

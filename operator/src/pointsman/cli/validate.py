@@ -3,19 +3,18 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, Located, Secret, Stated, in_order
+from pointsman.api import Finding, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
 from pointsman.catalog import unmet_demands
+from pointsman.cli.beforehand import found_beforehand
 from pointsman.local.files.content import NotRegularError, regular_content
-from pointsman.local.files.secrets import resolve
 from pointsman.local.files.watching import manifest_files
 
 _STANDARD_INPUT = "-"
@@ -83,7 +82,7 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
     for located in examination.objects:
-        findings += [*unmet_demands(located), *_missing_values(located, mode)]
+        findings += [*unmet_demands(located), *found_beforehand(located, mode, os.environ)]
     findings = in_order([*findings, *examination.findings])
     _print(findings, files, output)
     for line in unreadable:
@@ -138,18 +137,6 @@ def _text(name: str, content: bytes) -> str | Finding:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Finding("error", "", "not Unicode text", "save it as UTF-8", file=name, line=line)
-
-
-def _missing_values(located: Located[Stated], mode: Mode) -> list[Finding]:
-    """Values of Secrets that local mode would read now and cannot; a cluster reads none of them.
-
-    Where nobody says that local mode is meant, these are warnings: a machine that only checks has no keys.
-    """
-    if not isinstance(located.resource, Secret) or mode == "cluster":
-        return []
-    secret = Located(located.resource, located.file, located.document)
-    found = resolve(secret, os.environ).findings
-    return list(found) if mode == "local" else [replace(finding, severity="warning") for finding in found]
 
 
 def _print(findings: list[Finding], files: int, output: str) -> None:
