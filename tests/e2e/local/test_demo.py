@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from pointsman.local.demonstration import next_steps
-from tests.e2e.local.running_up import pointsman
+from tests.e2e.local.running_up import assert_no_engine_left, pointsman
 from tests.support.processes import REPOSITORY, assert_none_left
 
 
@@ -36,6 +36,7 @@ def test_the_demo_asks_kills_asks_again_and_ends_by_itself(tmp_path: Path, cache
     assert "Next:" not in ran.stdout
     assert "Ctrl-C" not in ran.stdout
     assert_none_left(str(tmp_path))
+    assert_no_engine_left(tmp_path)
 
 
 def test_what_to_try_next_works_as_printed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.local.state import StateFolder
-from tests.e2e.local.running_up import gemma, pointsman
+from tests.e2e.local.running_up import assert_no_engine_left, engines_below, gemma, pointsman
 from tests.support import manifests
 from tests.support.polling import eventually
 from tests.support.ports import free_port
@@ -51,7 +51,7 @@ def talking_to(stdout: int, folder: Path, cache: Path) -> Iterator[Talking]:
     finally:
         process.kill()
         process.wait()
-        for one in running_with(str(folder)):
+        for one in [*running_with(str(folder)), *engines_below(folder)]:
             one.kill()
 
 
@@ -68,6 +68,7 @@ def _ends(one: Talking, number: signal.Signals, folder: Path) -> None:
     assert one.process.stderr.read() == b""
     assert list(one.state.engines.glob("*.json")) == []
     assert_none_left(str(folder))
+    assert_no_engine_left(folder)
 
 
 def test_a_closed_terminal_window_ends_it(tmp_path: Path, cache: Path) -> None:
