@@ -37,8 +37,12 @@ def absent_api_keys(route: Located[ModelRoute], inventory: Inventory) -> Iterato
     selector = authentication.api_keys.secret_selector
     if not inventory.has_secret(namespace, selector):
         what = f"no Secret in namespace {namespace} has these labels, so nobody may call this route"
+        todo = "label a Secret, each key of it a client"
+        if inventory.mode != "local":
+            what = f"no Secret of namespace {namespace} among these files has these labels"
+            todo = "make sure that the cluster has one, each key of it a client"
         path = ("spec", "authentication", "apiKeys", "secretSelector")
-        yield route.finding(path, what, "label a Secret, each key of it a client", severity="warning")
+        yield route.finding(path, what, todo, severity="warning")
 
 
 def _references(spec: ModelDeploymentSpec) -> Iterator[tuple[Path, SecretKeySelector]]:
@@ -62,15 +66,15 @@ def _missing(
     if inventory.may_exist("Secret", key):
         return
     meant = inventory.secret_names.nearest(key)
-    if inventory.mode == "local" or meant is not None:
-        todo = f'did you mean "{meant}"?' if meant is not None else "write its manifest beside this file"
-        yield deployment.finding((*path, "name"), f"there is no Secret {key}", todo)
+    hint = f'did you mean "{meant}"?' if meant is not None else ""
+    at = (*path, "name")
+    if inventory.mode == "local":
+        todo = hint or "write its manifest beside this file"
+        yield deployment.finding(at, f"there is no Secret {key}", todo)
     else:
         # Secrets seldom lie beside the other files of a cluster.
         what = f"Secret {key} is not among these files"
-        yield deployment.finding(
-            (*path, "name"), what, "make sure that the cluster has it", severity="warning"
-        )
+        yield deployment.finding(at, what, hint or "make sure that the cluster has it", severity="warning")
 
 
 def _no_such_key(
