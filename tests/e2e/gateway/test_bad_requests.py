@@ -218,6 +218,24 @@ async def test_what_is_not_http_is_refused_and_harms_nobody(
     assert (await scene.client.chat("chat")).ok
 
 
+@pytest.mark.parametrize(
+    ("first_line", "host", "want_status"),
+    [
+        ("GET /v1/models HTTP/1.1", "", 400),
+        ("GET /v1/models#x HTTP/1.1", "host: a\r\n", 400),
+        ("OPTIONS * HTTP/1.1", "host: a\r\n", 404),
+    ],
+    ids=["no host", "a fragment", "no path"],
+)
+async def test_what_envoy_turns_down_itself_is_said_in_openais_shape(
+    scene: Scene, engine: EngineStandIn, first_line: str, host: str, want_status: int
+) -> None:
+    answer = await exchange(scene.url, f"{first_line}\r\n{host}connection: close\r\n\r\n".encode())
+    assert answer.status == want_status, answer
+    assert json.loads(answer.body)["error"]["type"] == "invalid_request_error"
+    assert "'-'" not in answer.body.decode(), "the message names no model where none was asked for"
+
+
 async def test_http_1_0_is_spoken(scene: Scene, engine: EngineStandIn) -> None:
     for name, status in (("chat", 200), ("gpt-9", 404)):
         body = json.dumps({"model": name, "messages": []}).encode()

@@ -34,9 +34,9 @@ def test_envoys_own_replies_have_each_status_once() -> None:
     statuses = [answer.status for answer, _ in answers.LOCAL]
     assert len(statuses) == len(set(statuses) - {413})
     mappers = local_reply_mappers(1024)
-    assert len(mappers) == len(statuses) + 2
+    assert len(mappers) == len(statuses) + 3
     bodies = [mapper["body_format_override"]["json_format"]["error"]["code"] for mapper in mappers]
-    assert bodies[0] == "overloaded"
+    assert bodies[:2] == ["overloaded", "model_not_found"]
 
 
 @pytest.mark.parametrize(
