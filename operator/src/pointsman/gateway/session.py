@@ -48,6 +48,9 @@ class _Type:
 class _InFlight:
     type_url: str
     resources: tuple[Resource, ...]
+    # Whether others wait for the verdict. Not for other replicas of a cluster that is in use: where these
+    # come and go all the time, no scope would ever get its turn.
+    holds_up: bool = True
 
 
 class DeltaSession:
@@ -144,7 +147,7 @@ class DeltaSession:
                 out += self._changes(type_url)
                 out += self._removals(type_url)
             # Before the scopes of this stream are known, nothing tells which clusters they still name.
-            if SCOPE in self._types and not self._in_flight:
+            if SCOPE in self._types and not any(flight.holds_up for flight in self._in_flight.values()):
                 self._store.forget_unneeded()
                 out += self._removals(CLUSTER)
         self.has_settled = self.has_settled or self.settled()
@@ -192,6 +195,7 @@ class DeltaSession:
         known.absent.update(missing)
         for name in missing:
             known.forget(name)
+        holds_up = type_url != ENDPOINTS or not all(known.sent.get(resource.name) for resource in due)
         for resource in due:
             known.sent[resource.name] = resource.version
             known.absent.discard(resource.name)
@@ -201,7 +205,7 @@ class DeltaSession:
         known.answered = True
         # Apart, since Envoy passes over the removals of a response that it refuses. Nothing at all is an
         # answer too: without it Envoy starts only after its fetch timeout of 15 s.
-        out = [self._response(type_url, due)] if due or not missing else []
+        out = [self._response(type_url, due, holds_up=holds_up)] if due or not missing else []
         return [*out, self._response(type_url, removed=missing)] if missing else out
 
     def _confirm(self, type_url: str) -> None:
@@ -240,7 +244,8 @@ class DeltaSession:
 
     def _ground_is_ready(self) -> bool:
         """Clusters accepted, and the endpoints that they wait for asked for and accepted."""
-        if CLUSTER not in self._types or any(f.type_url in _GROUND for f in self._in_flight.values()):
+        in_flight = self._in_flight.values()
+        if CLUSTER not in self._types or any(f.type_url in _GROUND and f.holds_up for f in in_flight):
             return False
         if any(flight.type_url in _GROUND for flight in self._again):
             return False
@@ -252,7 +257,12 @@ class DeltaSession:
         return not any(True for type_url in _GROUND for _ in self._due(type_url))
 
     def _response(
-        self, type_url: str, resources: tuple[Resource, ...] = (), removed: Iterable[str] = ()
+        self,
+        type_url: str,
+        resources: tuple[Resource, ...] = (),
+        removed: Iterable[str] = (),
+        *,
+        holds_up: bool = True,
     ) -> DeltaDiscoveryResponse:
         self._nonce += 1
         mark = _mark(self._store.next_mark()) if resources and type_url == SCOPE else b""
@@ -262,7 +272,7 @@ class DeltaSession:
             item.resource.type_url = type_url
             item.resource.value = resource.body + mark
         response.removed_resources.extend(removed)
-        self._in_flight[response.nonce] = _InFlight(type_url, resources)
+        self._in_flight[response.nonce] = _InFlight(type_url, resources, holds_up)
         return response
 
 
