@@ -104,6 +104,11 @@ class _File:
     findings: tuple[Finding, ...]
 
     @property
+    def idents(self) -> frozenset[Ident]:
+        """What it states and can be read."""
+        return frozenset(ident_of(located.resource) for located in self.objects)
+
+    @property
     def is_broken(self) -> bool:
         return any(finding.is_error for finding in self.findings)
 
@@ -231,10 +236,15 @@ class Folder:
             chosen = self._admitted.get(ident) if id(located) in wrong else located
             if chosen is not None:
                 admitted.setdefault(ident, chosen)
+        broken = {
+            str(path): (next(finding for finding in file.findings if finding.is_error), file.idents)
+            for path, file in self._files.items()
+            if file.is_broken
+        }
         for ident, located in admitted.items():
-            file = self._files.get(Path(located.file))
-            if file is not None and file.is_broken and located not in file.objects:
-                refused.setdefault(ident, next(finding for finding in file.findings if finding.is_error))
+            mistake, readable = broken.get(located.file, (None, frozenset()))
+            if mistake is not None and ident not in readable:
+                refused.setdefault(ident, mistake)
         self._admitted = admitted
         return self._objects(found, refused)
 
@@ -242,13 +252,16 @@ class Folder:
         """Every object of every file; in a broken file also the former versions of what cannot be read
         now.
         """
+        former: dict[str, list[Located[Stated]]] = {}
+        for located in self._admitted.values():
+            former.setdefault(located.file, []).append(located)
         for path, file in sorted(self._files.items()):
             yield from file.objects
             if file.is_broken:
-                readable = {ident_of(located.resource) for located in file.objects}
-                for ident, former in self._admitted.items():
-                    if former.file == str(path) and ident not in readable:
-                        yield former
+                readable = file.idents
+                for located in former.get(str(path), ()):
+                    if ident_of(located.resource) not in readable:
+                        yield located
 
     def _objects(self, found: list[Finding], refused: dict[Ident, Finding]) -> Objects:
         secrets: dict[ObjectKey, Secret] = {}

@@ -79,9 +79,12 @@ class ObjectStore:
         self._kept[ident] = document
         if self._written.get(ident) == content:
             return False
-        write_whole(self._state.object_path(ident[0], ident[1].namespace, ident[1].name), content)
+        path = self._state.object_path(ident[0], ident[1].namespace, ident[1].name)
+        is_there = ident not in self._written and _content(path) == content
+        if not is_there:
+            write_whole(path, content)
         self._written[ident] = content
-        return True
+        return not is_there
 
     def keep_only(self, idents: Iterable[Ident]) -> None:
         """Remove every other object. Raises PointsmanError."""
@@ -101,6 +104,14 @@ class ObjectStore:
             path = self._state.object_path(ident[0], ident[1].namespace, ident[1].name)
             return read_json(path) or {}
         return self._kept[ident]
+
+
+def _content(path: Path) -> bytes | None:
+    """What an earlier `up` left there: most of it is the same after a restart."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,7 @@
 """From what is observed to what is shown: status files and lines on the terminal."""
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -57,6 +57,15 @@ def installed_engines() -> dict[str, str]:
         return {}
 
 
+@dataclass(frozen=True)
+class _Published:
+    """What was published of an object last, and from what: the same is not worked out again."""
+
+    inputs: tuple[object, ...]
+    unready: str = ""
+    is_starting: bool = False
+
+
 class Publisher:
     """Writes what changed, and says it once."""
 
@@ -73,6 +82,7 @@ class Publisher:
         self._idents: frozenset[Ident] | None = None
         self._findings: tuple[Finding, ...] | None = None
         self._routes: set[str] = set()
+        self._published: dict[Ident, _Published] = {}
 
     def stamped(self, objects: Objects) -> Objects:
         """The objects with their generations and ages."""
@@ -112,44 +122,70 @@ class Publisher:
         starting: set[ObjectKey] = set()
         for key, deployment in objects.deployments.items():
             running = own.get(key)
-            observed = self._observed(objects, deployment, running, given)
-            status = deployment_status(
-                deployment,
-                observed,
-                self._store.former_deployment(deployment),
-                engine_versions=self._engines,
-                now=now,
+            published = self._publish_deployment(
+                deployment, self._observed(objects, deployment, running, given), running, now
             )
-            unready[key] = _why_unready(deployment, status)
-            self._write(deployment, status.to_document())
-            if running is not None and running.found is not None:
-                line = weights_line(running.found)
-                self._terminal.say(replace(line, about=str(running.found.path)))
-            said = deployment_line(deployment, observed, () if running is None else running.endpoints)
-            if said is None:
+            unready[key] = published.unready
+            if published.is_starting:
                 starting.add(key)
-            self._say(said)
+        otherwise = UNREAD if _is_unread(objects) else NOT_FOUND
         for key, route in objects.routes.items():
-            self._publish_route(objects, route, programming.get(key), unready, starting, now)
+            why = unready_targets(route, unready, otherwise)
+            self._publish_route(objects, route, programming.get(key), why, starting, now)
         self._tell_gone_routes(objects)
         for policy in objects.policies.values():
             self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
         self._forget_others(objects)
+
+    def _publish_deployment(
+        self,
+        deployment: ModelDeployment,
+        observed: DeploymentObserved,
+        running: OwnDeployment | None,
+        now: str,
+    ) -> "_Published":
+        endpoints = () if running is None else running.endpoints
+        found = None if running is None else running.found
+        ident, inputs = ("ModelDeployment", deployment.key), (deployment, observed, endpoints, found)
+        former = self._published.get(ident)
+        if former is not None and former.inputs == inputs:
+            return former
+        status = deployment_status(
+            deployment,
+            observed,
+            self._store.former_deployment(deployment),
+            engine_versions=self._engines,
+            now=now,
+        )
+        self._write(deployment, status.to_document())
+        if found is not None:
+            self._terminal.say(replace(weights_line(found), about=str(found.path)))
+        line = deployment_line(deployment, observed, endpoints)
+        self._say(line)
+        made = self._published[ident] = _Published(inputs, _why_unready(deployment, status), line is None)
+        return made
 
     def _publish_route(
         self,
         objects: Objects,
         route: ModelRoute,
         programming: RouteProgramming | None,
-        unready: Mapping[ObjectKey, str],
+        unready: Mapping[str, str],
         starting: Set[ObjectKey],
         now: str,
     ) -> None:
         refused = objects.refused.get(("ModelRoute", route.key))
+        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
+        is_starting = not targets.isdisjoint(starting)
+        ident, inputs = ("ModelRoute", route.key), (route, programming, unready, refused, is_starting)
+        former = self._published.get(ident)
+        if former is not None and former.inputs == inputs:
+            return
+        self._published[ident] = _Published(inputs)
         status = route_status(
             route,
             programming,
-            unready_targets(route, unready, UNREAD if _is_unread(objects) else NOT_FOUND),
+            unready,
             refused,
             self._store.former_route(route),
             url=self._url,
@@ -164,8 +200,7 @@ class Publisher:
         line = route_line(route, found, self._url)
         # A route comes after what it routes to: the first time its line waits until all of that has been
         # said.
-        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
-        if line is not None and (line.mark == BAD or line.subject in self._routes or not targets & starting):
+        if line is not None and (line.mark == BAD or line.subject in self._routes or not is_starting):
             self._routes.add(line.subject)
             self._say(line)
 
@@ -197,6 +232,8 @@ class Publisher:
         )
         if idents != self._idents:
             self._idents = idents
+            for ident in self._published.keys() - idents:
+                del self._published[ident]
             self._keeping.forget_others(idents)
             self._keeping.keep("objects", lambda: self._store.keep_only(idents))
 
