@@ -30,11 +30,26 @@ def test_sources(text: str, want: object) -> None:
     assert parse_source(text, "", beside=HERE) == want
 
 
-@pytest.mark.parametrize("text", ["s3://bucket/a", "hf://acme", "package://-x", "https://x/a.gguf"])
+OUTSIDE = ["hf://acme/one/../../../a.gguf", "hf://acme/one/sub/../../a.gguf", "hf://acme/one//etc/a.gguf"]
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a", "hf://acme", "package://-x", "https://x/a.gguf", *OUTSIDE])
 def test_what_cannot_be_fetched_here_is_one_line(text: str) -> None:
     with pytest.raises(PointsmanError) as raised:
         parse_source(text, "", beside=HERE)
     assert raised.value.todo
+
+
+def test_a_model_of_several_files_has_the_size_of_all(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"m-{number:05}-of-00003.gguf").write_bytes(b"x" * number)
+    (tmp_path / "whole.gguf").write_bytes(b"x" * 5)
+    sizes = {
+        name: located.size_bytes
+        for name in ("m-00001-of-00003.gguf", "whole.gguf")
+        if (located := locate(FileSource(tmp_path / name), None, tmp_path)) is not None
+    }
+    assert sizes == {"m-00001-of-00003.gguf": 6, "whole.gguf": 5}
 
 
 class TestChecksum:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights.located import Weights, locate
+from pointsman.local.weights.shards import total_bytes
 from pointsman.local.weights.source import parse_source
 from pointsman.local.weights.trouble import UNREADABLE, UNSUPPORTED, WeightsError
 
@@ -96,7 +97,7 @@ class Fetcher:
             if "path" in told:
                 path = Path(told["path"])
                 known = self.at_hand(request)
-                return known or Weights(path, path.stat().st_size, "a file")
+                return known or Weights(path, total_bytes(path), "a file")
             on_progress(FetchProgress(told["stage"], told["doneBytes"], told["totalBytes"]))
         await child.wait()
         last = (await complaints).decode(errors="replace").strip().splitlines()[-1:]

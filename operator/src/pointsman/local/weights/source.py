@@ -44,6 +44,11 @@ class PackageSource:
 WeightsSource = FileSource | HubSource | PackageSource
 
 
+def stays_below(file: str) -> bool:
+    """Whether a file's path in a repository stays below the folder that it is kept in."""
+    return not file.startswith("/") and ".." not in file.split("/")
+
+
 def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
     """The place a source names; relative `file://` paths are below `beside`, the folder of the YAML file.
 
@@ -60,7 +65,7 @@ def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
             raise PointsmanError(f"{source} names no Python package", todo="write package://NAME")
         case "hf":
             found = _HUB.fullmatch(rest)
-            if found is None:
+            if found is None or not stays_below(found["file"] or "."):
                 raise PointsmanError(
                     f"{source} names no repository", todo="write hf://OWNER/NAME or hf://OWNER/NAME/FILE"
                 )
