@@ -16,6 +16,7 @@ from pointsman.local.engines.replica import Surroundings
 from pointsman.local.state import StateFolder
 from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.weights.fetcher import Fetcher
+from tests.e2e.local.running_up import GEMMA
 from tests.support import builders
 from tests.support.builders import key
 from tests.support.gguf import LLAMA, gguf
@@ -124,6 +125,16 @@ async def test_a_source_that_the_system_refuses_is_said(scene: Scene, source: st
     )
     scene.want()
     await scene.until("Progressing", "Complete")
+
+
+async def test_a_cache_that_cannot_be_written_is_one_line(scene: Scene) -> None:
+    (scene.folder / "cache").mkdir()
+    # Where the checksums would be kept.
+    (scene.folder / "cache" / "checksums").touch()
+    scene.want(source=GEMMA)
+    message = await scene.until("WeightsAvailable", "Unreadable")
+    assert "cannot be written (" in message
+    assert "exit code" not in message
 
 
 async def test_an_environment_that_no_process_can_have_is_said(scene: Scene) -> None:

@@ -148,6 +148,7 @@ class OwnDeployment:
     def _cancel_preparing(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
+            self._ended = [task for task in self._ended if not task.done()]
             self._ended.append(self._preparing)
             self._preparing = None
 
