@@ -1,6 +1,7 @@
 """One deployment of our own: what is said of it while it is edited well, badly and back."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from random import Random
@@ -135,6 +136,21 @@ async def test_a_cache_that_cannot_be_written_is_one_line(scene: Scene) -> None:
     message = await scene.until("WeightsAvailable", "Unreadable")
     assert "cannot be written (" in message
     assert "exit code" not in message
+
+
+async def test_a_fetch_that_is_cut_off_in_the_middle_of_a_word_is_one_line(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = scene.folder / "python"
+    cut.write_text('#!/bin/sh\necho words of a library\nprintf \'{"stage": "fet\'\nexit 9\n')
+    cut.chmod(0o700)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(cut))
+        scene.want(source=GEMMA)
+        message = await scene.until("WeightsAvailable", "Unreadable")
+    assert "fetching ended with exit code 9" in message
+    scene.want()
+    await scene.until("Progressing", "Complete")
 
 
 async def test_an_environment_that_no_process_can_have_is_said(scene: Scene) -> None:
