@@ -1,9 +1,9 @@
 """Envoy as the discovery service sees it: takes responses, holds what it accepts, asks for what that names.
 
 Pure: no sockets and no clock. As in Envoy, a new or changed cluster is of no use until endpoints were sent
-for it, and it does not ask again for what it has asked for. It also watches what no client may ever meet: a
-scope before its clusters and their endpoints, or a cluster taken away while a scope names it. Breaking either
-is an AssertionError.
+for it, nor a listener until scopes were, and it does not ask again for what it has asked for. It also watches
+what no client may ever meet: a scope before its clusters and their endpoints, or a cluster taken away while a
+scope names it. Breaking either is an AssertionError.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -66,6 +66,7 @@ class EnvoyStandIn:
         self._answered: set[str] = set()
         self._read: dict[str, bytes] = {}
         self.warming: set[str] = set()
+        self.is_without_scopes = True
         self._open: set[str] = set()
 
     def connect(self) -> list[DeltaDiscoveryRequest]:
@@ -96,6 +97,8 @@ class EnvoyStandIn:
         bad = [r.name for r in response.resources if self.refuses(type_url, r.name, r.resource.value)]
         self.refused.update((type_url, name) for name in bad)
         self._answered.add(type_url)
+        if type_url == SCOPE and not bad:
+            self.is_without_scopes = False
         stops = bool(bad) and not self._keeps_the_good
         for resource in response.resources:
             if type_url == ENDPOINTS:
@@ -143,6 +146,8 @@ class EnvoyStandIn:
         if type_url == CLUSTER and held != self.held[CLUSTER].get(name):
             self.warming.discard(name)
             self.warming |= {name} if names_of(held.body)[ENDPOINTS] else set()
+        if type_url == LISTENER and held != self.held[LISTENER].get(name):
+            self.is_without_scopes = True
         self.held[type_url][name] = held
 
     def _warm(self, endpoints: set[str]) -> None:
@@ -191,11 +196,12 @@ class EnvoyStandIn:
                 yield request
 
     def _next_type(self) -> Iterator[DeltaDiscoveryRequest]:
-        """Listeners are asked for once clusters can be used, scopes once there is a listener."""
+        """Listeners are asked for once clusters can be used, scopes once a listener was read."""
         if LISTENER not in self._open and CLUSTER in self._answered and not self._waits_for():
             self._open.add(LISTENER)
             yield DeltaDiscoveryRequest(type_url=LISTENER)
-        if SCOPE not in self._open and self.held[LISTENER]:
+        has_read_one = self.held[LISTENER] or any(type_url == LISTENER for type_url, _ in self.refused)
+        if SCOPE not in self._open and has_read_one:
             self._open.add(SCOPE)
             yield DeltaDiscoveryRequest(type_url=SCOPE)
 

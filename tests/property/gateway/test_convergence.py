@@ -15,7 +15,7 @@ from pointsman.api import ModelRoute, ObjectKey
 from pointsman.gateway.programming import route_programming
 from pointsman.gateway.store import ResourceId, ResourceStore
 from pointsman.routing import Resource, RoutingInput
-from pointsman.routing.resources import CLUSTER, SCOPE, version_of
+from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE, version_of
 from tests.support import builders
 from tests.support.discovery_wire import DiscoveryWire
 from tests.support.envoy_resources import (
@@ -79,9 +79,10 @@ World = tuple[dict[str, TargetState], dict[str, RouteState]]
 
 
 def resources_of(world: World) -> dict[str, dict[str, Resource]]:
-    """As the compiler has it: a cluster where a route uses it, endpoints and secrets for every target."""
+    """As the compiler has it: a cluster where a route uses it, endpoints and secrets for every target, and
+    scopes of our own that are always there."""
     targets, routes = world
-    made = [listener()]
+    made = [listener(), scope("!path", [])]
     for name, target in targets.items():
         if target.own and target.endpoints_variant != GONE:
             made.append(endpoints(name, target.port, target.endpoints_variant))
@@ -125,11 +126,23 @@ class Discovery(RuleBasedStateMachine):
 
     @initialize(world=worlds, names_culprits=st.booleans(), keeps_the_good=st.booleans())
     def start(self, world: World, names_culprits: bool, keeps_the_good: bool) -> None:
-        envoy = EnvoyStandIn(is_bad, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
+        envoy = EnvoyStandIn(self.refuses, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
+        self.port_is_taken = False
         self.wire = DiscoveryWire(ResourceStore(), envoy)
         self.firm: dict[ResourceId, Resource] = {}
         self.acceptable: dict[ResourceId, set[str]] = {}
         self.update(world)
+
+    def refuses(self, type_url: str, name: str, body: bytes) -> bool:
+        return is_bad(type_url, name, body) or (type_url == LISTENER and self.port_is_taken)
+
+    @rule(is_taken=st.booleans())
+    def the_port_is_taken(self, is_taken: bool) -> None:
+        self.port_is_taken = is_taken
+
+    @rule()
+    def it_is_listened_on_again(self) -> None:
+        self.wire.listen_again()
 
     @rule(name=st.sampled_from(ROUTES), state=route_states)
     def a_route_changes(self, name: str, state: RouteState) -> None:
@@ -182,8 +195,13 @@ class Discovery(RuleBasedStateMachine):
     @rule()
     def nothing_more_happens(self) -> None:
         self.wire.settle()
+        self.port_is_taken = False
+        self.wire.listen_again()
+        self.wire.settle()
         assert self.wire.session.settled()
         assert not self.wire.envoy.warming
+        assert not self.wire.envoy.is_without_scopes
+        assert set(self.wire.envoy.held[LISTENER]) == {"front"}
         self._everything_good_is_held()
         self._the_refused_is_held_as_it_was_accepted_last()
         self._nobody_gets_in_who_should_not()
