@@ -60,8 +60,9 @@ def unwritable(path: Path, error: OSError) -> PointsmanError:
     )
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader, or a crash, sees the former content or this one and nothing between.
+def write_whole(path: Path, content: bytes, *, outlasts_power: bool = True) -> None:
+    """Replace a file so that a reader, or a crash, sees the former content or this one and nothing between;
+    after the machine lost power too, unless `outlasts_power` is false, which spares waiting for the disk.
 
     Raises PointsmanError when it cannot be written; the former content then stays.
     """
@@ -70,8 +71,9 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with partial.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if outlasts_power:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         # Where nothing can be written there is nothing to remove either: the first error is the one to tell.

@@ -82,7 +82,9 @@ class ObjectStore:
         path = self._state.object_path(ident[0], ident[1].namespace, ident[1].name)
         is_there = ident not in self._written and _content(path) == content
         if not is_there:
-            write_whole(path, content)
+            # What is lost with the power is worked out again. A thousand objects at a start waited seconds
+            # for the disk, and everything else waited for them.
+            write_whole(path, content, outlasts_power=False)
         self._written[ident] = content
         return not is_there
 
