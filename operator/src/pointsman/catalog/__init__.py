@@ -1,7 +1,8 @@
 """What is known of engines, accelerators and models before anything runs: YAML data, its schema, its loader.
 
-Facts only, each with its source; what follows from them (placement, arguments, a fleet's prices) is decided
-in the rooms above. Pure: the data ships inside the package, nothing is fetched.
+Facts, each with its source, and what a deployment asks of its engine beyond them; what follows from them
+(placement, arguments, a fleet's prices) is decided in the rooms above. Pure: the data ships inside the
+package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
