@@ -16,3 +16,6 @@ def texts_in(*roots: object, past: tuple[type, ...] = ()) -> Iterator[str]:
         if isinstance(one, str):
             yield one
         waiting.extend(gc.get_referents(one))
+        if isinstance(one, dict):
+            # The collector passes over keys that are texts.
+            waiting.extend(one)
