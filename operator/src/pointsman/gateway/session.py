@@ -2,7 +2,7 @@
 
 Order within a change (what Envoy needs so that no request meets a half-made path):
 secrets, clusters and endpoints first; listeners and scopes when those are accepted; clusters that are gone
-last.
+last. Other replicas of a cluster that is in use hold up nobody.
 
 A refused response is split in halves and sent again until each refused resource stands alone; that one is
 marked in the store, which then serves its last accepted form or its stub, and everything else goes through.
