@@ -172,7 +172,7 @@ class _Reader:
             resource = model.model_validate(data, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
             for details in error.errors(include_url=False)[:_MOST_EXPLAINED]:
-                location = tuple(step for step in details["loc"] if step != "[key]")
+                location = _location(details)
                 if details["type"] == RULES_BROKEN:
                     self._add_rules(location, details["ctx"]["broken"])
                 elif not _is_consequence(details, location, empty):
@@ -230,6 +230,13 @@ class _Reader:
                 name=self._subject["name"],
             )
         )
+
+
+def _location(details: ErrorDetails) -> Path:
+    """The field of an error; where a key of a mapping is wrong, pydantic adds a step "[key]" behind it."""
+    location = details["loc"]
+    is_of_a_key = len(location) > 1 and location[-1] == "[key]" and details["type"] != "extra_forbidden"
+    return location[:-1] if is_of_a_key else location
 
 
 def _is_consequence(details: ErrorDetails, location: Path, empty: set[Path]) -> bool:
