@@ -2,12 +2,15 @@
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from pointsman.local.state import StateFolder
 from tests.e2e.local.running_up import Up, assert_no_engine_left
+from tests.e2e.local.supervised import Engines
 
 # What runs has five seconds to finish, Envoy and engines some to end.
 _END_SECONDS = 20.0
@@ -40,3 +43,15 @@ def up(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Up]]:
     finally:
         for process in started:
             process.end()
+
+
+@pytest.fixture
+async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
+    state = StateFolder(tmp_path / "state")
+    async with aiohttp.ClientSession() as session:
+        with state.held():
+            made = Engines(state, session, str(tmp_path))
+            try:
+                yield made
+            finally:
+                await made.end()

@@ -2,132 +2,26 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
-import aiohttp
 import psutil
 import pytest
 
-from pointsman.api import ObjectKey
-from pointsman.engine_agent.liveness import Patience
-from pointsman.local.engines.launch import Launcher
-from pointsman.local.engines.plan import Phase, ReplicaView
-from pointsman.local.engines.records import read_records
-from pointsman.local.engines.replica import Surroundings
-from pointsman.local.engines.spec import EngineSpec
+from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.supervisor import Supervisor, Wanted
-from pointsman.local.state import StateFolder
 from tests.e2e.local.running_up import runs
-from tests.support.polling import eventually_async
-from tests.support.processes import assert_none_left, python_module, running_with
-
-KEY = ObjectKey("default", "chat")
-WITHIN_SECONDS = 20.0
-# Long enough for a stand-in on a busy machine, and short.
-PATIENCE = Patience(interval_seconds=0.1, timeout_seconds=1.0, restart_failures=4, restart_seconds=3.0)
-
-SPEC = EngineSpec(
-    weights="/none.gguf",
-    weights_bytes=1,
-    weights_stamp=1,
-    served_names=("chat",),
-    tasks=("chat",),
-    context_length=512,
-    concurrency=1,
-    chat_template="",
-    parameters={},
+from tests.e2e.local.supervised import (
+    SPEC,
+    WITHIN_SECONDS,
+    Engines,
+    behaving,
+    phases,
+    ready,
+    until,
 )
-
-
-def behaving(behaviour: str, **environment: str) -> EngineSpec:
-    return replace(SPEC, environment={"STAND_IN": behaviour, **environment})
-
-
-class Engines:
-    """One deployment's supervisor, and what it is seen to do."""
-
-    def __init__(self, state: StateFolder, session: aiohttp.ClientSession, marker: str) -> None:
-        self.state = state
-        self.said: list[str] = []
-        self.failures: list[BaseException] = []
-        # The marker tells our processes from those of other tests.
-        command = (*python_module("tests.e2e.local.stand_in_engine"), marker)
-        self.marker = marker
-        self._around = Surroundings(
-            Launcher(command),
-            session,
-            Random(1),
-            changed=lambda: None,
-            failed=self.failures.append,
-            say=self.said.append,
-            budget=lambda weights_bytes: 2.0,
-            patience=PATIENCE,
-        )
-        self.rooms: list[int] = []
-        self._supervisors: list[Supervisor] = []
-
-    def supervise(self) -> Supervisor:
-        """A supervisor as `up` makes it: with what an earlier one left."""
-        left = list(read_records(self.state.engines))
-        made = Supervisor(
-            KEY,
-            self.state,
-            self._around,
-            threads=lambda: 1,
-            room=lambda spec: self.rooms.pop(0) if self.rooms else 9,
-            left=left,
-        )
-        self._supervisors.append(made)
-        return made
-
-    def records(self) -> dict[int, int]:
-        """Process id and port of every recorded engine."""
-        found = read_records(self.state.engines).values()
-        return {record.identity.pid: record.port for record in found if record is not None}
-
-    async def end(self) -> None:
-        for supervisor in self._supervisors:
-            await supervisor.end()
-        assert self.failures == []
-        assert_none_left(self.marker)
-
-
-@pytest.fixture
-async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
-    state = StateFolder(tmp_path / "state")
-    async with aiohttp.ClientSession() as session:
-        with state.held():
-            made = Engines(state, session, str(tmp_path))
-            try:
-                yield made
-            finally:
-                await made.end()
-
-
-def phases(supervisor: Supervisor) -> list[Phase]:
-    return [view.phase for view in supervisor.views]
-
-
-async def until(
-    supervisor: Supervisor, holds: Callable[[tuple[ReplicaView, ...]], object], what: str
-) -> None:
-    await eventually_async(
-        lambda: bool(holds(supervisor.views)), WITHIN_SECONDS, f"{what}: {supervisor.views}"
-    )
-
-
-async def ready(
-    supervisor: Supervisor, spec: EngineSpec, replicas: int = 1, drain_seconds: float = 5.0
-) -> None:
-    supervisor.want(Wanted(spec, replicas, drain_seconds))
-    await until(
-        supervisor,
-        lambda views: [(v.spec_hash, v.phase) for v in views] == [(spec.hash, Phase.READY)] * replicas,
-        f"{replicas} ready",
-    )
+from tests.support.polling import eventually_async
+from tests.support.processes import running_with
 
 
 async def test_replicas_get_ready_each_on_a_port_of_its_own(engines: Engines) -> None:
@@ -161,45 +55,6 @@ async def test_a_crashed_replica_leaves_the_endpoints_at_once_and_comes_back(eng
     await until(supervisor, lambda views: [v.phase for v in views] == [Phase.READY] * 2, "both ready")
     assert other in engines.records()
     assert killed not in engines.records()
-
-
-async def test_one_that_hangs_leaves_the_endpoints_and_is_started_again(engines: Engines) -> None:
-    supervisor = engines.supervise()
-    await ready(supervisor, SPEC, replicas=2)
-    hung, other = engines.records()
-    psutil.Process(hung).send_signal(signal.SIGSTOP)
-    await until(supervisor, lambda views: Phase.SILENT in phases(supervisor), "it is noticed")
-    (silent,) = (view for view in supervisor.views if view.phase is Phase.SILENT)
-    assert silent.port == 0
-    assert silent.trouble is not None
-    assert silent.trouble.reason == "EngineSilent"
-    await until(supervisor, lambda views: not runs(hung), "it is ended")
-    await until(supervisor, lambda views: phases(supervisor) == [Phase.READY] * 2, "both are ready")
-    assert other in engines.records()
-    assert hung not in engines.records()
-
-
-async def test_one_that_hung_for_a_moment_serves_on(engines: Engines) -> None:
-    supervisor = engines.supervise()
-    await ready(supervisor, SPEC)
-    before = engines.records()
-    (pid,) = before
-    psutil.Process(pid).send_signal(signal.SIGSTOP)
-    await until(supervisor, lambda views: phases(supervisor) == [Phase.SILENT], "it is noticed")
-    psutil.Process(pid).send_signal(signal.SIGCONT)
-    await ready(supervisor, SPEC)
-    assert engines.records() == before
-    assert supervisor.views[0].trouble is None
-
-
-async def test_a_drain_does_not_wait_for_one_that_hangs(engines: Engines) -> None:
-    supervisor = engines.supervise()
-    await ready(supervisor, SPEC)
-    (pid,) = engines.records()
-    psutil.Process(pid).send_signal(signal.SIGSTOP)
-    supervisor.want(Wanted(SPEC, 0, 300.0))
-    await until(supervisor, lambda views: views == (), "it is gone")
-    assert not runs(pid)
 
 
 async def test_one_that_dies_at_start_says_its_last_words_and_is_tried_again(engines: Engines) -> None:
