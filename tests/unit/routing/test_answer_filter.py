@@ -195,6 +195,19 @@ def test_errors_that_another_target_may_not_make(
     assert answers.streams[2].response.get("x-pm-retry") == want
 
 
+@pytest.mark.parametrize("end", [True, False], ids=["without a body", "before a body"])
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [("word-of-a-target", None), ("refusal", None), ("noCapacity", "noCapacity")],
+    ids=["no word of ours", "a verdict that is not a target's to give", "what the tombstone says"],
+)
+def test_a_targets_own_verdict_is_not_taken(said: str, want: str | None, end: bool) -> None:
+    """Each word would be a series of metrics, and would have the request sent elsewhere."""
+    answers = Answers()
+    answers.begin(2, {":status": "503", "x-pm-retry": said}, end=end)
+    assert answers.streams[2].response.get("x-pm-retry") == want
+
+
 @pytest.mark.parametrize(
     ("case", "usage", "want"),
     [

@@ -189,6 +189,11 @@ static int events(struct stream *stream, u32 length, int is_all) {
 EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count, int is_all) {
   (void)count;
   forget();
+  // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's.
+  struct text said = header(RESPONSE_HEADERS, NAME("x-pm-retry"));
+  if (said.length && !same(said, TEXT("noCapacity"))) {
+    proxy_remove_header_map_value(RESPONSE_HEADERS, NAME("x-pm-retry"));
+  }
   struct stream *stream = is_all ? 0 : stream_of(number);
   if (!stream) return CONTINUE;  // Nothing to wait for, or no memory to remember that we do.
   struct text status = header(RESPONSE_HEADERS, NAME(":status"));
