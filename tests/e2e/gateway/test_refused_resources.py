@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -18,7 +17,7 @@ from tests.support.polling import eventually_async
 from tests.support.provider_stand_in import ProviderStandIn
 
 ROUTES = 1000
-START_SECONDS = 10.0
+START_SECONDS = 60.0  # 7 s where the machine has nothing else to do; one refusal at a time would take minutes
 EDIT_SECONDS = 3.0
 
 # RE2 counts repetitions of repetitions.
@@ -101,9 +100,7 @@ async def test_two_refused_routes_of_a_thousand_stop_nobody(scene: Scene, engine
     bad_regex = matching("m-0500-bad-regex", REFUSED_REGEX, name_of(0))
     bad_certificate = route("a-bad-certificate", ["tls"], fallback=[name_of(1)])
     given = many_routes(ROUTES, engine.port, bad_regex, behind_tls(1), certificates(JUNK), bad_certificate)
-    began = time.monotonic()
     await scene.serve_input(given, within_seconds=START_SECONDS)
-    assert time.monotonic() - began < START_SECONDS
 
     reasons = refused(scene)
     assert set(reasons) == {key("m-0500-bad-regex"), key("a-bad-certificate")}
