@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
+# What `generate` writes.
+GENERATED := crds operator/src/pointsman/routing/filters/*.wasm
 
 .PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench constraints clean
 
@@ -51,10 +53,10 @@ generate: $(READY) ## write the files that are made from code: CRDs and the filt
 	$(RUN)/python -m pointsman.routing.filters operator/src/pointsman/routing/filters
 
 check-generated: generate ## fail if a generated file differs from the committed one
-	@changed=$$(git status --porcelain -- crds operator/src)
+	@changed=$$(git status --porcelain -- $(GENERATED))
 	if [[ -n "$$changed" ]]; then
 	    printf 'generated files differ from the committed ones; run "make generate" and commit:\n%s\n' "$$changed" >&2
-	    git --no-pager diff -- crds operator/src >&2
+	    git --no-pager diff -- $(GENERATED) >&2
 	    exit 1
 	fi
 	echo "generated files are up to date"

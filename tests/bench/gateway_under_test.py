@@ -22,9 +22,10 @@ class GatewayUnderTest:
     def __init__(self, given: RoutingInput, *, workers: int = 1) -> None:
         self.port, tombstone_port = free_ports(2)
         self._folder = tempfile.TemporaryDirectory()
-        self._log = Path(self._folder.name) / "envoy.log"
+        folder = Path(self._folder.name)
+        self._log = folder / "envoy.log"
         settings = ProxySettings(listen_port=self.port, tombstone_port=tombstone_port, workers=workers)
-        self._gateway = Gateway(settings, GatewayPlaces(self._log))
+        self._gateway = Gateway(settings, GatewayPlaces(folder / "gateway", self._log))
         self._given = given
 
     @property

@@ -37,6 +37,7 @@ _SCALARS: st.SearchStrategy[Json] = st.one_of(
     st.sampled_from(
         ["chat", "off", "llama.cpp", "hf://a/b", "https://x.example.com/v1", "small", "public", "spot"]
     ),
+    st.sampled_from(["https://[::1]/v1", "http://[1:2]/v1", "http://[", "0x7f.1"]),
 )
 JSON: st.SearchStrategy[Json] = st.recursive(
     _SCALARS,

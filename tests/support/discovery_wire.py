@@ -7,6 +7,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, Delt
 from pointsman.gateway.session import DeltaSession
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import ResourceSet
+from pointsman.routing.resources import LISTENER
 from tests.support.envoy_stand_in import EnvoyStandIn
 
 # Far above what any of the tests' inputs needs: reaching it means that the two will talk for ever.
@@ -37,6 +38,11 @@ class DiscoveryWire:
     def update(self, desired: ResourceSet) -> None:
         """The store takes a new set, and the stream is woken."""
         self.store.replace(desired)
+        self._push()
+
+    def listen_again(self) -> None:
+        """What was refused of listeners is tried once more."""
+        self.store.retry(LISTENER)
         self._push()
 
     def deliver_request(self) -> bool:

@@ -74,23 +74,42 @@ def endpoints(name: str, port: int = 8000, variant: str = "") -> Resource:
     return resource(ENDPOINTS, name, made)
 
 
-def scope(name: str, clusters: Iterable[str], variant: str = "1", *, routes: Iterable[str] = ()) -> Resource:
-    """A scope that sends requests to the first of its clusters and names the others as mirrors."""
-    names = sorted(clusters)
+def scope(
+    name: str,
+    clusters: Iterable[str],
+    variant: str = "1",
+    *,
+    routes: Iterable[str] = (),
+    admits: Iterable[str] | None = None,
+) -> Resource:
+    """A scope that sends requests to the first of its clusters and names the others as mirrors.
 
-    def message(text: str, used: list[str]) -> ScopedRouteConfiguration:
+    `admits` stands in a field that no test looks at otherwise, "anyone" for all.
+    """
+    names = sorted(clusters)
+    who = None if admits is None else frozenset(admits)
+
+    def message(text: str, used: list[str], let_in: Iterable[str]) -> ScopedRouteConfiguration:
         mirrors = [{"cluster": mirrored} for mirrored in used[1:]]
         action: dict[str, Any] = {"direct_response": {"status": 503}}
         if used:
             action = {"route": {"cluster": used[0], "request_mirror_policies": mirrors}}
         entry = {"match": {"prefix": f"/{text}"}, **action}
         host = {"name": name, "domains": ["*"], "routes": [entry]}
-        value = {"name": name, "route_configuration": {"name": name, "virtual_hosts": [host]}}
+        configuration = {"name": name, "virtual_hosts": [host], "response_headers_to_remove": sorted(let_in)}
+        value = {"name": name, "route_configuration": configuration}
         return parse(value, ScopedRouteConfiguration())
 
-    stub = message(_stub_variant(variant), [])
-    body = message(variant, names)
-    return resource(SCOPE, name, body, owners=owners(routes), stub=stub, clusters=frozenset(names))
+    stub = message(_stub_variant(variant), [], ())
+    body = message(variant, names, ["anyone"] if who is None else who)
+    return resource(
+        SCOPE, name, body, owners=owners(routes), stub=stub, clusters=frozenset(names), admits=who
+    )
+
+
+def admitted_by(scope: bytes) -> set[str]:
+    """Whom the body of a scope lets in."""
+    return set(ScopedRouteConfiguration.FromString(scope).route_configuration.response_headers_to_remove)
 
 
 def listener(name: str = "front", variant: str = "1") -> Resource:

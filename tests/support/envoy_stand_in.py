@@ -1,9 +1,9 @@
 """Envoy as the discovery service sees it: takes responses, holds what it accepts, asks for what that names.
 
 Pure: no sockets and no clock. As in Envoy, a new or changed cluster is of no use until endpoints were sent
-for it, and it does not ask again for what it has asked for. It also watches what no client may ever meet: a
-scope before its clusters and their endpoints, or a cluster taken away while a scope names it. Breaking either
-is an AssertionError.
+for it, nor a listener until scopes were, and it does not ask again for what it has asked for. It also watches
+what no client may ever meet: a scope before its clusters and their endpoints, or a cluster taken away while a
+scope names it. Breaking either is an AssertionError.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +40,9 @@ class EnvoyStandIn:
     """One Envoy, over any number of streams and restarts.
 
     `names_culprits`: whether a refusal names the resource, as Envoy's clusters do and its scopes do not.
-    `keeps_the_good`: whether it uses the good resources of a refused response, as it does with clusters.
+    `keeps_the_good`: whether it uses the good resources of a refused response, as it does with clusters. If
+    not, it stops at the first bad one: endpoints and secrets before it are used, scopes before it are only
+    read (the same bytes again are nothing new, and never get into use), and nothing is removed.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class EnvoyStandIn:
         self._asked: dict[str, set[str]] = {t: set() for t in _BY_NAME}
         self._told_absent: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
+        self._read: dict[str, bytes] = {}
         self.warming: set[str] = set()
+        self.is_without_scopes = True
         self._open: set[str] = set()
 
     def connect(self) -> list[DeltaDiscoveryRequest]:
@@ -83,20 +87,35 @@ class EnvoyStandIn:
         """The version of each resource that is held."""
         return {name: held.version for name, held in self.held[type_url].items()}
 
+    def asked(self) -> set[str]:
+        """The names that are subscribed to."""
+        return set().union(*self._asked.values())
+
     def take(self, response: DeltaDiscoveryResponse) -> list[DeltaDiscoveryRequest]:
         """Use a response; what is asked for because of it comes before the verdict, as Envoy has it."""
         type_url = response.type_url
         bad = [r.name for r in response.resources if self.refuses(type_url, r.name, r.resource.value)]
-        if type_url == ENDPOINTS:
-            self._warm({r.name for r in response.resources} | set(response.removed_resources))
         self.refused.update((type_url, name) for name in bad)
         self._answered.add(type_url)
-        if not bad or self._keeps_the_good:
-            for resource in response.resources:
-                if resource.name not in bad:
-                    self._hold(type_url, resource.name, Held(resource.version, resource.resource.value))
-        for name in response.removed_resources:
-            self._drop(type_url, name)
+        if type_url == SCOPE and not bad:
+            self.is_without_scopes = False
+        stops = bool(bad) and not self._keeps_the_good
+        for resource in response.resources:
+            if type_url == ENDPOINTS:
+                self._warm({resource.name})
+            if resource.name not in bad:
+                held = Held(resource.version, resource.resource.value)
+                if type_url == SCOPE:
+                    self._read_scope(resource.name, held, in_use=not stops)
+                elif not stops or type_url in _BY_NAME:
+                    self._hold(type_url, resource.name, held)
+            elif stops:
+                break
+        if not stops:
+            if type_url == ENDPOINTS:
+                self._warm(set(response.removed_resources))
+            for name in response.removed_resources:
+                self._drop(type_url, name)
         requests = [*self._subscriptions(), *self._next_type()]
         verdict = DeltaDiscoveryRequest(type_url=type_url, response_nonce=response.nonce)
         if bad:
@@ -109,6 +128,13 @@ class EnvoyStandIn:
             return "something in here is not valid"
         return "Error adding/updating: " + ", ".join(f"{name}: not valid" for name in bad)
 
+    def _read_scope(self, name: str, held: Held, *, in_use: bool) -> None:
+        if self._read.get(name) == held.body:
+            return
+        self._read[name] = held.body
+        if in_use:
+            self._hold(SCOPE, name, held)
+
     def _hold(self, type_url: str, name: str, held: Held) -> None:
         self._told_absent.discard((type_url, name))
         self.refused.discard((type_url, name))
@@ -120,6 +146,8 @@ class EnvoyStandIn:
         if type_url == CLUSTER and held != self.held[CLUSTER].get(name):
             self.warming.discard(name)
             self.warming |= {name} if names_of(held.body)[ENDPOINTS] else set()
+        if type_url == LISTENER and held != self.held[LISTENER].get(name):
+            self.is_without_scopes = True
         self.held[type_url][name] = held
 
     def _warm(self, endpoints: set[str]) -> None:
@@ -143,6 +171,8 @@ class EnvoyStandIn:
             users = [s for s, held in self.held[SCOPE].items() if name in clusters_of(held.body)]
             assert not users, f"cluster {name} was taken away while the scopes {users} name it"
         self.held[type_url].pop(name, None)
+        if type_url == SCOPE:
+            self._read.pop(name, None)
         if type_url == CLUSTER:
             self.warming.discard(name)
         if type_url in _BY_NAME:
@@ -166,11 +196,12 @@ class EnvoyStandIn:
                 yield request
 
     def _next_type(self) -> Iterator[DeltaDiscoveryRequest]:
-        """Listeners are asked for once clusters can be used, scopes once there is a listener."""
+        """Listeners are asked for once clusters can be used, scopes once a listener was read."""
         if LISTENER not in self._open and CLUSTER in self._answered and not self._waits_for():
             self._open.add(LISTENER)
             yield DeltaDiscoveryRequest(type_url=LISTENER)
-        if SCOPE not in self._open and self.held[LISTENER]:
+        has_read_one = self.held[LISTENER] or any(type_url == LISTENER for type_url, _ in self.refused)
+        if SCOPE not in self._open and has_read_one:
             self._open.add(SCOPE)
             yield DeltaDiscoveryRequest(type_url=SCOPE)
 

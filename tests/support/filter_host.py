@@ -49,6 +49,7 @@ class FilterHost:
             (self.proxy_replace_header_map_value, 5),
             (self.proxy_remove_header_map_value, 3),
             (self.proxy_get_buffer_bytes, 5),
+            (self.proxy_get_buffer_status, 3),
             (self.proxy_set_buffer_bytes, 5),
             (self.proxy_get_property, 4),
             (self.proxy_set_property, 4),
@@ -72,17 +73,21 @@ class FilterHost:
     def memory_bytes(self) -> int:
         return self._memory().data_len(self._store)
 
-    def send(self, stream: Stream, pieces: Iterable[bytes], number: int = 1) -> None:
-        """A request, its body in pieces, held until it is whole."""
+    def send(
+        self, stream: Stream, pieces: Iterable[bytes], number: int = 1, *, trailers: bool = False
+    ) -> None:
+        """A request, its body in pieces, held until it is whole. HTTP/2 may end it with trailers."""
         self.stream = stream
         waiting = list(pieces)
-        if self.call("proxy_on_request_headers", number, 0, int(not waiting)) == CONTINUE:
-            return
+        end = not waiting and not trailers
+        assert self.call("proxy_on_request_headers", number, 0, int(end)) == (CONTINUE if end else STOP)
         for index, piece in enumerate(waiting):
             stream.request_body += piece
-            end = int(index == len(waiting) - 1)
-            said = self.call("proxy_on_request_body", number, len(stream.request_body), end)
+            end = index == len(waiting) - 1 and not trailers
+            said = self.call("proxy_on_request_body", number, len(stream.request_body), int(end))
             assert said == (CONTINUE if end else STOP)
+        if trailers:
+            assert self.call("proxy_on_request_trailers", number, 1) == CONTINUE
 
     def answer(self, stream: Stream, pieces: Iterable[bytes], number: int = 1) -> list[bytes]:
         """An answer, in pieces: what was passed on, piece by piece. The last piece ends it."""
@@ -113,6 +118,12 @@ class FilterHost:
     def proxy_get_buffer_bytes(self, kind: int, start: int, length: int, at: int, size: int) -> int:
         body = self.stream.request_body if kind == _REQUEST_BODY else self.stream.response_body
         return self._hand_over(body[start : start + length], at, size)
+
+    def proxy_get_buffer_status(self, kind: int, size: int, flags: int) -> int:
+        body = self.stream.request_body if kind == _REQUEST_BODY else self.stream.response_body
+        for at, value in ((size, len(body)), (flags, 0)):
+            self._memory().write(self._store, value.to_bytes(4, "little"), at)
+        return _OK
 
     def proxy_set_buffer_bytes(self, kind: int, start: int, length: int, at: int, size: int) -> int:
         """As Envoy's buffer: what is replaced stands at the beginning, or the bytes go to the end."""

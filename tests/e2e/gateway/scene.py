@@ -38,6 +38,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         listen_port, tombstone_port = free_ports(2)
         self.settings = ProxySettings(listen_port=listen_port, tombstone_port=tombstone_port)
+        self.folder = folder / "gateway"
         self.log_file = folder / "envoy.log"
         self._things = AsyncExitStack()
         self._gateway: Gateway | None = None
@@ -122,7 +123,7 @@ class Scene:
             self._gateway.update(given)
 
     async def _start(self) -> None:
-        self._gateway = Gateway(self.settings, GatewayPlaces(self.log_file))
+        self._gateway = Gateway(self.settings, GatewayPlaces(self.folder, self.log_file))
         self._gateway.update(self._given)
         self._things.push_async_callback(self._gateway.stop, 0)
         await self._gateway.start()

@@ -45,11 +45,12 @@ async def ask(scene: Scene, model: str, headers: Mapping[str, str]) -> Answer:
     "headers",
     [
         {"authorization": f"Bearer {ALICE}"},
+        {"authorization": f"bearer {ALICE}"},
         {"x-api-key": ALICE},
         {"api-key": ALICE},
         {"authorization": f"Bearer {BOB}"},
     ],
-    ids=["bearer", "x-api-key", "api-key", "with a line end in the Secret"],
+    ids=["Bearer", "bearer", "x-api-key", "api-key", "with a line end in the Secret"],
 )
 async def test_a_key_of_the_route_is_let_in_and_stays_at_the_door(
     scene: Scene, headers: dict[str, str]
@@ -182,6 +183,10 @@ async def test_the_list_of_models_is_for_those_who_may_call_one(scene: Scene) ->
     for key in (ALICE, EVE):
         client = await scene.other_client(api_key=key)
         assert await client.models() == ("guarded", "other")
+    stats = await scene.stats("envoy_pointsman_requests{")
+    refused = {name for name in stats if 'code="401"' in name}
+    assert refused
+    assert all('route="!models"' in name for name in refused)
 
 
 async def test_one_client_with_two_keys_may_use_both(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from pointsman.gateway.metrics_page import MetricsPage
 from pointsman.routing import Compiler
 from tests.e2e.gateway.scene import Scene, target
 from tests.support.behaviour import Behaviour, Fault
-from tests.support.builders import deployment, hosted, route, secret
+from tests.support.builders import deployment, hosted, route, rule, secret
 from tests.support.certificates import CertificateAuthority
 from tests.support.provider_stand_in import KeyHeader, azure_prefix
 
@@ -144,3 +144,25 @@ async def test_reprs_messages_and_logs_show_no_secret(used: Scene, capfd: pytest
     shown += [*capfd.readouterr()]
     for text in shown:
         assert not found_in(text), text[:200]
+
+
+async def test_a_refused_route_shows_no_key_of_its_clients(
+    scene: Scene, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Envoy quotes the message whose field breaks a rule, and with it all that is inside."""
+    own = await scene.engine("own")
+    keys = secret("clients", {"alice": CLIENT_KEY}, labels=TEAM)
+    valid = route("chat", ["own"], rules=[rule(["own"], headers={"x-team": "any"})], api_keys=TEAM)
+    first = valid.spec.rules[0]
+    assert first.match is not None
+    assert first.match.headers is not None
+    # Past the API's own check.
+    header = first.match.headers[0].model_copy(update={"name": "x\nteam"})
+    rules = (first.model_copy(update={"match": first.match.model_copy(update={"headers": (header,)})}),)
+    bad = valid.model_copy(update={"spec": valid.spec.model_copy(update={"rules": rules})})
+    await scene.serve(deployment("own"), keys, bad, endpoints={"own": [own.port]})
+    state = scene.programming("chat")
+    assert state.reason == "RefusedByEnvoy"
+    assert state.message.endswith("a field breaks a rule of its message (which one, Envoy cut off)")
+    for text in (state.message, scene.log(), *capfd.readouterr()):
+        assert not found_in(text), text

@@ -158,7 +158,7 @@ async def test_a_body_that_is_too_large_is_413(client: openai.AsyncOpenAI, engin
     with pytest.raises(openai.APIStatusError) as refused:
         await client.chat.completions.create(model="chat", messages=large)
     assert refused.value.status_code == 413
-    assert "larger than this gateway takes" in refused.value.message
+    assert "larger than the 1 MiB" in refused.value.message
     assert engine.log.total == 0
 
 

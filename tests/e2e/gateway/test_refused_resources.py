@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -18,7 +17,7 @@ from tests.support.polling import eventually_async
 from tests.support.provider_stand_in import ProviderStandIn
 
 ROUTES = 1000
-START_SECONDS = 10.0
+START_SECONDS = 60.0  # 7 s where the machine has nothing else to do; one refusal at a time would take minutes
 EDIT_SECONDS = 3.0
 
 # RE2 counts repetitions of repetitions.
@@ -101,9 +100,7 @@ async def test_two_refused_routes_of_a_thousand_stop_nobody(scene: Scene, engine
     bad_regex = matching("m-0500-bad-regex", REFUSED_REGEX, name_of(0))
     bad_certificate = route("a-bad-certificate", ["tls"], fallback=[name_of(1)])
     given = many_routes(ROUTES, engine.port, bad_regex, behind_tls(1), certificates(JUNK), bad_certificate)
-    began = time.monotonic()
     await scene.serve_input(given, within_seconds=START_SECONDS)
-    assert time.monotonic() - began < START_SECONDS
 
     reasons = refused(scene)
     assert set(reasons) == {key("m-0500-bad-regex"), key("a-bad-certificate")}
@@ -204,3 +201,28 @@ async def test_refused_certificates_leave_the_last_accepted_ones_in_use(
     await scene.serve_input(given)
     assert not refused(scene)
     await answered_by(scene, "tls", "tls")
+
+
+async def test_a_removed_key_stops_working_although_the_edit_is_refused(
+    scene: Scene, engine: EngineStandIn
+) -> None:
+    team = {"team": "a"}
+    good = route("chat", ["own"], api_keys=team)
+    bad = good.model_copy(
+        update={
+            "spec": good.spec.model_copy(update={"rules": matching("chat", REFUSED_REGEX, "own").spec.rules})
+        }
+    )
+    both = secret("clients", {"alice": "pm-alice", "bob": "pm-bob"}, labels=team)
+    endpoints = {"own": [engine.port]}
+    alice, bob = [await scene.other_client(api_key=f"pm-{name}") for name in ("alice", "bob")]
+    await scene.serve(deployment("own"), good, both, endpoints=endpoints)
+    await scene.serve(deployment("own"), bad, both, endpoints=endpoints)
+    assert target(await bob.chat("chat")) == "own", "the last accepted form"
+    alone = secret("clients", {"alice": "pm-alice"}, labels=team)
+    await scene.serve(deployment("own"), bad, alone, endpoints=endpoints)
+    assert (await bob.chat("chat")).status == 401
+    assert (await alice.chat("chat")).status == 503, "there is no form left that would be for her alone"
+    await scene.serve(deployment("own"), good, alone, endpoints=endpoints)
+    assert target(await alice.chat("chat")) == "own"
+    assert (await bob.chat("chat")).status == 401

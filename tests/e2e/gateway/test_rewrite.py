@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.e2e.gateway.raw_http import chunked, exchange, head
+from tests.e2e.gateway.raw_http2 import body_of_answer
 from tests.e2e.gateway.scene import Scene, target
 from tests.support.behaviour import Behaviour, Fault
 from tests.support.builders import deployment, hosted, route
@@ -92,6 +93,24 @@ async def test_a_chunked_request_arrives_whole_with_a_length(scene: Scene, body:
     assert answer.headers["x-pointsman-target"] == "default/second"
     assert_received(first.log.records()[0], written(body, UPSTREAM))
     assert_received(second.log.records()[0], raw)
+
+
+async def test_a_request_that_ends_with_trailers_is_served_and_they_change_nothing(scene: Scene) -> None:
+    first = await scene.engine("first", Behaviour(fault=Fault.STATUS))
+    second = await scene.engine("second")
+    await scene.serve(
+        deployment("first", served_names=[UPSTREAM]),
+        deployment("second"),
+        route("chat", ["first"], fallback=["second"]),
+        endpoints={"first": [first.port], "second": [second.port]},
+    )
+    fields = [(":method", "POST"), (":path", CHAT), (":scheme", "http"), (":authority", "gateway")]
+    body = written(BODIES["first"], "chat")
+    trailers = [("x-pm-model", "other"), ("x-checksum", "1")]
+    answer = await body_of_answer(scene.url, [*fields, ("content-type", "application/json")], body, trailers)
+    assert json.loads(answer)["object"] == "chat.completion"
+    assert_received(first.log.records()[0], written(BODIES["first"], UPSTREAM))
+    assert_received(second.log.records()[0], written(BODIES["first"], "second"))
 
 
 async def test_an_escaped_model_name_is_found_and_rewritten(scene: Scene) -> None:

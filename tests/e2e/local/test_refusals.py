@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.local.state import StateFolder
+from pointsman.local.state import StateFolder, to_json, write_whole
 from tests.e2e.local.running_up import pointsman
+from tests.support import manifests
 
 
 def said(*arguments: str, stdout: int | None = subprocess.PIPE) -> tuple[int, list[str]]:
@@ -27,6 +28,8 @@ def test_a_state_folder_that_cannot_be_written_is_one_line(tmp_path: Path, comma
 
 
 def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    kept = StateFolder(tmp_path).object_path("ModelRoute", "default", "chat")
+    write_whole(kept, to_json(manifests.route("chat", ["a"])))
     with Path("/dev/full").open("w") as full:
         code, lines = said("get", f"--state-dir={tmp_path}", stdout=full.fileno())
     assert code == 1

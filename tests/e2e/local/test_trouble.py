@@ -1,5 +1,6 @@
 """What goes wrong, and the one line that says so; what runs beside it goes on."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -9,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from pointsman.local.state import read_json
 from tests.e2e.local.running_up import Up, gemma, pointsman
+from tests.support import manifests
 from tests.support.polling import eventually
 from tests.support.ports import free_port
 
@@ -138,6 +142,58 @@ def test_a_full_disk_is_one_line_and_the_start_succeeds_when_there_is_room(up: S
     assert [path for path in cache.rglob("*") if path.stat().st_size > 1_000_000] == []
     assert one.output.count("the disk is full") == 1
     assert one.exit_code is None
+
+
+def test_a_state_folder_that_nobody_can_write_to_ends_nothing(up: Start) -> None:
+    one = up()
+    one.write("chat.yaml", gemma())
+    one.until_ready("chat")
+    (pid,) = one.engines()
+    kept = [one.state.engines, one.state.path / "objects"]
+    for folder in kept:
+        # Something else in a folder's place: not even root can write there.
+        folder.rename(folder.with_name(f"{folder.name}-away"))
+        folder.touch()
+    psutil.Process(pid).kill()
+    one.write("other.yaml", gemma("other", replicas=0))
+    eventually(lambda: "✗ state" in one.output, WITHIN_SECONDS, "it is said")
+    eventually(lambda: one.output.count("1 replica ready") == 2, WITHIN_SECONDS, "the engine is back")
+    for folder in kept:
+        folder.unlink()
+        folder.with_name(f"{folder.name}-away").rename(folder)
+    eventually(lambda: one.generation("ModelDeployment", "other") == 1, WITHIN_SECONDS, "it is written later")
+    assert one.output.count("✗ state") == 1, one.output
+    assert "internal error" not in one.output
+    for folder in kept:
+        folder.rename(folder.with_name(f"{folder.name}-away"))
+        folder.touch()
+    one.send(signal.SIGTERM)
+    assert one.wait(10) == 0, one.output
+
+
+def test_an_envoy_that_ends_is_said_and_one_that_serves_again_too(up: Start, tmp_path: Path) -> None:
+    # Its end is also logged, to a disk that is full.
+    logs = tmp_path / "state" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "up.log").symlink_to("/dev/full")
+    one = up()
+    one.write("route.yaml", manifests.route("chat", ["gpt"]))
+    one.write("gpt.yaml", manifests.hosted("gpt", "https://api.openai.com/v1"))
+    one.until_ready("chat", kind="ModelRoute")
+    for times in (1, 2):
+        record = read_json(one.state.gateway_record)
+        assert record is not None
+        psutil.Process(record["pid"]).kill()
+        eventually(partial(_says, one, "Envoy ended and is started again", times), 5, "its end is said")
+        eventually(partial(_says, one, "Envoy serves again", times), WITHIN_SECONDS, "it is back")
+        assert read_json(one.state.gateway_record) != record
+    one.send(signal.SIGTERM)
+    assert one.wait(10) == 0
+    assert one.output.count("Envoy ended") == 2
+
+
+def _says(one: Up, words: str, times: int) -> bool:
+    return one.output.count(words) == times
 
 
 def _is_full(one: Up) -> bool:

@@ -198,6 +198,18 @@ async def test_a_deployment_that_is_removed_drains_and_the_other_answers_on(up: 
     assert one.condition("ModelRoute", "chat", "ResolvedRefs")["status"] == "False"
 
 
+async def test_a_deployment_that_is_hosted_now_is_said_so_once(up: Start) -> None:
+    one = up()
+    one.write("chat.yaml", gemma())
+    one.until_ready("chat")
+    (pid,) = one.engines()
+    one.write("chat.yaml", manifests.hosted("chat", "https://api.openai.com/v1"))
+    eventually(lambda: "its engines have ended" in one.output, 15, "its engine has left")
+    assert not runs(pid)
+    eventually(lambda: "✓ chat                   hosted" in one.output, 5, "it is said")
+    assert one.output.count("✓ chat                   hosted") == 1, one.output
+
+
 async def test_keys_come_and_go_within_a_second_and_are_kept_nowhere(up: Start) -> None:
     keys = manifests.secret("clients", {"alice": HUSH}, labels={"team": "a"}, files={"bob": "./bob.key"})
     one = up()

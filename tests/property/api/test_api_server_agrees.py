@@ -95,3 +95,55 @@ def test_both_read_the_same_regular_expressions(judge: CrdJudge, regex: str) -> 
     document = route_with_regex(regex)
     ours, theirs = errors_of_ours(document), judge.errors_of(document)
     assert bool(ours) == bool(theirs), (regex, ours, theirs)
+
+
+HOSTED = next(d for d in valid_documents() if d["kind"] == "ModelDeployment" and "hosted" in d["spec"])
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("api.example.com", True),
+        ("[::1]:8080", True),
+        ("[::1.2.3.4]", True),
+        ("[1:2:3:4:5:6:7::]", True),
+        ("[ABCD::]", True),
+        ("[1:2]", False),
+        ("[:::]", False),
+        ("[.]", False),
+        ("[1.2.3.4]", False),
+        ("[::ffff:1.2.3.4]", False),
+        ("[::00001]", False),
+        ("[1::2::3]", False),
+    ],
+)
+def test_both_read_the_same_hosts(judge: CrdJudge, host: str, taken: bool) -> None:
+    document = {**HOSTED, "spec": {"hosted": {**HOSTED["spec"]["hosted"], "baseURL": f"https://{host}/v1"}}}
+    ours, theirs = errors_of_ours(document), judge.errors_of(document)
+    assert (not ours, not theirs) == (taken, taken), (ours, theirs)
+
+
+def resources(cpu: Json) -> Json:
+    own = next(d for d in valid_documents() if d["kind"] == "ModelDeployment" and "model" in d["spec"])
+    return {**own, "spec": {**own["spec"], "template": {"resources": {"limits": {"cpu": cpu}}}}}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "taken"),
+    [
+        (4, True),
+        (0, True),
+        ("500m", True),
+        ("1.5", True),
+        ("3e2", True),
+        (-1, False),
+        ("-1", False),
+        (0.5, False),
+        ("4 Gi", False),
+        ("4GB", False),
+        ("", False),
+    ],
+)
+def test_both_read_the_same_quantities(judge: CrdJudge, quantity: Json, taken: bool) -> None:
+    ours, theirs = errors_of_ours(resources(quantity)), judge.errors_of(resources(quantity))
+    assert (not ours, not theirs) == (taken, taken), (ours, theirs)

@@ -15,15 +15,28 @@ from pointsman.api import ModelRoute, ObjectKey
 from pointsman.gateway.programming import route_programming
 from pointsman.gateway.store import ResourceId, ResourceStore
 from pointsman.routing import Resource, RoutingInput
-from pointsman.routing.resources import CLUSTER, SCOPE, version_of
+from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE, version_of
 from tests.support import builders
 from tests.support.discovery_wire import DiscoveryWire
-from tests.support.envoy_resources import cluster, endpoints, is_bad, listener, resource_set, scope, secret
+from tests.support.envoy_resources import (
+    admitted_by,
+    cluster,
+    endpoints,
+    is_bad,
+    listener,
+    resource_set,
+    scope,
+    secret,
+)
 from tests.support.envoy_stand_in import EnvoyStandIn, clusters_of
+from tests.support.reachable import texts_in
 
 # Few, so that changes meet each other.
-TARGETS = ("a", "b", "c")
-ROUTES = ("p", "q")
+TARGETS = ("target-a", "target-b", "target-c")
+ROUTES = ("route-p", "route-q")
+
+GONE = "gone"
+"""Stands for what a cluster asks for and does not exist."""
 
 variants = st.sampled_from(["1", "2", "1", "2", "bad 1", "bad 2", "bad stub 1"])
 
@@ -42,6 +55,7 @@ class TargetState:
 class RouteState:
     variant: str
     targets: frozenset[str]
+    admits: frozenset[str] | None
 
 
 target_states = st.builds(
@@ -50,30 +64,38 @@ target_states = st.builds(
     own=st.booleans(),
     with_key=st.booleans(),
     port=st.sampled_from([8001, 8002]),
-    endpoints_variant=st.sampled_from(["", "", "", "bad"]),
-    secret_variant=st.sampled_from(["1", "1", "2", "bad"]),
+    endpoints_variant=st.sampled_from(["", "", "", "bad", GONE]),
+    secret_variant=st.sampled_from(["1", "1", "2", "bad", GONE]),
 )
-route_states = st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=2))
+clients = st.sampled_from([None, None, frozenset({"alice"}), frozenset({"alice", "bob"})])
+route_states = st.builds(RouteState, variants, st.frozensets(st.sampled_from(TARGETS), max_size=2), clients)
 worlds = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(TARGETS, target_states)),
     st.dictionaries(st.sampled_from(ROUTES), route_states),
 )
+# As the names of all of them begin.
+_OURS = ("target-", "route-")
 World = tuple[dict[str, TargetState], dict[str, RouteState]]
 
 
 def resources_of(world: World) -> dict[str, dict[str, Resource]]:
-    """As the compiler has it: a cluster where a route uses it, endpoints and secrets for every target."""
+    """As the compiler has it: a cluster where a route uses it, endpoints and secrets for every target, and
+    scopes of our own that are always there."""
     targets, routes = world
-    made = [listener()]
+    made = [listener(), scope("!path", [])]
     for name, target in targets.items():
-        if target.own:
+        if target.own and target.endpoints_variant != GONE:
             made.append(endpoints(name, target.port, target.endpoints_variant))
-        made.append(secret(f"{name}-key", target.secret_variant))
+        if target.secret_variant != GONE:
+            made.append(secret(f"{name}-key", target.secret_variant))
         users = [route for route, state in routes.items() if name in state.targets]
         if users:
             service, key = (name if target.own else ""), (f"{name}-key" if target.with_key else "")
             made.append(cluster(name, target.variant, endpoints=service, secret=key, routes=users))
-    made += [scope(name, state.targets, state.variant, routes=[name]) for name, state in routes.items()]
+    made += [
+        scope(name, state.targets, state.variant, routes=[name], admits=state.admits)
+        for name, state in routes.items()
+    ]
     return resource_set(*made)
 
 
@@ -104,11 +126,23 @@ class Discovery(RuleBasedStateMachine):
 
     @initialize(world=worlds, names_culprits=st.booleans(), keeps_the_good=st.booleans())
     def start(self, world: World, names_culprits: bool, keeps_the_good: bool) -> None:
-        envoy = EnvoyStandIn(is_bad, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
+        envoy = EnvoyStandIn(self.refuses, names_culprits=names_culprits, keeps_the_good=keeps_the_good)
+        self.port_is_taken = False
         self.wire = DiscoveryWire(ResourceStore(), envoy)
-        self.firm: dict[ResourceId, str] = {}
+        self.firm: dict[ResourceId, Resource] = {}
         self.acceptable: dict[ResourceId, set[str]] = {}
         self.update(world)
+
+    def refuses(self, type_url: str, name: str, body: bytes) -> bool:
+        return is_bad(type_url, name, body) or (type_url == LISTENER and self.port_is_taken)
+
+    @rule(is_taken=st.booleans())
+    def the_port_is_taken(self, is_taken: bool) -> None:
+        self.port_is_taken = is_taken
+
+    @rule()
+    def it_is_listened_on_again(self) -> None:
+        self.wire.listen_again()
 
     @rule(name=st.sampled_from(ROUTES), state=route_states)
     def a_route_changes(self, name: str, state: RouteState) -> None:
@@ -133,9 +167,11 @@ class Discovery(RuleBasedStateMachine):
         for ident, one in wanted.items():
             self.acceptable.setdefault(ident, set()).update(accepted_forms(one))
         self.firm = {
-            ident: version
-            for ident, version in self.firm.items()
-            if ident in wanted and (not good(wanted[ident]) or wanted[ident].version == version)
+            ident: held
+            for ident, held in self.firm.items()
+            if ident in wanted
+            and (not good(wanted[ident]) or wanted[ident].version == held.version)
+            and held.may_stand_in_for(wanted[ident])
         }
         self.wire.update(self.desired)
 
@@ -159,12 +195,19 @@ class Discovery(RuleBasedStateMachine):
     @rule()
     def nothing_more_happens(self) -> None:
         self.wire.settle()
+        self.port_is_taken = False
+        self.wire.listen_again()
+        self.wire.settle()
         assert self.wire.session.settled()
         assert not self.wire.envoy.warming
+        assert not self.wire.envoy.is_without_scopes
+        assert set(self.wire.envoy.held[LISTENER]) == {"front"}
         self._everything_good_is_held()
         self._the_refused_is_held_as_it_was_accepted_last()
+        self._nobody_gets_in_who_should_not()
         self._nothing_else_is_held()
         self._exactly_the_routes_concerned_are_named()
+        self._what_went_is_forgotten()
         assert self.wire.session.responses() == []
 
     def _everything_good_is_held(self) -> None:
@@ -173,7 +216,7 @@ class Discovery(RuleBasedStateMachine):
             for name, one in self.desired[type_url].items():
                 if good(one):
                     assert held[name] == one.version
-                    self.firm[type_url, name] = one.version
+                    self.firm[type_url, name] = one
 
     def _the_refused_is_held_as_it_was_accepted_last(self) -> None:
         for ident, one in ids(self.desired, CLUSTER, SCOPE).items():
@@ -181,13 +224,20 @@ class Discovery(RuleBasedStateMachine):
                 continue
             held = self.wire.envoy.versions(ident[0]).get(ident[1])
             if ident in self.firm:
-                assert held == self.firm[ident]
+                assert held == self.firm[ident].version
             else:
                 assert held in self.acceptable[ident] or (held is None and not accepted_forms(one))
 
+    def _nobody_gets_in_who_should_not(self) -> None:
+        for name, held in self.wire.envoy.held[SCOPE].items():
+            admits = self.desired[SCOPE][name].admits
+            assert admits is None or admitted_by(held.body) <= admits
+
+    def _named_by_scopes(self) -> set[str]:
+        return {name for held in self.wire.envoy.held[SCOPE].values() for name in clusters_of(held.body)}
+
     def _nothing_else_is_held(self) -> None:
-        scopes = self.wire.envoy.held[SCOPE]
-        named = {name for held in scopes.values() for name in clusters_of(held.body)}
+        scopes, named = self.wire.envoy.held[SCOPE], self._named_by_scopes()
         assert set(scopes) <= set(self.desired[SCOPE])
         assert set(self.wire.envoy.held[CLUSTER]) <= set(self.desired[CLUSTER]) | named
 
@@ -198,6 +248,14 @@ class Discovery(RuleBasedStateMachine):
         }
         assert {key for key, state in states.items() if not state.accepted} == refused
         assert {key for key, state in states.items() if state.programmed} == set(states) - refused
+
+    def _what_went_is_forgotten(self) -> None:
+        there = {name for resources in self.desired.values() for name in resources}
+        there |= {name for held in self.wire.envoy.held.values() for name in held}
+        there |= self.wire.envoy.asked() | self._named_by_scopes()
+        # A form that is still in use may remember whom else it belonged to.
+        known = texts_in(self.wire.store, self.wire.session, past=(ObjectKey,))
+        assert {text for text in known if text.startswith(_OURS)} <= there
 
     def teardown(self) -> None:
         # After a failure the failure is what counts, not what else is wrong by then.

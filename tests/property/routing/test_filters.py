@@ -6,9 +6,10 @@ import itertools
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.filter_host import FilterHost, Stream
@@ -41,6 +42,16 @@ def routed(body: bytes, path: str = CHAT) -> Stream:
 
 def scope(body: bytes) -> str:
     return routed(body).request["x-pm-model"]
+
+
+def scope_named(model: str) -> str:
+    """The scope of a model's name: itself, or something that can be no name."""
+    if not model:
+        return "!model"
+    said = model.encode()
+    safe = quote(said[:128], safe=":/").replace("~", "%7E") + "..." * (len(said) > 128)
+    assert (safe == model) or NAME.match(safe) is None
+    return safe
 
 
 JSON = st.recursive(
@@ -92,8 +103,8 @@ def test_of_each_member_the_last_one_counts(members: list[tuple[str, Any]]) -> N
     last = dict(members)
     stream = routed(_written(members).encode())
     model = last.get("model")
-    named = isinstance(model, str) and NAME.match(model) is not None
-    assert stream.request["x-pm-model"] == (model if named else "!model")
+    named = isinstance(model, str) and model != ""
+    assert stream.request["x-pm-model"] == (scope_named(model) if isinstance(model, str) else "!model")
     assert ("x-pm-stream" in stream.request) == (named and last.get("stream") is True)
     assert ("x-pm-affinity" in stream.request) == (named and isinstance(last.get("prompt_cache_key"), str))
 
@@ -174,6 +185,32 @@ def test_what_nobody_asked_for_is_taken_out_however_the_stream_is_cut(
     assert b"".join(passed) == (whole if asked else events(CHUNK, CHUNK))
     assert stream.properties["pm.prompt_tokens"] == "7"
     assert stream.properties["pm.completion_tokens"] == "4000000000"
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 6), max_size=3), st.integers(0, 300_000), st.booleans(), st.booleans())
+def test_usage_is_found_in_pieces_of_any_size(
+    cuts: list[int], longest: int, asked: bool, at_the_end: bool
+) -> None:
+    """Behind a client that reads slowly, Envoy reads up to 1 MiB of a stream at once."""
+
+    def events(*values: Any) -> bytes:
+        return "".join(f"data: {json.dumps(value)}\n\n" for value in values).encode()
+
+    stream = Stream({":path": CHAT, "x-pm-target": "usage h /v1 m"})
+    options = ',"stream_options":{"include_usage":true}' if asked else ""
+    ATTEMPTS.send(stream, [b'{"model":"m","stream":true' + options.encode() + b"}"])
+    stream.response = {":status": "200", "content-type": "text/event-stream"}
+    chunks = [{**CHUNK, "filling": "x" * length} for length in (3000, longest, 200_000, 250_000, 7, 90_000)]
+    order = [chunks[0], *([] if at_the_end else [USAGE]), *chunks[1:], *([USAGE] if at_the_end else [])]
+    whole = events(*order)
+    # Pieces end where events do; one that ends within the event with usage is another matter.
+    ends = [at + 2 for at in range(len(whole)) if whole.startswith(b"\n\n", at)]
+    edges = sorted({0, len(whole), *(ends[cut % len(ends)] for cut in cuts)})
+    passed = ATTEMPTS.answer(stream, [whole[a:b] for a, b in itertools.pairwise(edges)])
+    ATTEMPTS.call("proxy_on_delete", 1)
+    assert b"".join(passed) == (whole if asked else events(*chunks))
+    assert stream.properties["pm.prompt_tokens"] == "7"
 
 
 @given(st.integers(0, 400_000), st.integers(1, 100_000), st.integers(0, 5_000))

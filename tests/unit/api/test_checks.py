@@ -217,6 +217,34 @@ def test_local_mode_needs_the_secret_and_a_cluster_may_have_it() -> None:
     ]
 
 
+def test_a_secret_that_only_the_cluster_has_is_no_error_because_another_is_named_alike() -> None:
+    texts = (
+        hosted("https://api.example.com/v1", CREDENTIALS),
+        SECRET.replace("HOSTS", "api.example.com").replace("name: openai", "name: openai-eu"),
+    )
+    path = "spec.hosted.credentials.secretRef.name: "
+    (said,) = together(*texts, mode="cluster")
+    assert ": warning: " in said
+    assert said.endswith(f'{path}Secret chat/openai is not among these files; did you mean "openai-eu"?')
+    (said,) = together(*texts, mode="local")
+    assert said.endswith(f'{path}there is no Secret chat/openai; did you mean "openai-eu"?')
+    assert ": warning: " not in said
+
+
+API_KEYS = "authentication: {apiKeys: {secretSelector: {matchLabels: {team: a}}}}"
+
+
+def test_api_keys_that_only_the_cluster_has_are_not_said_to_be_missing() -> None:
+    text = route("chat", "chat").replace("authentication: {anonymous: true}", API_KEYS)
+    (said,) = together(deployment("small"), text, mode="local")
+    assert (
+        "no Secret in namespace chat has these labels, so nobody may call this route; label a Secret" in said
+    )
+    (said,) = together(deployment("small"), text, mode="cluster")
+    assert "no Secret of namespace chat among these files has these labels; make sure that" in said
+    assert ": warning: " in said
+
+
 def test_two_deployments_may_stand_in_for_each_other() -> None:
     text = route("chat", "chat").replace(
         "targets: [{deployment: small}]",

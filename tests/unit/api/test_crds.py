@@ -134,11 +134,39 @@ def test_lists_of_named_things_merge_by_name() -> None:
 def test_defaults_stand_in_the_schema_and_never_in_a_status() -> None:
     deployment, route, _ = KINDS
     assert schema_of(deployment, "spec", "replicas")["default"] == 1
-    assert schema_of(route, "spec", "rules", "[]", "timeouts")["default"] == {}
-    assert schema_of(route, "spec", "rules", "[]", "timeouts", "request")["default"] == "10m"
+    assert schema_of(route, "spec", "canary", "stepMinimum")["default"] == "5m"
     assert "default" not in schema_of(deployment, "spec", "drain")
     for kind in KINDS:
         assert "default" not in yaml.safe_dump(schema_of(kind, "status")).replace(" default", "")
+
+
+def defaults_in_lists(schema: Any, path: str = "", in_list: bool = False) -> list[str]:
+    found = [path] if in_list and "default" in schema else []
+    below = {f".{name}": (value, in_list) for name, value in schema.get("properties", {}).items()}
+    if "items" in schema:
+        below["[]"] = (schema["items"], True)
+    return found + [
+        place
+        for step, (value, listed) in below.items()
+        for place in defaults_in_lists(value, path + step, listed)
+    ]
+
+
+@kinds
+def test_the_items_of_a_list_have_no_default(kind: type[Resource]) -> None:
+    # A list is compared as a whole by tools that hold a cluster to a repository: what the API server fills in
+    # would be a difference for ever.
+    assert defaults_in_lists(schema_of(kind)) == []
+
+
+def test_a_default_that_only_the_models_apply_is_said_in_words() -> None:
+    rules = schema_of(KINDS[1], "spec", "rules", "[]")["properties"]
+    assert rules["targets"]["items"]["properties"]["weight"]["description"] == "Default: 1."
+    assert rules["timeouts"]["properties"]["request"]["description"].endswith(" Default: 10m.")
+    assert rules["fallback"]["properties"]["when"]["description"].endswith(
+        " Default: connectFailure, serverError, rateLimited, timeout, firstTokenTimeout, contextOverflow, "
+        "noCapacity."
+    )
 
 
 def test_a_type_that_contains_itself_is_refused() -> None:

@@ -170,3 +170,22 @@ stringData: {both: plain}
     assert secret.with_values({"api-key": "sk"}).value("api-key") == b"sk"
     assert "hello" not in repr(secret)
     assert "aGVsbG8" not in repr(secret)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "path"),
+    [
+        ("fleet.yaml", '"[key]": 1\n', '["[key]"]'),
+        ("a.yaml", '"[key]": 1\n', "kind"),
+        ("a.yaml", 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n"[key]": 1\n', '["[key]"]'),
+        (
+            "a.yaml",
+            'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {"[key]": YQ==}\n',
+            'data["[key]"]',
+        ),
+        ("a.yaml", 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {"a b": YQ==}\n', 'data["a b"]'),
+    ],
+)
+def test_a_key_may_be_named_as_pydantic_names_keys(file: str, text: str, path: str) -> None:
+    _, findings = parse_documents(file, text)
+    assert {finding.path for finding in findings} == {path}

@@ -163,7 +163,13 @@ def test_completion_prints_the_script_of_the_shell(shell: str, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    ("words", "want"), [("pointsman va", ["plain,validate"]), ("pointsman completion z", ["plain,zsh"])]
+    ("words", "want"),
+    [
+        ("pointsman va", ["plain,validate"]),
+        ("pointsman completion z", ["plain,zsh"]),
+        ("pointsman up exam", ["file,exam"]),
+        ("pointsman validate exam", ["file,exam"]),
+    ],
 )
 def test_the_completion_script_completes(words: str, want: list[str]) -> None:
     environment = {
@@ -174,3 +180,39 @@ def test_the_completion_script_completes(words: str, want: list[str]) -> None:
     }
     found = subprocess.run(RUN, env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.splitlines() == want
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252", "utf-8"])
+def test_a_character_that_the_terminal_lacks_is_no_error(encoding: str, state_home: Path) -> None:
+    script = (
+        "import click, sys, types; from pointsman.cli import main;"
+        "says = lambda: [click.echo('chat \\u2192 backup \\udcff', err=err) for err in (False, True)];"
+        "trial = types.SimpleNamespace(command=click.command('trial')(says));"
+        "sys.modules['pointsman.cli.trial'] = trial; main.COMMANDS['trial'] = '';"
+        "sys.exit(main.main(['trial']))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (0, found.stderr)
+    assert found.stdout.startswith(b"chat ")
+
+
+def test_a_file_whose_name_is_no_unicode_is_named(state_home: Path) -> None:
+    name = os.fsdecode(b"bad\xff.yaml")
+    (state_home / name).write_text("a: 1\n")
+    for output in ("text", "json"):
+        found = subprocess.run(
+            [*RUN, "validate", name, "-o", output], cwd=state_home, capture_output=True, check=False
+        )
+        assert (found.returncode, found.stderr) == (1, b"")
+        assert b"bad" in found.stdout
+
+
+def test_a_standard_input_that_is_closed_is_one_line() -> None:
+    script = f"{' '.join(RUN)} validate - <&-"
+    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (2, "(standard input): is closed\n")

@@ -126,6 +126,16 @@ def test_a_gateway_is_not_ready_before_its_scopes_were_asked_for() -> None:
     assert not session.settled()
 
 
+def test_a_gateway_that_is_ready_stays_so_while_a_change_is_on_its_way() -> None:
+    wire = settled_wire()
+    wire.update({**FIRST, SCOPE: {"chat": scope("chat", ["a"], "2")}})
+    assert (wire.session.settled(), wire.session.has_settled) == (False, True)
+    wire.restart_envoy()
+    assert not wire.session.has_settled
+    wire.settle()
+    assert wire.session.has_settled
+
+
 def test_a_broken_stream_is_taken_up_without_sending_clusters_and_scopes_again() -> None:
     wire = settled_wire()
     wire.reconnect()
@@ -166,3 +176,22 @@ def test_a_restarted_envoy_gets_everything() -> None:
     wire.settle()
     assert wire.envoy.versions(SCOPE) == {"chat": FIRST[SCOPE]["chat"].version}
     assert wire.envoy.versions(CLUSTER) == {"a": FIRST[CLUSTER]["a"].version}
+
+
+def test_replicas_that_come_and_go_all_the_time_do_not_keep_a_changed_route_waiting() -> None:
+    wire = settled_wire()
+    changed = {**FIRST, SCOPE: {"chat": scope("chat", ["a"], "2")}}
+    changed[CLUSTER] = {**FIRST[CLUSTER], "b": cluster("b")}
+    wire.update({**changed, ENDPOINTS: {"a": endpoints("a", 8099)}})
+    wire.settle()
+    changed = {**FIRST, SCOPE: {"chat": scope("chat", ["a"], "3")}}
+    wire.update({**changed, ENDPOINTS: {"a": endpoints("a", 8100)}})
+    for port in range(8101, 8109):
+        wire.deliver_response()
+        # The next replica comes before the verdict on the last.
+        wire.update({**changed, ENDPOINTS: {"a": endpoints("a", port)}})
+        wire.deliver_request()
+    assert wire.envoy.versions(SCOPE) == {"chat": changed[SCOPE]["chat"].version}
+    assert set(wire.envoy.held[CLUSTER]) == {"a"}, "and what went is taken away"
+    wire.settle()
+    assert wire.envoy.versions(ENDPOINTS) == {"a": endpoints("a", 8108).version}

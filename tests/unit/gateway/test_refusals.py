@@ -6,9 +6,9 @@ import pytest
 
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import Resource
-from pointsman.routing.resources import CLUSTER, SCOPE, version_of
+from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE, version_of
 from tests.support.discovery_wire import DiscoveryWire
-from tests.support.envoy_resources import cluster, is_bad, listener, resource_set, scope
+from tests.support.envoy_resources import cluster, is_bad, listener, resource_set, scope, secret
 from tests.support.envoy_stand_in import EnvoyStandIn, nothing_refused
 
 
@@ -185,7 +185,7 @@ def test_an_envoy_that_refuses_what_another_took_gets_the_stub() -> None:
     one = scope("chat", [], "1")
     envoy = EnvoyStandIn(nothing_refused)
     wire = wire_to(envoy, one)
-    envoy.refuses = lambda type_url, name, body: body == one.body
+    envoy.refuses = lambda type_url, name, body: body.startswith(one.body)
     wire.restart_envoy()
     wire.update(resource_set(listener(), scope("chat", [], "1")))  # The same, compiled anew.
     wire.settle()
@@ -215,3 +215,90 @@ def test_a_cluster_that_was_accepted_after_it_went_is_known_when_it_comes_back()
     wire.update(resource_set(listener(), scope("chat", [], "bad")))
     wire.settle()  # The stand-in fails if the cluster goes while the scope names it.
     assert wire.session.settled()
+
+
+def test_a_form_that_was_read_with_a_refused_response_gets_into_use_when_it_is_wanted_again() -> None:
+    envoy = EnvoyStandIn(is_bad, names_culprits=False, keeps_the_good=False)
+    wire = wire_to(envoy, cluster("a"), scope("chat", [], "1"), scope("other", []))
+    second = scope("chat", [], "2")
+    wire.update(resource_set(listener(), cluster("a"), second, scope("other", [], "bad")))
+    # Scopes wait for the cluster: the third form never goes.
+    wire.update(resource_set(listener(), cluster("a", "2"), scope("chat", [], "3"), scope("other", [])))
+    wire.deliver_response()
+    wire.deliver_request()
+    wire.update(resource_set(listener(), cluster("a", "2"), second, scope("other", [])))
+    wire.settle()
+    assert envoy.versions(SCOPE)["chat"] == second.version
+
+
+def test_a_form_that_was_read_on_a_broken_stream_gets_into_use_on_the_next() -> None:
+    envoy = EnvoyStandIn(is_bad, names_culprits=False, keeps_the_good=False)
+    wire = wire_to(envoy, scope("chat", [], "1"), scope("other", []))
+    second = scope("chat", [], "2")
+    wire.update(resource_set(listener(), second, scope("other", [], "bad")))
+    wire.deliver_response()
+    wire.update(resource_set(listener(), second, scope("other", [])))
+    wire.reconnect()
+    wire.settle()
+    assert envoy.versions(SCOPE)["chat"] == second.version
+
+
+def test_a_name_that_does_not_exist_is_answered_also_beside_what_is_refused() -> None:
+    envoy = EnvoyStandIn(is_bad, keeps_the_good=False)
+    wire_to(envoy, cluster("a", secret="a-key"), cluster("b", secret="b-key"), secret("a-key", "bad"))
+    assert set(envoy.held[LISTENER]) == {"front"}, "Envoy waits for no secret any more"
+
+
+def test_a_refused_listener_that_is_tried_again_counts_as_refused_until_it_is_taken() -> None:
+    envoy = EnvoyStandIn(lambda type_url, name, body: type_url == LISTENER)
+    wire = wire_to(envoy, scope("chat", []))
+    for _ in range(2):
+        assert set(wire.store.refusals) == {(LISTENER, "front")}
+        wire.store.retry(LISTENER)
+        assert set(wire.store.refusals) == {(LISTENER, "front")}
+        wire.settle()
+        assert wire.sent[LISTENER], "it was tried"
+        wire.sent.clear()
+    envoy.refuses = nothing_refused
+    wire.store.retry(LISTENER)
+    wire.settle()
+    assert wire.store.refusals == {}
+    assert set(envoy.held[LISTENER]) == {"front"}
+    assert set(envoy.held[SCOPE]) == {"chat"}
+    wire.sent.clear()
+    wire.store.retry(LISTENER)
+    assert wire.settle() == 0
+
+
+@pytest.mark.parametrize(
+    ("case", "before", "after", "stays"),
+    [
+        ("the same clients", ["alice", "bob"], ["alice", "bob"], True),
+        ("one more client", ["alice"], ["alice", "bob"], True),
+        ("one client less", ["alice", "bob"], ["alice"], False),
+        ("clients instead of anyone", None, ["alice"], False),
+        ("anyone instead of clients", ["alice"], None, True),
+        ("no client any more", ["alice"], [], False),
+    ],
+)
+def test_the_last_accepted_form_stays_only_if_it_lets_in_nobody_who_is_kept_out_now(
+    case: str, before: list[str] | None, after: list[str] | None, stays: bool
+) -> None:
+    good, bad = scope("chat", ["a"], "1", admits=before), scope("chat", ["a"], "bad", admits=after)
+    wire = wire_to(EnvoyStandIn(is_bad), cluster("a"), good)
+    wire.update(resource_set(listener(), cluster("a"), bad))
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": good.version if stays else stub_version(bad)}
+    wire.restart_envoy()
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": good.version if stays else stub_version(bad)}
+
+
+def test_a_form_that_let_in_more_is_not_taken_up_by_a_late_verdict() -> None:
+    former = scope("chat", [], "1", admits=["alice", "bob"])
+    wire = wire_to(EnvoyStandIn(is_bad))
+    wire.update(resource_set(listener(), former))
+    bad = scope("chat", [], "bad", admits=["alice"])
+    wire.update(resource_set(listener(), bad))
+    wire.settle()
+    assert wire.envoy.versions(SCOPE) == {"chat": stub_version(bad)}

@@ -13,6 +13,7 @@ from pointsman.errors import PointsmanError
 from pointsman.local.files.folder import Folder, Objects
 from tests.support import manifests
 from tests.support.builders import key
+from tests.support.privileges import bound_by_permissions
 
 A = manifests.deployment("a", engine="llama.cpp", source="file://./a.gguf")
 B = manifests.deployment("b", engine="llama.cpp", source="file://./b.gguf")
@@ -45,6 +46,13 @@ def changed(files: Files) -> Objects:
     objects = files.settled()
     assert objects is not None
     return objects
+
+
+def last_change(files: Files) -> Objects:
+    """What is stated once nothing changes any more."""
+    looked = [files.folder.refresh() for _ in range(5)]
+    assert looked[-2:] == [None, None]
+    return [objects for objects in looked if objects is not None][-1]
 
 
 def replicas(objects: Objects, name: str = "a") -> int:
@@ -257,6 +265,67 @@ def test_what_takes_a_files_place_changes_nothing_and_is_told(
     else:
         path.unlink()
     assert changed(files).deployments == {}
+
+
+def test_a_folder_that_may_not_be_entered_keeps_what_it_stated_and_is_told(files: Files) -> None:
+    files.write("b.yaml", B)
+    sub = files.path / "sub"
+    sub.mkdir()
+    files.write("sub/a.yaml", A)
+    before = files.folder.read()
+    with bound_by_permissions():
+        sub.chmod(0)
+        try:
+            sealed = last_change(files)
+            files.write("b.yaml", edited(B, replicas=2))
+            edited_beside = last_change(files)
+        finally:
+            sub.chmod(0o700)
+        opened = last_change(files)
+    for objects in (sealed, edited_beside, opened):
+        assert objects.deployments[key("a")] is before.deployments[key("a")]
+    assert any(
+        finding.text().startswith(f"{sub}: cannot be listed (Permission denied)")
+        for finding in sealed.findings
+    )
+    assert replicas(edited_beside, "b") == 2
+    assert opened.findings == before.findings
+
+
+def test_a_folder_that_may_not_be_entered_from_the_start_is_told_and_read_later(files: Files) -> None:
+    sub = files.path / "sub"
+    sub.mkdir()
+    files.write("sub/a.yaml", A)
+    sub.chmod(0)
+    with bound_by_permissions():
+        try:
+            (finding,) = files.folder.read().findings
+        finally:
+            sub.chmod(0o700)
+    assert finding.what == "cannot be listed (Permission denied)"
+    opened = last_change(files)
+    assert replicas(opened) == 1
+    assert opened.findings == ()
+
+
+UNUSABLE_FILES = {
+    "the home of nobody": "~no-such-user/key",
+    "a name with a NUL": "a\0b",
+    "a name that is too long": "k" * 300,
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE_FILES.values(), ids=UNUSABLE_FILES.keys())
+def test_a_file_of_a_secret_that_cannot_be_is_a_finding(files: Files, name: str) -> None:
+    files.write("s.yaml", manifests.secret("s", files={"k": name}))
+    (finding,) = files.folder.read().findings
+    assert "cannot be read" in finding.what
+    assert files.settled() is None
+
+
+def test_a_path_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PointsmanError, match="cannot be read \\(File name too long\\)"):
+        Folder([tmp_path / ("x" * 300)], {}).read()
 
 
 def test_what_is_no_file_is_skipped_at_the_start(files: Files) -> None:

@@ -58,6 +58,12 @@ def test_too_big_says_what_would_fit() -> None:
     assert "a smaller model" in too_big(SPEC, FACTS, need, 2 * GIGABYTE)
 
 
+def test_no_context_is_advised_that_the_model_was_not_made_for() -> None:
+    long = replace(SPEC, context_length=90_000_000)
+    told = too_big(long, FACTS, memory_need(long, FACTS), 10_000 * GIGABYTE)
+    assert f"lower spec.model.contextLength to {FACTS.context_length}, or" in told
+
+
 def test_the_choice_in_words() -> None:
     assert fits(SPEC, memory_need(SPEC, FACTS)) == (
         "this machine's CPU: 4.0 GB of weights, shared by all replicas, and for each replica 4.3 GB of "

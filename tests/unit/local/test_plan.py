@@ -7,6 +7,7 @@ import pytest
 from pointsman.local.engines.plan import Phase, Plan, ReplicaView, plan
 
 READY, STARTING, WAITING, DRAINING = Phase.READY, Phase.STARTING, Phase.WAITING, Phase.DRAINING
+SILENT = Phase.SILENT
 
 
 def views(*replicas: tuple[str, Phase]) -> list[ReplicaView]:
@@ -47,6 +48,13 @@ CASES = {
     "a former one that does not serve is ended at once": Case(
         views(("a", WAITING), ("a", STARTING)), 1, Plan(start=1, end=(0, 1))
     ),
+    "a silent replica counts: it answers again, or is started again by itself": Case(
+        views(("b", READY), ("b", SILENT)), 2, Plan()
+    ),
+    "fewer are wanted: the silent one leaves first, and may finish what it works on": Case(
+        views(("b", SILENT), ("b", READY)), 1, Plan(drain=(0,))
+    ),
+    "a former one that is silent is left alone": Case(views(("a", SILENT), ("b", READY)), 1, Plan()),
     "fewer are wanted while a new spec starts: the former shrinks too": Case(
         views(("a", READY), ("a", READY), ("b", STARTING)), 1, Plan(drain=(1,))
     ),

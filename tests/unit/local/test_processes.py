@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pointsman.local.processes import ProcessIdentity, RunningProcess, adopt_or_end, identity_of
@@ -19,8 +20,10 @@ STUBBORN = (
 )
 
 
-def start(code: str = "import signal; signal.pause()") -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+def start(
+    code: str = "import signal; signal.pause()", command: tuple[bytes, ...] = ()
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(command or [sys.executable, "-c", code], stdout=subprocess.PIPE)
 
 
 async def test_exit_is_noticed_and_told_in_words() -> None:
@@ -31,6 +34,21 @@ async def test_exit_is_noticed_and_told_in_words() -> None:
     assert not process.is_alive
     assert process.exit_text == "was ended by SIGKILL"
     process.send(signal.SIGTERM)
+
+
+async def test_a_signal_without_a_name_is_told() -> None:
+    process = RunningProcess.of_child(start())
+    psutil.Process(process.pid).send_signal(signal.SIGRTMIN + 1)
+    await process.exited()
+    assert process.exit_text == f"was ended by signal {signal.SIGRTMIN + 1}"
+
+
+async def test_a_command_whose_name_is_no_text_is_a_process_like_any_other(tmp_path: Path) -> None:
+    command = os.fsencode(tmp_path) + b"/) \xff ("
+    os.symlink("/bin/sleep", command)
+    process = RunningProcess.of_child(start(command=(command, b"60")))
+    assert identity_of(process.pid) == process.identity
+    await process.end(1.0)
 
 
 async def test_an_exit_code_is_told() -> None:

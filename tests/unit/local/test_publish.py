@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from pointsman.api import ModelRoute
+from pointsman.api.findings import Finding
 from pointsman.gateway import RouteProgramming
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.files.folder import Objects
 from pointsman.local.listening import parse_listen
 from pointsman.local.state import StateFolder
+from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
 from pointsman.routing import RoutingInput
@@ -29,14 +31,19 @@ class Scene:
         self._out = io.StringIO()
         state = StateFolder(folder)
         terminal = Terminal(self._out)
-        self._publisher = Publisher(state, ObjectStore(state), terminal, parse_listen(listen))
+        keeping = Keeping(terminal)
+        self._publisher = Publisher(state, ObjectStore(state), terminal, keeping, parse_listen(listen))
 
-    def publish(self, *routes: ModelRoute) -> list[str]:
+    def publish(self, *routes: ModelRoute, mistakes: Sequence[Finding] = ()) -> list[str]:
         """What is newly said, of these routes."""
         begin = len(self._out.getvalue())
         objects = Objects(
-            deployments={one.key: one for one in (GPT, IDLE)}, routes={route.key: route for route in routes}
+            deployments={one.key: one for one in (GPT, IDLE)},
+            routes={route.key: route for route in routes},
+            findings=tuple(mistakes),
+            refused={(one.kind, builders.key(one.name, one.namespace)): one for one in mistakes},
         )
+        self._publisher.tell_findings(objects.findings)
         given = RoutingInput(deployments=objects.deployments, routes=objects.routes)
         programmed = {route.key: RouteProgramming(True, True, "Programmed", "", 1) for route in routes}
         self._publisher.publish(objects, {}, given, programmed)
@@ -46,6 +53,32 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
+
+
+def mistake(kind: str, name: str) -> Finding:
+    return Finding(
+        "error",
+        "spec",
+        "is wrong",
+        "correct it",
+        file="route.yaml",
+        kind=kind,
+        namespace="default",
+        name=name,
+    )
+
+
+def test_a_mistake_in_a_route_is_said_once(scene: Scene) -> None:
+    scene.publish(CHAT)
+    assert scene.publish(CHAT, mistakes=[mistake("ModelRoute", "chat")]) == [
+        "✗ route.yaml: ModelRoute default/chat: spec: is wrong; correct it"
+    ]
+
+
+def test_a_fallback_whose_file_was_refused_is_not_said_to_be_missing(scene: Scene) -> None:
+    route = builders.route("chat", ["gpt"], fallback=["backup"])
+    said = scene.publish(route, mistakes=[mistake("ModelDeployment", "backup")])
+    assert said[-1] == "✗ route chat             ModelDeployment backup was refused: its file has a mistake"
 
 
 def starts(lines: Sequence[str]) -> list[str]:

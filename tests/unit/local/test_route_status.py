@@ -5,6 +5,9 @@ from pointsman.api.findings import Finding
 from pointsman.gateway import RouteProgramming
 from pointsman.local.status.route_status import (
     NO_REPLICA,
+    NOT_FOUND,
+    REFUSED,
+    UNREAD,
     route_status,
     summary,
     target_weights,
@@ -58,6 +61,29 @@ def test_a_target_that_does_not_exist_is_named() -> None:
     status = route_status(ROUTE, PROGRAMMED, unready, None, ModelRouteStatus(), url="u", now="t")
     condition = next(one for one in status.conditions if one.type == "ResolvedRefs")
     assert (str(condition.status), condition.message) == ("False", "no ModelDeployment is named b")
+
+
+def references(otherwise: str, **deployments: str) -> str:
+    unready = unready_targets(ROUTE, {key(name): why for name, why in deployments.items()}, otherwise)
+    status = route_status(ROUTE, PROGRAMMED, unready, None, ModelRouteStatus(), url="u", now="t")
+    condition = next(one for one in status.conditions if one.type == "ResolvedRefs")
+    assert str(condition.status) == "False"
+    return condition.message
+
+
+def test_a_target_that_was_refused_is_not_said_to_be_missing() -> None:
+    assert references(NOT_FOUND, a="", b="", c=REFUSED) == (
+        "ModelDeployment c was refused: its file has a mistake"
+    )
+    assert references(NOT_FOUND, a="", c=REFUSED) == (
+        "no ModelDeployment is named b; ModelDeployment c was refused: its file has a mistake"
+    )
+
+
+def test_a_target_that_a_file_with_a_mistake_may_state_is_not_said_to_be_missing() -> None:
+    assert references(UNREAD, a="", b="") == (
+        "no file that can be read has a ModelDeployment c; one with a mistake may have it"
+    )
 
 
 def test_what_the_gateway_refuses_is_its_reason() -> None:

@@ -1,6 +1,7 @@
 """What people read: tables, explanations, lines on the terminal."""
 
 import io
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,11 @@ READY = DeploymentObserved(
 DEPLOYMENT = builders.deployment("chat", engine="llama.cpp", replicas=2)
 
 
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 class TestTerminal:
     def test_a_ready_deployment_is_one_line_with_its_endpoints(self) -> None:
         endpoints = (Endpoint("127.0.0.1", 41001), Endpoint("127.0.0.1", 41002))
@@ -250,6 +256,28 @@ class TestTerminal:
             terminal.say(Line(GOOD, "chat", text))
         assert [line.split()[-1] for line in out.getvalue().splitlines()] == ["one", "two", "one"]
 
+    def test_what_a_terminal_would_act_upon_is_shown_instead(self) -> None:
+        out = io.StringIO()
+        terminal = Terminal(out)
+        terminal.say(Line(BAD, "a\x1b[2J", "b\rc", ("d\x07\u009b",)))
+        terminal.plain("e\x1b]0;f\ttab\nline")
+        assert out.getvalue().split() == [
+            BAD, "a\\x1b[2J", "b\\x0dc", "d\\x07\\x9b", "e\\x1b]0;f", "tab", "line",
+        ]  # fmt: skip
+
+    def test_what_the_output_cannot_hold_is_shown_otherwise(self) -> None:
+        written = io.BytesIO()
+        out = io.TextIOWrapper(written, encoding="ascii", newline="\n")
+        Terminal(out).plain("✓ a name of bytes: \udcff")
+        assert written.getvalue() == b"\\u2713 a name of bytes: \\udcff\n"
+
+    def test_a_full_disk_under_the_output_ends_nothing(self) -> None:
+        with Path("/dev/full").open("w") as full:
+            Terminal(full).plain("text")
+            # What it still holds is written when it is closed.
+            with Path("/dev/null").open("w") as nothing:
+                os.dup2(nothing.fileno(), full.fileno())
+
     def test_elsewhere_than_on_a_terminal_progress_is_a_line_every_ten_percent(self) -> None:
         out = io.StringIO()
         terminal = Terminal(out)
@@ -258,11 +286,19 @@ class TestTerminal:
         assert len(out.getvalue().splitlines()) == 10
         assert "\r" not in out.getvalue()
 
-    def test_on_a_terminal_progress_moves_in_one_line_and_makes_way(self) -> None:
-        class Screen(io.StringIO):
-            def isatty(self) -> bool:
-                return True
+    @pytest.mark.parametrize(("value", "coloured"), [(None, True), ("", True), ("1", False)])
+    def test_marks_have_colours_unless_the_reader_wants_none(
+        self, monkeypatch: pytest.MonkeyPatch, value: str | None, coloured: bool
+    ) -> None:
+        # https://no-color.org: any value but an empty one.
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        if value is not None:
+            monkeypatch.setenv("NO_COLOR", value)
+        out = Screen()
+        Terminal(out).say(Line(GOOD, "chat", "ready"))
+        assert ("\x1b[32m✓" in out.getvalue()) is coloured
 
+    def test_on_a_terminal_progress_moves_in_one_line_and_makes_way(self) -> None:
         out = Screen()
         terminal = Terminal(out)
         terminal.progress(key("chat"), FetchProgress("fetches", 50, 100))

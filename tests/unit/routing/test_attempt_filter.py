@@ -79,6 +79,15 @@ def test_a_request_without_a_body_is_sent_on() -> None:
     assert (sent.request[":authority"], sent.request["content-length"]) == ("a.default", "0")
 
 
+@pytest.mark.parametrize("body", [b"", b'{"model":"chat"}'])
+def test_a_request_that_ends_with_trailers_is_written_like_any_other(body: bytes) -> None:
+    stream = Stream({":path": PATH, "x-pm-target": HOSTED}, properties={"pm.path": PATH})
+    FilterHost("attempt").send(stream, [body] if body else [], trailers=True)
+    assert stream.request_body == body.replace(b"chat", b"gpt-5-mini")
+    assert stream.request["content-length"] == str(len(stream.request_body))
+    assert stream.request[":path"] == "/openai/v2/chat/completions"
+
+
 STREAM = {"model": "chat", "stream": True}
 
 

@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from pointsman.api import ModelRoute, Secret
-from pointsman.routing.authentication import OPEN_KEY, Admission, admission, anyone_of, key_filter
+from pointsman.api import LabelSelector, ModelRoute, Secret
+from pointsman.routing.authentication import (
+    OPEN_KEY,
+    Admission,
+    LabelledSecrets,
+    admission,
+    anyone_of,
+    key_filter,
+)
 from pointsman.routing.names import OPEN_HEADER
 from pointsman.routing.resources import SCOPE
 from tests.support.builders import deployment, route, routing_input, secret
@@ -21,6 +28,10 @@ def without_authentication(stated: ModelRoute) -> ModelRoute:
 
 def clients(name: str, values: dict[str, str], team: str = "x", namespace: str = "default") -> Secret:
     return secret(name, values, labels={"team": team}, namespace=namespace)
+
+
+def _with_term(labels: dict[str, str], key: str, operator: str) -> dict[str, Any]:
+    return {"matchLabels": labels, "matchExpressions": [{"key": key, "operator": operator}]}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,39 @@ def clients(name: str, values: dict[str, str], team: str = "x", namespace: str =
     ],
 )
 def test_who_may_call(case: str, chat: ModelRoute, secrets: list[Secret], want: Admission | None) -> None:
-    assert admission(chat, routing_input(chat, *secrets)) == want
+    for order in (secrets, secrets[::-1]):
+        assert admission(chat, LabelledSecrets(order).of_clients(chat)[1]) == want
+
+
+@pytest.mark.parametrize(
+    ("case", "selector", "want"),
+    [
+        ("one label", {"matchLabels": {"team": "x"}}, "abc"),
+        ("two labels", {"matchLabels": {"team": "x", "tier": "gold"}}, "b"),
+        ("a label that nobody has", {"matchLabels": {"team": "z"}}, ""),
+        ("a label and a term", _with_term({"team": "x"}, "tier", "DoesNotExist"), "ac"),
+        ("a term alone", _with_term({}, "tier", "Exists"), "bd"),
+        ("all of the namespace", {}, "abcd"),
+    ],
+)
+def test_secrets_are_found_by_their_labels(case: str, selector: dict[str, Any], want: str) -> None:
+    labels = {"a": {"team": "x"}, "b": {"team": "x", "tier": "gold"}, "c": {"team": "x", "y": "z"}}
+    labels["d"] = {"team": "y", "tier": "gold"}
+    secrets = [secret(name, {"k": name}, labels=labels[name]) for name in "cbda"]
+    secrets.append(secret("e", {"k": "e"}, labels={"team": "x", "tier": "gold"}, namespace="team-b"))
+    stated = CHAT.spec.authentication
+    assert stated is not None
+    assert stated.api_keys is not None
+    keys = stated.api_keys.model_copy(update={"secret_selector": LabelSelector.model_validate(selector)})
+    chat = CHAT.model_copy(
+        update={
+            "spec": CHAT.spec.model_copy(
+                update={"authentication": stated.model_copy(update={"api_keys": keys})}
+            )
+        }
+    )
+    _, found = LabelledSecrets(secrets).of_clients(chat)
+    assert "".join(one.metadata.name for one in found) == want
 
 
 @pytest.mark.parametrize(

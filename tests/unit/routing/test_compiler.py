@@ -1,5 +1,8 @@
 """The whole walk: who gets a name, what becomes of what is missing, and how little is compiled again."""
 
+import cProfile
+from typing import Any
+
 import pytest
 
 from pointsman.api import ModelDeployment, Secret
@@ -90,6 +93,12 @@ def test_routes_of_two_namespaces_use_their_own_deployments() -> None:
             "nothing but white space in it",
             [OPENAI, secret("keys", {"one": " \n"}, allowed_hosts=["api.example.com"])],
             "Secret default/keys has no value for the key one",
+        ),
+        (
+            "two lines in it",
+            [OPENAI, secret("keys", {"one": "sk-1\nsk-2\n"}, allowed_hosts=["api.example.com"])],
+            "Secret default/keys has a line break or another control character amid the key one, "
+            "which no header can carry",
         ),
         (
             "the host is not allowed",
@@ -286,6 +295,36 @@ def test_only_what_changed_is_compiled_again(
     compiler = Compiler(ProxySettings())
     before = compiler.compile(GIVEN)
     assert changed(before, compiler.compile(after)) == want_changed
+
+
+def fleet(routes: int, *, changed: str = "") -> RoutingInput:
+    """Routes with a target, a provider, and clients of their own."""
+    objects: list[Any] = []
+    for n in range(routes):
+        idle = "7s" if changed == "route" and n == 1 else "30s"
+        client = "new" if changed == "client" and n == 1 else "old"
+        objects += [
+            deployment(f"own-{n}"),
+            hosted(f"provider-{n}", "https://api.example.com/v1", secret=("keys", "one")),
+            secret(f"clients-{n}", {"ann": f"{client}-{n}"}, labels={"team": f"t{n}"}),
+            route(f"r{n}", [f"own-{n}"], fallback=[f"provider-{n}"], api_keys={"team": f"t{n}"}, idle=idle),
+        ]
+    return routing_input(KEYS, *objects)
+
+
+@pytest.mark.parametrize("changed", ["route", "client"])
+def test_the_work_of_a_change_does_not_grow_faster_than_the_fleet(changed: str) -> None:
+    """In calls of functions, which no busy machine makes more."""
+
+    def calls(routes: int) -> int:
+        compiler = Compiler(ProxySettings())
+        compiler.compile(fleet(routes))
+        after = fleet(routes, changed=changed)
+        with cProfile.Profile() as profile:
+            compiler.compile(after)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert calls(160) < 5 * calls(40)
 
 
 def test_a_second_replica_changes_the_attempts_of_its_routes() -> None:

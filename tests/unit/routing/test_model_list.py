@@ -7,7 +7,7 @@ import pytest
 
 from pointsman.api import ModelRoute
 from pointsman.routing.authentication import Admission
-from pointsman.routing.model_list import models_scope
+from pointsman.routing.model_list import model_list, models_scope
 from tests.support.builders import route
 from tests.support.envoy_messages import as_json
 
@@ -16,7 +16,7 @@ OPEN = Admission(open=True)
 
 def listed(*routes: ModelRoute, who: Admission = OPEN) -> dict[str, Any]:
     claims = {name: one for one in routes for name in one.spec.models}
-    found: dict[str, Any] = as_json(models_scope(claims, who))["route_configuration"]
+    found: dict[str, Any] = as_json(models_scope(model_list(claims), who))["route_configuration"]
     return found
 
 

@@ -12,7 +12,7 @@ from pointsman.api.nodes import Entry, Node, Path, Position, Problem
 from pointsman.api.yamlscalars import NotJson, read_key, read_scalar
 
 DEEPEST = 100
-# Several times what the largest file holds without an alias.
+# Several times what objects of the largest size hold: a value takes some ten characters of a file.
 MOST_NODES = 1_000_000
 
 _MERGE = "<<"
@@ -124,8 +124,8 @@ class Composer:
         parent.node.size += node.size
         parent.node.depth = max(parent.node.depth, node.depth + 1)
         if parent.node.size > MOST_NODES:
-            what = f"aliases multiply to more than {MOST_NODES:,} values"
-            raise Unreadable(Problem(what, "write out what is needed", position, self._path()))
+            what = f"holds more than {MOST_NODES:,} values with its aliases written out"
+            raise Unreadable(Problem(what, "use fewer aliases, or split it", position, self._path()))
         if len(self._opened) + node.depth >= DEEPEST:
             self._refuse_depth(position)
         if parent.node.items is not None:

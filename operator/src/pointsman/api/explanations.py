@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from pointsman.api.fieldtree import field_names, nearest, places_of, record_at
+from pointsman.api.fieldtree import field_names, places_of, record_at
 from pointsman.api.markers import DUPLICATE_ITEM
+from pointsman.api.misspelling import nearest
 from pointsman.api.names import LOOKS_LIKE
 from pointsman.api.nodes import Path
 from pointsman.api.record import Record
-from pointsman.api.scalars import MALFORMED
+from pointsman.api.scalars import MALFORMED, UNQUOTED_FRACTION
 from pointsman.api.secret import NOT_BASE64
 
 Words = tuple[str, str]
@@ -143,6 +144,10 @@ _EXPLANATIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Words]] = {
     "greater_than_equal": lambda value, context: (f"must be at least {context['ge']:,}", "raise it"),
     "less_than_equal": lambda value, context: (f"must be at most {context['le']:,}", "lower it"),
     MALFORMED: lambda value, context: (f"must be {context['looks_like']}", "correct it"),
+    UNQUOTED_FRACTION: lambda value, context: (
+        "must be text or a whole number, not a fraction",
+        "put it in quotes",
+    ),
     DUPLICATE_ITEM: _duplicate,
     NOT_BASE64: lambda value, context: ("is not base64", "encode it, or write it as it is under stringData"),
 }

@@ -1,23 +1,12 @@
 """Which fields there are, by name: for a word about a field that is misspelled or in the wrong place."""
 
-import difflib
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pointsman.api.nodes import Path
 from pointsman.api.record import Record
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that a person most likely meant."""
-    candidates = list(known)
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    if word.lower() in by_lower:
-        return by_lower[word.lower()]
-    close = difflib.get_close_matches(word[:128], candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def field_names(record: type[Record]) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Pool(Record):
 
     constraints = (
         Rule(
-            cel="self.minReplicas <= self.maxReplicas",
+            cel="!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
             holds=lambda pool: pool.min_replicas <= pool.max_replicas,
             what="minReplicas is above maxReplicas",
             todo="lower one or raise the other",

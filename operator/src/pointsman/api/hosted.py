@@ -1,5 +1,6 @@
 """A model that a provider hosts."""
 
+import ipaddress
 from enum import StrEnum
 from typing import Annotated
 
@@ -42,6 +43,15 @@ class HostedLimits(Record):
     tokens_per_minute: PositiveCount | None = None
 
 
+def _brackets_hold_an_address(hosted: "Hosted") -> bool:
+    """Whether a host in brackets is an IPv6 address; as for the API server, none with IPv4 mapped into it."""
+    _, bracket, rest = hosted.base_url.partition("[")
+    try:
+        return not bracket or ipaddress.IPv6Address(rest.partition("]")[0]).ipv4_mapped is None
+    except ValueError:
+        return False
+
+
 class Hosted(Record):
     provider: Provider
     """Whose API it is; custom: any other that is shaped like OpenAI's."""
@@ -59,6 +69,14 @@ class Hosted(Record):
     limits: HostedLimits | None = None
 
     constraints = (
+        Rule(
+            cel="!self.baseURL.contains('[') || [self.baseURL.split('[', 2)[1].split(']', 2)[0]]"
+            ".all(host, isIP(host) && ip(host).family() == 6)",
+            holds=_brackets_hold_an_address,
+            what="what stands in brackets is no IPv6 address",
+            todo="correct it",
+            field="baseURL",
+        ),
         Rule(
             cel="!has(self.caCertificates) || self.baseURL.startsWith('https://')",
             holds=lambda hosted: hosted.ca_certificates is None or hosted.base_url.startswith("https://"),

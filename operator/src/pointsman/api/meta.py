@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from pointsman.api.markers import Opaque
-from pointsman.api.names import DataKey, Generation, LabelKey, Labels, LabelValue, Namespace, ObjectName
+from pointsman.api.names import (
+    AnnotationKey,
+    DataKey,
+    Generation,
+    LabelKey,
+    Labels,
+    LabelValue,
+    Namespace,
+    ObjectName,
+)
 from pointsman.api.record import Record, Rule
 
 GROUP: Final = "pointsman.dev"
@@ -35,7 +44,7 @@ class ObjectMeta(Record):
     namespace: Namespace = DEFAULT_NAMESPACE
     labels: Labels = Field(default_factory=dict)
     annotations: Annotated[
-        dict[LabelKey, Annotated[str, Field(max_length=262144)]], Field(max_length=256)
+        dict[AnnotationKey, Annotated[str, Field(max_length=262144)]], Field(max_length=256)
     ] = Field(default_factory=dict)
     generation: Generation = 0
     uid: Annotated[str, Field(max_length=64)] = ""

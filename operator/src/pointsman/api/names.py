@@ -36,12 +36,25 @@ Word = Annotated[
         longest=63,
     ),
 ]
+# A prefix of at most 253 characters and a name of at most 63.
+_LONGEST_KEY = 253 + 1 + 63
+_KEY_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 LabelKey = Annotated[
     str,
     spelling(
-        rf"^({_LABEL}(\.{_LABEL})*/)?{_QUALIFIED}$",
-        'a label key such as "team" or "example.com/team"',
-        longest=317,
+        rf"^({_LABEL}(\.{_LABEL})*/)?{_KEY_NAME}$",
+        'a label key such as "team" or "example.com/team", at most 63 characters after the /',
+        longest=_LONGEST_KEY,
+    ),
+]
+# Kubernetes looks at the lower-case form of an annotation's key.
+_ANY_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+AnnotationKey = Annotated[
+    str,
+    spelling(
+        rf"^({_ANY_LABEL}(\.{_ANY_LABEL})*/)?{_KEY_NAME}$",
+        'an annotation key such as "owner" or "example.com/owner", at most 63 characters after the /',
+        longest=_LONGEST_KEY,
     ),
 ]
 LabelValue = Annotated[

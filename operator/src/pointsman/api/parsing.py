@@ -13,13 +13,14 @@ from pydantic_core import ErrorDetails
 
 from pointsman.api.documents import Document, read_documents
 from pointsman.api.explanations import explain, what_it_is
-from pointsman.api.fieldtree import field_names, nearest, record_at
+from pointsman.api.fieldtree import field_names, record_at
 from pointsman.api.findings import Finding, in_order
 from pointsman.api.fleet import FleetSettings
 from pointsman.api.guardrailpolicy import GuardrailPolicy
 from pointsman.api.located import Located, Stated
 from pointsman.api.markers import DUPLICATE_ITEM
 from pointsman.api.meta import API_VERSION, DEFAULT_NAMESPACE, GROUP
+from pointsman.api.misspelling import nearest
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path, path_text
@@ -171,7 +172,7 @@ class _Reader:
             resource = model.model_validate(data, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
             for details in error.errors(include_url=False)[:_MOST_EXPLAINED]:
-                location = tuple(step for step in details["loc"] if step != "[key]")
+                location = _location(details)
                 if details["type"] == RULES_BROKEN:
                     self._add_rules(location, details["ctx"]["broken"])
                 elif not _is_consequence(details, location, empty):
@@ -229,6 +230,13 @@ class _Reader:
                 name=self._subject["name"],
             )
         )
+
+
+def _location(details: ErrorDetails) -> Path:
+    """The field of an error; where a key of a mapping is wrong, pydantic adds a step "[key]" behind it."""
+    location = details["loc"]
+    is_of_a_key = len(location) > 1 and location[-1] == "[key]" and details["type"] != "extra_forbidden"
+    return location[:-1] if is_of_a_key else location
 
 
 def _is_consequence(details: ErrorDetails, location: Path, empty: set[Path]) -> bool:

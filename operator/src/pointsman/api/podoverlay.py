@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pointsman.api.markers import ListMap, Opaque
-from pointsman.api.names import Count, LabelKey, Labels, LabelValue, ObjectName, Text
+from pointsman.api.names import AnnotationKey, Count, LabelKey, Labels, LabelValue, ObjectName, Text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Quantity
 
@@ -50,7 +50,7 @@ class PodOverlay(Record):
     """Labels of other projects (Kueue) pass through; the engine container's own fields stay ours."""
 
     labels: Labels = Field(default_factory=dict)
-    annotations: Annotated[dict[LabelKey, Text], Field(max_length=64)] = Field(default_factory=dict)
+    annotations: Annotated[dict[AnnotationKey, Text], Field(max_length=64)] = Field(default_factory=dict)
     node_selector: Labels = Field(default_factory=dict)
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] = ()
     affinity: Annotated[dict[str, Any], Opaque()] | None = None

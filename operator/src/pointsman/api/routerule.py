@@ -57,7 +57,7 @@ class Fallback(Record):
     )
     """What counts as failure; everything but refusal unless said otherwise."""
     targets: Annotated[tuple[FallbackTarget, ...], Field(min_length=1, max_length=8)]
-    cooldown: Cooldown = Field(default_factory=Cooldown, json_schema_extra={"default": {}})
+    cooldown: Cooldown = Field(default_factory=Cooldown)
 
 
 class Timeouts(Record):
@@ -90,12 +90,12 @@ class RouteRule(Record):
     """Which requests; without it, this is the default rule."""
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=16), ListMap("deployment")]
     fallback: Fallback | None = None
-    timeouts: Timeouts = Field(default_factory=Timeouts, json_schema_extra={"default": {}})
+    timeouts: Timeouts = Field(default_factory=Timeouts)
     affinity: Affinity | None = None
 
     constraints = (
         Rule(
-            cel="self.targets.exists(t, t.weight > 0)",
+            cel="self.targets.exists(t, !has(t.weight) || t.weight > 0)",
             holds=lambda rule: any(target.weight > 0 for target in rule.targets),
             what="every weight is 0, so nothing would answer",
             todo="give at least one target a weight above 0",

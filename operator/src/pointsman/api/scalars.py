@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MALFORMED = "malformed_scalar"
+UNQUOTED_FRACTION = "unquoted_fraction"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -142,12 +143,19 @@ class Quantity(Scalar):
 
     @classmethod
     def _read_either(cls, value: object) -> Self:
+        if isinstance(value, float):
+            raise PydanticCustomError(UNQUOTED_FRACTION, "must be text or a whole number, not a fraction")
         whole = isinstance(value, int) and not isinstance(value, bool)
         return cls._read(str(value) if whole or isinstance(value, str) else "")
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"x-kubernetes-int-or-string": True, "maxLength": cls.longest, "pattern": f"^({cls.pattern})$"}
+        return {
+            "x-kubernetes-int-or-string": True,
+            "maxLength": cls.longest,
+            "pattern": f"^({cls.pattern})$",
+            "minimum": 0,  # of a number, which the pattern is not asked about
+        }
 
 
 class ParameterCount(Scalar):

@@ -1,10 +1,12 @@
 """What is known of engines, accelerators and models before anything runs: YAML data, its schema, its loader.
 
-Facts only, each with its source; what follows from them (placement, arguments, a fleet's prices) is decided
-in the rooms above. Pure: the data ships inside the package, nothing is fetched.
+Facts, each with its source, and what a deployment asks of its engine beyond them; what follows from them
+(placement, arguments, a fleet's prices) is decided in the rooms above. Pure: the data ships inside the
+package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
+from pointsman.catalog.demands import unmet_demands
 from pointsman.catalog.engines import EngineFacts, Image, Lifetime, OwnedArgument, plain_flag
 from pointsman.catalog.launch import Launch, LaunchArgument, LaunchCondition, LaunchValue, LaunchVariable
 from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
@@ -32,4 +34,5 @@ __all__ = [
     "plain_flag",
     "read_catalog",
     "shipped_catalog",
+    "unmet_demands",
 ]

@@ -3,16 +3,22 @@
 import json
 import os
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from pointsman.api import ModelDeployment, ModelRoute
-from pointsman.cli.get import tell_if_not_running
+from pointsman.api.resource import Resource
+from pointsman.cli.get import selected, tell_if_not_running
 from pointsman.errors import PointsmanError
 from pointsman.local.display.explanation import explain_deployment, explain_route
 from pointsman.local.display.explanation_text import in_words
-from pointsman.local.display.listing import one, select
+from pointsman.local.display.kinds import singular
+from pointsman.local.display.listing import one
 from pointsman.local.state import StateFolder, default_state_path
+
+R = TypeVar("R", bound=Resource)
 
 
 @click.command(
@@ -40,14 +46,12 @@ def command(what: str, output: str, namespace: str, state_dir: Path | None) -> N
     KIND is modeldeployment (pmd) or modelroute (pmr).
     """
     state = StateFolder((state_dir or default_state_path(os.environ)).absolute())
-    selection = select(what, namespace)
-    if not (selection.is_one_kind and selection.name):
-        raise PointsmanError(f'"{what}" names no object', todo="write KIND/NAME, such as modelroute/chat")
+    selection = selected(what, namespace, by_name=True)
     tell_if_not_running(state)
     kind, document = one(state, selection)
-    resource = kind.model_validate(document, extra="ignore")
+    resource = _read(kind, document)
     if isinstance(resource, ModelDeployment):
-        routes = [ModelRoute.model_validate(route, extra="ignore") for route in state.objects("ModelRoute")]
+        routes = [_read(ModelRoute, route) for route in state.objects("ModelRoute")]
         explained = explain_deployment(state, resource, routes)
     elif isinstance(resource, ModelRoute):
         explained = explain_route(resource)
@@ -60,3 +64,15 @@ def command(what: str, output: str, namespace: str, state_dir: Path | None) -> N
         if output == "json"
         else in_words(explained, live=state.holder() is not None).rstrip()
     )
+
+
+def _read(kind: type[R], document: dict[str, Any]) -> R:
+    """A stored object. Raises PointsmanError if it is none that this version would have written."""
+    try:
+        return kind.model_validate(document, extra="ignore")
+    except ValidationError as error:
+        what = "was written by another version of Pointsman, or damaged"
+        name = document.get("metadata", {}).get("name", "")
+        raise PointsmanError(
+            what, where=f"{singular(kind)}/{name}", todo="start `pointsman up` again"
+        ) from error

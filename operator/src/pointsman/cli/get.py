@@ -3,13 +3,26 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import yaml
 
-from pointsman.local.display.listing import Selection, as_list, chosen, one, select, tables
+from pointsman.errors import PointsmanError
+from pointsman.local.display.kinds import KINDS
+from pointsman.local.display.listing import (
+    Selection,
+    as_list,
+    chosen,
+    namespace_of,
+    one,
+    select,
+    tables,
+)
 from pointsman.local.state import StateFolder, default_state_path
 
 _WATCH_SECONDS = 0.5
@@ -40,23 +53,50 @@ def command(what: str, output: str, namespace: str, watch: bool, state_dir: Path
     it, everything is shown.
     """
     state = StateFolder((state_dir or default_state_path(os.environ)).absolute())
-    selection = select(what, namespace)
+    selection = selected(what, namespace)
     tell_if_not_running(state)
-    if selection.name and selection.is_one_kind:
+    if selection.name:
         one(state, selection)
     if watch:
         _watch(state, selection, output)
-    else:
-        click.echo(_shown(state, selection, output), nl=False)
-        _tell_findings(state)
+    text = _shown(state, selection, output)
+    if text:
+        click.echo(text, nl=False)
+    elif _is_used(state):
+        click.echo(_nothing(state, selection), err=True)
+    _tell_findings(state)
+
+
+def selected(what: str, namespace: str, *, by_name: bool = False) -> Selection:
+    """The objects that a command line names; `by_name`: it must be one. Raises PointsmanError."""
+    selection = select(what, namespace)
+    if ("/" in what or by_name) and not (selection.is_one_kind and selection.name):
+        raise PointsmanError(f'"{what}" names no object', todo="write KIND/NAME, such as modelroute/chat")
+    return selection
 
 
 def tell_if_not_running(state: StateFolder) -> None:
     """Say that what is shown is not live, on standard error."""
     if state.holder() is None:
-        click.echo(
-            f"`pointsman up` does not run on {state.path}; what follows is how it was when it ended", err=True
+        left = (
+            "; what follows is how it was when it ended" if _is_used(state) else " and has left nothing there"
         )
+        click.echo(f"`pointsman up` does not run on {state.path}{left}", err=True)
+
+
+def _is_used(state: StateFolder) -> bool:
+    return any(state.object_paths(kind.__name__) for kind in KINDS) or state.holder() is not None
+
+
+def _nothing(state: StateFolder, selection: Selection) -> str:
+    """Where nothing was found, and where there is something."""
+    if not selection.namespace:
+        return "nothing is there"
+    everywhere = [document for _, document in chosen(state, replace(selection, namespace=""))]
+    namespaces = sorted({namespace_of(document) for document in everywhere})
+    noun = "namespace" if len(namespaces) == 1 else "namespaces"
+    hint = f"; see {noun} {', '.join(namespaces)}" if namespaces else ""
+    return f"nothing is in namespace {selection.namespace}{hint}"
 
 
 def _tell_findings(state: StateFolder) -> None:
@@ -73,7 +113,7 @@ def _shown(state: StateFolder, selection: Selection, output: str) -> str:
     if output in ("table", "wide"):
         live = state.holder() is not None
         found = tables(state, selection, wide=output == "wide", live=live, now=datetime.now(UTC))
-        return "\n".join("\n".join(lines) + "\n" for lines in found) if found else "nothing is there\n"
+        return "\n".join("\n".join(lines) + "\n" for lines in found)
     documents = [document for _, document in chosen(state, selection)]
     shown = documents[0] if selection.name and len(documents) == 1 else as_list(documents)
     if output == "json":
@@ -81,18 +121,27 @@ def _shown(state: StateFolder, selection: Selection, output: str) -> str:
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
-def _watch(state: StateFolder, selection: Selection, output: str) -> None:
+def _watch(state: StateFolder, selection: Selection, output: str) -> NoReturn:
     """Print everything once, then each line that is new or has changed, until Ctrl-C."""
     former: set[str] = set()
     while True:
-        text = _shown(state, selection, output)
-        if output in ("yaml", "json"):
-            lines = [text.rstrip("\n")]
-        else:
-            lines = [line for line in text.splitlines() if line]
-        # The age of an object is no change of it.
-        for line in lines:
-            if line.rpartition(" ")[0] not in former:
-                click.echo(line)
-        former = {line.rpartition(" ")[0] for line in lines}
+        parts = dict(_parts(_shown(state, selection, output), output))
+        for compared, printed in parts.items():
+            if compared not in former:
+                click.echo(printed)
+        former = set(parts)
         time.sleep(_WATCH_SECONDS)
+
+
+def _parts(text: str, output: str) -> Iterator[tuple[str, str]]:
+    """What is compared with what was there before, and what is printed if it differs."""
+    match output:
+        case "json":
+            yield text, text.rstrip("\n")
+        case "yaml":
+            yield text, "---\n" + text.rstrip("\n")
+        case _:
+            for line in text.splitlines():
+                if line:
+                    # The last column is the age, which is no change.
+                    yield line.rpartition(" ")[0], line

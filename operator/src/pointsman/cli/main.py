@@ -5,6 +5,7 @@ Ctrl-C.
 """
 
 import difflib
+import io
 import os
 import sys
 import traceback
@@ -97,6 +98,7 @@ def pointsman() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors are one line on standard error."""
+    _write_what_the_terminal_lacks_as_escapes()
     try:
         # click returns the code that a command exits with, and raises what it would have printed itself.
         code = pointsman.main(arguments, prog_name=PROGRAM, standalone_mode=False)
@@ -128,6 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         return _internal_error(error)
+
+
+def _write_what_the_terminal_lacks_as_escapes() -> None:
+    """An arrow, or a byte of a file's name that is no text, is no reason to print nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _was_output(error: OSError) -> bool:

@@ -3,12 +3,14 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import TextIO, cast
 
 import click
 import structlog
 
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import parse_listen
+from pointsman.local.own_log import LossyLog
 from pointsman.local.run import LocalMode, UpSettings
 from pointsman.local.state import default_cache_path, default_state_path, unwritable
 
@@ -69,5 +71,5 @@ def log_to(folder: Path) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(log),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LossyLog(log))),
     )

@@ -1,17 +1,19 @@
 """`pointsman validate PATH…`: reads files, has them examined, prints what was found. Nothing is run."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, Located, ModelDeployment, Stated, in_order
+from pointsman.api import Finding, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import examine
-from pointsman.catalog import owned_argument, owned_variable
+from pointsman.catalog import unmet_demands
+from pointsman.cli.beforehand import found_beforehand
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.watching import manifest_files
 
@@ -30,7 +32,7 @@ Examples:
 
 
 @click.command(name="validate", epilog=_EXAMPLES)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="PATH...")
 @click.option(
     "-o",
     "--output",
@@ -52,7 +54,8 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
 
     Reads files, and folders with everything below that ends in .yaml or .yml; - is standard input. A file
     named fleet.yaml holds the fleet settings. Prints one finding a line: file, line, object, field, what is
-    wrong, what to do.
+    wrong, what to do. A key that a Secret takes from a file or the environment and that is not there now is a
+    warning, with --for local an error.
 
     Exits with 1 if there is an error, 2 if a path cannot be read, 0 otherwise; warnings are no errors.
 
@@ -69,7 +72,7 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             findings.append(Finding("error", "", error.what, error.todo, file=name))
             continue
         except OSError as error:
-            unreadable.append(f"{name}: {error.strerror or error}")
+            unreadable.append(_unreadable(error, name))
             continue
         text = _text(name, content)
         if isinstance(text, Finding):
@@ -78,8 +81,9 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             texts[name] = text
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
-    owned = (finding for located in examination.objects for finding in _owned_arguments(located))
-    findings = in_order([*findings, *examination.findings, *owned])
+    for located in examination.objects:
+        findings += [*unmet_demands(located), *found_beforehand(located, mode, os.environ)]
+    findings = in_order([*findings, *examination.findings])
     _print(findings, files, output)
     for line in unreadable:
         click.echo(line, err=True)
@@ -95,11 +99,16 @@ def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Pat
         if name == _STANDARD_INPUT:
             found[_SHOWN_STANDARD_INPUT] = None
             continue
-        below = list(manifest_files([Path(name)]))
-        if not below:
+        told = len(unreadable)
+        below = list(manifest_files([Path(name)], lambda error: unreadable.append(_unreadable(error))))
+        if not below and len(unreadable) == told:
             unreadable.append(f"{name}: has no file that ends in .yaml or .yml; name one")
         found.update({str(path): path for path in below})
     return list(found.items())
+
+
+def _unreadable(error: OSError, name: str = "") -> str:
+    return f"{name or error.filename}: {error.strerror or error}"
 
 
 def _content(path: Path | None, *, is_named: bool) -> bytes:
@@ -108,7 +117,11 @@ def _content(path: Path | None, *, is_named: bool) -> bytes:
     A pipe that was named is meant, as in `validate <(kustomize build .)`; one found in a folder is not.
     """
     if path is None:
-        return sys.stdin.buffer.read(LARGEST_CHARACTERS + 1)
+        # Python has none where the shell has closed it.
+        text: TextIO | None = sys.stdin
+        if text is None:
+            raise OSError("is closed")
+        return text.buffer.read(LARGEST_CHARACTERS + 1)
     if not is_named:
         return regular_content(path, LARGEST_CHARACTERS + 1)
     with path.open("rb") as stream:
@@ -124,22 +137,6 @@ def _text(name: str, content: bytes) -> str | Finding:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return Finding("error", "", "not Unicode text", "save it as UTF-8", file=name, line=line)
-
-
-def _owned_arguments(located: Located[Stated]) -> Iterator[Finding]:
-    """What a deployment passes to its engine although a field of it, or Pointsman itself, sets it."""
-    deployment = located.resource
-    if not isinstance(deployment, ModelDeployment) or deployment.spec.engine is None:
-        return
-    engine = deployment.spec.engine
-    at = ("spec", "engine")
-    for index, argument in enumerate(engine.args):
-        if (owner := owned_argument(engine.name, argument)) is not None:
-            what = f"{argument.split('=', 1)[0]} is set by Pointsman"
-            yield located.finding((*at, "args", index), what, owner.advice)
-    for index, variable in enumerate(engine.env):
-        if (owner := owned_variable(engine.name, variable.name)) is not None:
-            yield located.finding((*at, "env", index), f"{variable.name} is set by Pointsman", owner.advice)
 
 
 def _print(findings: list[Finding], files: int, output: str) -> None:

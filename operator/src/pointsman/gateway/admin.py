@@ -5,6 +5,7 @@ from pathlib import Path
 import aiohttp
 
 from pointsman.errors import PointsmanError
+from pointsman.gateway.run_folder import short_path
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 
@@ -29,14 +30,18 @@ class Admin:
         return int(page.rpartition(":")[2] or 0)
 
     async def _ask(self, method: str, path: str) -> str:
-        connector = aiohttp.UnixConnector(path=str(self._socket))
         try:
-            async with (
-                aiohttp.ClientSession(connector=connector, timeout=_PATIENCE) as session,
-                session.request(method, f"http://admin{path}") as response,
-            ):
-                return await response.text()
+            with short_path(self._socket) as socket:
+                async with (
+                    aiohttp.ClientSession(
+                        connector=aiohttp.UnixConnector(socket), timeout=_PATIENCE
+                    ) as session,
+                    session.request(method, f"http://admin{path}") as response,
+                ):
+                    return await response.text()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # The path that aiohttp names is one of ours that means nothing to a reader.
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise PointsmanError(
-                f"Envoy's admin interface does not answer ({error})", where=path.split("?")[0]
+                f"Envoy's admin interface does not answer ({reason})", where=path.split("?")[0]
             ) from error

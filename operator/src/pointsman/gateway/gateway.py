@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,20 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
 from pointsman.gateway.discovery import DiscoveryServer
 from pointsman.gateway.envoy import Envoy
-from pointsman.gateway.programming import RouteProgramming, route_programming
+from pointsman.gateway.programming import RouteProgramming, deafness, route_programming
+from pointsman.gateway.run_folder import make_run_folder
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import Compiler, ProxySettings, RoutingInput
-from pointsman.routing.resources import LISTENER
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlaces:
-    """Where a gateway keeps what it needs: Envoy's log, and whom to tell Envoy's process id."""
+    """Where a gateway keeps what it needs, and whom to tell Envoy's process id.
 
+    `folder` is for this gateway alone; what is there is removed at its start and at its end.
+    """
+
+    folder: Path
     log_file: Path
     on_envoy_start: Callable[[int], None] | None = None
 
@@ -32,14 +35,17 @@ class Gateway:
     def __init__(self, settings: ProxySettings, places: GatewayPlaces) -> None:
         self._compiler = Compiler(settings)
         self._store = ResourceStore()
-        self._discovery = DiscoveryServer(self._store)
-        # Unix socket paths may have 107 bytes; a state folder may be longer.
-        self._folder = Path(tempfile.mkdtemp(prefix="pointsman-"))
+        self._discovery = DiscoveryServer(self._store, lambda: self.given.secrets.values())
+        self._folder = places.folder
         self.given = RoutingInput()
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
 
     async def start(self) -> None:
-        """Start the discovery service and Envoy. The first `update` may come before or after."""
+        """Start the discovery service and Envoy. The first `update` may come before or after.
+
+        Raises PointsmanError if the folder cannot be used or Envoy cannot be started.
+        """
+        make_run_folder(self._folder)
         await self._discovery.start(self._folder / DISCOVERY_SOCKET)
         await self.envoy.start()
 
@@ -54,7 +60,7 @@ class Gateway:
         cannot listen, or if the time is over."""
         try:
             async with asyncio.timeout(within_seconds):
-                while not self._is_ready():
+                while not self._is_settled():
                     # Awaited as it is: a task would begin to listen a turn later and may miss the last step.
                     await self._discovery.progressed()
                     self._refuse_to_be_deaf()
@@ -64,8 +70,9 @@ class Gateway:
             ) from None
 
     def is_ready(self) -> bool:
-        """Whether everything that is served has been accepted."""
-        return self._is_ready()
+        """Whether Envoy listens, and has said yes or no to everything once. A change does not undo that."""
+        session = self._discovery.session
+        return session is not None and session.has_settled and not deafness(self._store)
 
     def programming(self) -> Mapping[ObjectKey, RouteProgramming]:
         """The state of each route in this gateway's Envoy."""
@@ -76,16 +83,16 @@ class Gateway:
         await self._discovery.progressed()
 
     async def stop(self, drain_seconds: float) -> None:
-        """Drain, end Envoy, remove the sockets."""
+        """Drain, end Envoy, remove the folder."""
         await self.envoy.stop(drain_seconds)
         await self._discovery.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _is_ready(self) -> bool:
+    def _is_settled(self) -> bool:
         session = self._discovery.session
-        return session is not None and session.settled()
+        return session is not None and session.settled() and not deafness(self._store)
 
     def _refuse_to_be_deaf(self) -> None:
-        for (type_url, name), refusal in self._store.refusals.items():
-            if type_url == LISTENER:
-                raise PointsmanError(f"Envoy refused the listener {name} ({refusal.reason})", where="gateway")
+        deaf = deafness(self._store)
+        if deaf:
+            raise PointsmanError(deaf, where="gateway")

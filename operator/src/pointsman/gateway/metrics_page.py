@@ -16,6 +16,7 @@ _log = structlog.get_logger(__name__)
 # Often enough that a price change or a crash of Envoy loses little; Prometheus asks about as often.
 _COST_EVERY_SECONDS = 15.0
 
+_UP = Family("envoy_up", "gauge", "Whether Envoy answers; without it there are only the numbers of our own.")
 _RESTARTS = Family(
     "envoy_restarts_total", "counter", "Times that Envoy ended by itself and was started again."
 )
@@ -31,6 +32,8 @@ class MetricsPage:
         self._costs = CostMeter()
         self._runner: web.AppRunner | None = None
         self._meter: asyncio.Task[None] | None = None
+        # A page that is looked at after a later one would be taken for one of an Envoy that began anew.
+        self._one_by_one = asyncio.Lock()
 
     async def start(self, address: str, port: int) -> None:
         """Listen. Raises PointsmanError when the port is taken."""
@@ -58,23 +61,37 @@ class MetricsPage:
 
     async def text(self) -> str:
         """The page."""
-        families = renamed(await self._gateway.envoy.admin.get("/stats/prometheus"))
-        self._costs.observe(
-            (sample for _, found in families for sample in found), self._gateway.given.deployments
-        )
-        families.append((COST, self._costs.spent()))
+        async with self._one_by_one:
+            counted = await self._counted()
+        families = list(counted or ())
         states = self._gateway.programming().values()
-        own = ((_RESTARTS, self._gateway.envoy.restarts), (_ROUTES, len(states)))
-        families += [(family, [Sample(family.name, {}, float(value))]) for family, value in own]
-        refused = sum(not state.accepted for state in states)
-        families.append((_REFUSED, [Sample(_REFUSED.name, {}, float(refused))]))
+        own = {
+            _UP: counted is not None,
+            _RESTARTS: self._gateway.envoy.restarts,
+            _ROUTES: len(states),
+            _REFUSED: sum(not state.accepted for state in states),
+        }
+        families.append((COST, self._costs.spent()))
+        families += [(family, [Sample(family.name, {}, float(value))]) for family, value in own.items()]
         return page(families)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _counted(self) -> list[tuple[Family, list[Sample]]] | None:
+        """What Envoy has counted, which the costs learn too; None while it is away."""
+        envoy = self._gateway.envoy
+        starts = envoy.restarts
         try:
-            return web.Response(text=await self.text(), content_type="text/plain", charset="utf-8")
+            families = renamed(await envoy.admin.get("/stats/prometheus"))
         except PointsmanError as error:
-            return web.Response(status=503, text=f"{error}\n")
+            _log.warning("envoy_metrics_missing", reason=str(error))
+            return None
+        if envoy.restarts != starts:
+            return None
+        found = (sample for _, samples in families for sample in samples)
+        self._costs.observe(found, self._gateway.given.deployments, starts=starts)
+        return families
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(text=await self.text(), content_type="text/plain", charset="utf-8")
 
     async def _ready(self, request: web.Request) -> web.Response:
         ready = self._gateway.is_ready()
@@ -83,7 +100,5 @@ class MetricsPage:
     async def _keep_metering(self) -> None:
         while True:
             await asyncio.sleep(_COST_EVERY_SECONDS)
-            try:
-                await self.text()
-            except PointsmanError as error:
-                _log.warning("metering_failed", reason=str(error))
+            async with self._one_by_one:
+                await self._counted()

@@ -8,7 +8,7 @@ from pointsman.gateway.session import DeltaSession
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import RoutingInput
 from pointsman.routing.claims import claimed_names
-from pointsman.routing.resources import CLUSTER, SCOPE
+from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,14 @@ class RouteProgramming:
     reason: str
     message: str
     generation: int
+
+
+def deafness(store: ResourceStore) -> str:
+    """Why nobody can reach the gateway, in one line; empty if nothing stands against it."""
+    for (type_url, name), refusal in sorted(store.refusals.items()):
+        if type_url == LISTENER:
+            return f"Envoy refused the listener {name} ({refusal.reason})"
+    return ""
 
 
 def route_programming(
@@ -41,6 +49,12 @@ def route_programming(
             wanted = store.wanted((type_url, name))
             if wanted is not None and wanted.owners and (session is None or not session.holds(wanted)):
                 waiting |= wanted.owners
+    deaf = deafness(store)
+    listening = session is not None and all(
+        session.holds(wanted)
+        for name in store.names(LISTENER)
+        if (wanted := store.wanted((LISTENER, name))) is not None
+    )
     states = {}
     for key, route in given.routes.items():
         generation = route.metadata.generation
@@ -56,7 +70,9 @@ def route_programming(
                 f'the model name "{lost[0]}" belongs to ModelRoute {holder}',
                 generation,
             )
-        elif key in waiting:
+        elif deaf:
+            state = RouteProgramming(True, False, "NotListening", deaf, generation)
+        elif key in waiting or not listening:
             state = RouteProgramming(True, False, "Pending", "Envoy has not confirmed it yet", generation)
         else:
             state = RouteProgramming(True, True, "Programmed", "", generation)

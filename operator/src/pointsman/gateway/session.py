@@ -2,7 +2,7 @@
 
 Order within a change (what Envoy needs so that no request meets a half-made path):
 secrets, clusters and endpoints first; listeners and scopes when those are accepted; clusters that are gone
-last.
+last. Other replicas of a cluster that is in use hold up nobody.
 
 A refused response is split in halves and sent again until each refused resource stands alone; that one is
 marked in the store, which then serves its last accepted form or its stub, and everything else goes through.
@@ -35,13 +35,22 @@ class _Type:
     everything: bool = False
     answered: bool = False
     sent: dict[str, str] = field(default_factory=dict)
+    acked: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+
+    def forget(self, name: str) -> None:
+        """Envoy does not ask for it any more, or was told that it is gone."""
+        self.sent.pop(name, None)
+        self.acked.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _InFlight:
     type_url: str
     resources: tuple[Resource, ...]
+    # Whether others wait for the verdict. Not for other replicas of a cluster that is in use: where these
+    # come and go all the time, no scope would ever get its turn.
+    holds_up: bool = True
 
 
 class DeltaSession:
@@ -53,7 +62,8 @@ class DeltaSession:
         self._in_flight: dict[str, _InFlight] = {}
         self._again: list[_InFlight] = []
         self._nonce = 0
-        self._acked: dict[tuple[str, str], str] = {}
+        self.has_settled = False
+        """Whether Envoy has ever said yes or no to everything, since this stream began."""
 
     def receive(self, request: DeltaDiscoveryRequest) -> None:
         """Take a subscription change, an acceptance or a refusal."""
@@ -72,8 +82,8 @@ class DeltaSession:
                 known.absent.discard(name)
         for name in request.resource_names_unsubscribe:
             known.names.discard(name)
-            known.sent.pop(name, None)
             known.absent.discard(name)
+            known.forget(name)
         if first:
             self._resume(request, known)
         if request.response_nonce:
@@ -87,27 +97,29 @@ class DeltaSession:
         for name, version in request.initial_resource_versions.items():
             if request.type_url != ENDPOINTS:
                 known.sent[name] = version
-            self._acked[request.type_url, name] = version
+            known.acked[name] = version
             self._store.doubt((request.type_url, name), version)
 
     def _verdict(self, request: DeltaDiscoveryRequest) -> None:
         flight = self._in_flight.pop(request.response_nonce, None)
         if flight is None:
             return
+        known = self._types[flight.type_url]
         if not request.HasField("error_detail"):
             for resource in flight.resources:
-                self._acked[resource.type_url, resource.name] = resource.version
+                # What went meanwhile is on its way out.
+                if resource.name in known.sent:
+                    known.acked[resource.name] = resource.version
                 self._store.accept(resource)
             return
         reason = " ".join(request.error_detail.message.split())
         is_culprit = len(flight.resources) == 1
         again = () if is_culprit else tuple(r for r in flight.resources if self._is_current(r))
-        sent = self._types[flight.type_url].sent
         for resource in flight.resources:
-            if sent.get(resource.name) == resource.version:
-                sent[resource.name] = _UNKNOWN
+            if known.sent.get(resource.name) == resource.version:
+                known.sent[resource.name] = _UNKNOWN
         for resource in again:
-            sent[resource.name] = resource.version
+            known.sent[resource.name] = resource.version
         self._again += [_InFlight(flight.type_url, part) for part in _split(again, reason)]
         if is_culprit:
             self._store.refuse(flight.resources[0], reason)
@@ -123,10 +135,10 @@ class DeltaSession:
 
     def responses(self) -> list[DeltaDiscoveryResponse]:
         """Everything that may be sent now."""
-        out = [self._response(flight.type_url, flight.resources, (), again=True) for flight in self._again]
+        out = [self._response(flight.type_url, flight.resources) for flight in self._again]
         for flight in self._again:
             for resource in flight.resources:
-                self._ask_endpoints_again(resource)
+                self._send_again_what_waits(resource)
         self._again.clear()
         for type_url in _GROUND:
             out += self._changes(type_url)
@@ -135,9 +147,10 @@ class DeltaSession:
                 out += self._changes(type_url)
                 out += self._removals(type_url)
             # Before the scopes of this stream are known, nothing tells which clusters they still name.
-            if SCOPE in self._types and not self._in_flight:
+            if SCOPE in self._types and not any(flight.holds_up for flight in self._in_flight.values()):
                 self._store.forget_unneeded()
                 out += self._removals(CLUSTER)
+        self.has_settled = self.has_settled or self.settled()
         return out
 
     def settled(self) -> bool:
@@ -152,7 +165,8 @@ class DeltaSession:
 
     def holds(self, resource: Resource) -> bool:
         """Whether Envoy has accepted exactly this version on this stream."""
-        return self._acked.get((resource.type_url, resource.name)) == resource.version
+        known = self._types.get(resource.type_url)
+        return known is not None and known.acked.get(resource.name) == resource.version
 
     def _subscribed(self, type_url: str) -> Iterable[str]:
         known = self._types.get(type_url)
@@ -180,16 +194,19 @@ class DeltaSession:
         missing = [name for name in known.names - known.absent if self._store.served(type_url, name) is None]
         known.absent.update(missing)
         for name in missing:
-            known.sent.pop(name, None)
+            known.forget(name)
+        holds_up = type_url != ENDPOINTS or not all(known.sent.get(resource.name) for resource in due)
         for resource in due:
             known.sent[resource.name] = resource.version
             known.absent.discard(resource.name)
-            self._ask_endpoints_again(resource)
+            self._send_again_what_waits(resource)
         if not due and not missing and (known.answered or not known.everything):
             return []
-        # Nothing at all is an answer too: without it Envoy starts only after its fetch timeout of 15 s.
         known.answered = True
-        return [self._response(type_url, due, missing)]
+        # Apart, since Envoy passes over the removals of a response that it refuses. Nothing at all is an
+        # answer too: without it Envoy starts only after its fetch timeout of 15 s.
+        out = [self._response(type_url, due, holds_up=holds_up)] if due or not missing else []
+        return [*out, self._response(type_url, removed=missing)] if missing else out
 
     def _confirm(self, type_url: str) -> None:
         """Say to the store what Envoy holds although it has not been told so.
@@ -202,14 +219,17 @@ class DeltaSession:
             if served is not None and sent == served.version and self.holds(served):
                 self._store.accept(served)
 
-    def _ask_endpoints_again(self, resource: Resource) -> None:
-        """Have the endpoints of a new or changed cluster sent after it, whether or not they are the same.
+    def _send_again_what_waits(self, resource: Resource) -> None:
+        """Have what a new or changed resource needs sent after it, whether or not it is the same.
 
-        Envoy waits for them before it takes the cluster, and does not ask for what it has subscribed to.
+        Envoy takes a cluster when it has its endpoints, and a listener when it has scopes, and does not ask
+        for what it has subscribed to.
         """
         if resource.endpoints and ENDPOINTS in self._types:
             self._types[ENDPOINTS].sent.pop(resource.endpoints, None)
             self._types[ENDPOINTS].absent.discard(resource.endpoints)
+        if resource.type_url == LISTENER and SCOPE in self._types:
+            self._types[SCOPE].sent = dict.fromkeys(self._types[SCOPE].sent, _UNKNOWN)
 
     def _removals(self, type_url: str) -> list[DeltaDiscoveryResponse]:
         known = self._types.get(type_url)
@@ -219,13 +239,13 @@ class DeltaSession:
         if not gone:
             return []
         for name in gone:
-            del known.sent[name]
-            self._acked.pop((type_url, name), None)
-        return [self._response(type_url, (), gone)]
+            known.forget(name)
+        return [self._response(type_url, removed=gone)]
 
     def _ground_is_ready(self) -> bool:
         """Clusters accepted, and the endpoints that they wait for asked for and accepted."""
-        if CLUSTER not in self._types or any(f.type_url in _GROUND for f in self._in_flight.values()):
+        in_flight = self._in_flight.values()
+        if CLUSTER not in self._types or any(f.type_url in _GROUND and f.holds_up for f in in_flight):
             return False
         if any(flight.type_url in _GROUND for flight in self._again):
             return False
@@ -237,28 +257,34 @@ class DeltaSession:
         return not any(True for type_url in _GROUND for _ in self._due(type_url))
 
     def _response(
-        self, type_url: str, resources: tuple[Resource, ...], removed: Iterable[str], *, again: bool = False
+        self,
+        type_url: str,
+        resources: tuple[Resource, ...] = (),
+        removed: Iterable[str] = (),
+        *,
+        holds_up: bool = True,
     ) -> DeltaDiscoveryResponse:
         self._nonce += 1
-        mark = _mark(self._nonce) if again and type_url == SCOPE else b""
+        mark = _mark(self._store.next_mark()) if resources and type_url == SCOPE else b""
         response = DeltaDiscoveryResponse(type_url=type_url, nonce=str(self._nonce))
         for resource in resources:
             item = response.resources.add(name=resource.name, version=resource.version)
             item.resource.type_url = type_url
             item.resource.value = resource.body + mark
         response.removed_resources.extend(removed)
-        self._in_flight[response.nonce] = _InFlight(type_url, resources)
+        self._in_flight[response.nonce] = _InFlight(type_url, resources, holds_up)
         return response
 
 
 def _mark(number: int) -> bytes:
-    """What makes a scope that is sent again differ from the one that was refused along with a culprit.
+    """What makes a scope differ from any that was sent before.
 
-    Envoy remembers the scopes before the culprit as read and does not hand them to its workers; the same
-    bytes once more would be passed over as nothing new. Appended to a message, these are merged into it.
+    When Envoy refuses a response it remembers the scopes before the culprit as read and does not hand them
+    to its workers; the same bytes, whenever they come, would be passed over as nothing new. Appended to a
+    message, these are merged into it.
     """
     difference = ScopedRouteConfiguration()
-    difference.route_configuration.metadata.filter_metadata["pointsman.again"]["response"] = number
+    difference.route_configuration.metadata.filter_metadata["pointsman.sent"]["number"] = number
     mark: bytes = difference.SerializeToString(deterministic=True)
     return mark
 

@@ -36,21 +36,27 @@ class ResourceStore:
         # Of which Envoy may hold a form that is not known here as accepted.
         self._doubtful: set[ResourceId] = set()
         self._refused: dict[ResourceId, Refusal] = {}
+        # Those of the refused that Envoy is asked to take once more.
+        self._on_trial: set[ResourceId] = set()
         # None where the stub was refused too: nothing is served then.
         self._stubs: dict[ResourceId, Resource | None] = {}
         self._watchers: set[asyncio.Event] = set()
+        self._mark = 0
 
     def replace(self, desired: ResourceSet) -> None:
         """Take a new desired set; verdicts on resources that are gone or differ now are forgotten."""
         self._desired = desired
-        for ident in [i for i in self._accepted if self.wanted(i) is None and i[0] != CLUSTER]:
-            self._forget(ident)
-            self._doubtful.add(ident)
+        for ident, accepted in list(self._accepted.items()):
+            wanted = self.wanted(ident)
+            is_gone = wanted is None and ident[0] != CLUSTER
+            # Whoever lost the right to call must not keep it because an edit is refused.
+            if is_gone or (wanted is not None and not accepted.may_stand_in_for(wanted)):
+                self._forget(ident)
+                self._doubtful.add(ident)
         for ident, refusal in list(self._refused.items()):
             wanted = self.wanted(ident)
             if wanted is None or wanted.version != refusal.version:
-                del self._refused[ident]
-                self._stubs.pop(ident, None)
+                self._clear(ident)
         self.notify()
 
     def wanted(self, ident: ResourceId) -> Resource | None:
@@ -63,13 +69,14 @@ class ResourceStore:
         wanted = self.wanted(ident)
         if wanted is None and self._is_kept(ident):
             return self._accepted[ident]
-        if wanted is None or ident not in self._refused:
+        if wanted is None or ident not in self._refused or ident in self._on_trial:
             return wanted
         accepted = self._accepted.get(ident)
         if accepted is not None:
             return accepted
         if wanted.stub is not None and ident not in self._stubs:
-            stub = Resource(type_url, name, wanted.stub, version_of(wanted.stub), wanted.owners)
+            version = version_of(wanted.stub)
+            stub = Resource(type_url, name, wanted.stub, version, wanted.owners, admits=frozenset())
             self._stubs[ident] = stub
         return self._stubs.get(ident)
 
@@ -88,9 +95,13 @@ class ResourceStore:
         ident = (resource.type_url, resource.name)
         if self._accepted.get(ident) is resource:
             return
-        desired = self.wanted(ident) is not None
+        wanted = self.wanted(ident)
+        desired = wanted is not None
+        if wanted is not None and wanted.version == resource.version:
+            self._clear(ident)
         stands_in = ident in self._accepted and (ident in self._refused or not desired)
-        if stands_in or not (desired or self._is_needed(ident)):
+        is_too_open = wanted is not None and not resource.may_stand_in_for(wanted)
+        if stands_in or is_too_open or not (desired or self._is_needed(ident)):
             self._doubtful.add(ident)
             return
         self._doubtful.discard(ident)
@@ -111,6 +122,7 @@ class ResourceStore:
     def refuse(self, resource: Resource, reason: str) -> None:
         """Envoy has refused this form, be it the desired one, one it took earlier, or the stub."""
         ident = (resource.type_url, resource.name)
+        self._on_trial.discard(ident)
         accepted, stub, wanted = self._accepted.get(ident), self._stubs.get(ident), self.wanted(ident)
         if accepted is not None and accepted.version == resource.version:
             self._forget(ident)
@@ -118,6 +130,13 @@ class ResourceStore:
             self._stubs[ident] = None
         if wanted is not None and wanted.version == resource.version:
             self._refused[ident] = Refusal(resource.version, reason)
+
+    def retry(self, type_url: str) -> None:
+        """Have what was refused of this type sent once more; until it is accepted it counts as refused."""
+        again = [ident for ident in self._refused if ident[0] == type_url and ident not in self._on_trial]
+        self._on_trial.update(again)
+        if again:
+            self.notify()
 
     def forget_unneeded(self) -> None:
         """Let go of clusters that neither the desired set nor an accepted scope names.
@@ -136,6 +155,11 @@ class ResourceStore:
         """Whether a scope, as Envoy took it last, names this cluster."""
         return ident[0] == CLUSTER and ident[1] in self._needed
 
+    def _clear(self, ident: ResourceId) -> None:
+        self._refused.pop(ident, None)
+        self._stubs.pop(ident, None)
+        self._on_trial.discard(ident)
+
     def _forget(self, ident: ResourceId) -> None:
         accepted = self._accepted.pop(ident, None)
         for cluster in accepted.clusters if accepted is not None else ():
@@ -147,6 +171,11 @@ class ResourceStore:
     def refusals(self) -> dict[ResourceId, Refusal]:
         """Every resource that Envoy refuses at present."""
         return dict(self._refused)
+
+    def next_mark(self) -> int:
+        """A number that no stream has had before."""
+        self._mark += 1
+        return self._mark
 
     def notify(self) -> None:
         """Wake the streams."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -73,7 +74,8 @@ class Demonstration:
             await self._until_back(session, model, primary)
             back_seconds = time.monotonic() - killed_at
             self._terminal.plain(f" {primary} is ready again after {back_seconds:.1f} s, traffic is back.")
-            self._terminal.plain(self._next_steps(model, primary))
+            if not self._once:
+                self._terminal.plain(next_steps(self._url, self._paths[0], model, primary))
 
     async def _ask(self, session: aiohttp.ClientSession, model: str, question: str) -> Answer:
         self._terminal.plain(f" you  › {question}")
@@ -130,26 +132,28 @@ class Demonstration:
             await asyncio.sleep(_LOOK_SECONDS)
         raise PointsmanError(f"{primary} was not back within {_BACK_SECONDS:.0f} s", where="demo")
 
-    def _next_steps(self, model: str, primary: str) -> str:
-        shown = os.path.relpath(self._paths[0])
-        message = '{"role": "user", "content": "hello"}'
-        python = [
-            "from openai import OpenAI",
-            f'client = OpenAI(base_url="{self._url}", api_key="none")',
-            f'answer = client.chat.completions.create(model="{model}", messages=[{message}])',
-            "print(answer.choices[0].message.content)",
-        ]
-        steps = [
-            f"curl {self._url}/chat/completions -H 'content-type: application/json' \\",
-            f"""  -d '{{"model": "{model}", "messages": [{message}]}}'""",
-            "python - <<'END'        # needs: pip install openai",
-            *python,
-            "END",
-            f"change a weight in {shown}/route.yaml and watch:   pointsman get -w",
-            f"why this placement:   pointsman explain modeldeployment/{primary}",
-        ]
-        # Not indented: a heredoc's lines, its end above all, must begin at the margin to work as printed.
-        return "\n Next:\n" + "\n".join(steps) + "\n Ctrl-C ends everything."
+
+def next_steps(url: str, folder: Path, model: str, primary: str) -> str:
+    """What to try while it is up."""
+    shown = os.path.relpath(folder)
+    message = '{"role": "user", "content": "hello"}'
+    python = [
+        "from openai import OpenAI",
+        f'client = OpenAI(base_url="{url}", api_key="none")',
+        f'answer = client.chat.completions.create(model="{model}", messages=[{message}])',
+        "print(answer.choices[0].message.content)",
+    ]
+    steps = [
+        f"curl {url}/chat/completions -H 'content-type: application/json' \\",
+        f"""  -d '{{"model": "{model}", "messages": [{message}]}}'""",
+        "python - <<'END'        # needs: pip install openai",
+        *python,
+        "END",
+        f"change a weight in {shown}/route.yaml and watch:   pointsman get -w",
+        f"why this placement:   pointsman explain modeldeployment/{primary}",
+    ]
+    # Not indented: a heredoc's lines, its end above all, must begin at the margin to work as printed.
+    return "\n Next:\n" + "\n".join(steps) + "\n Ctrl-C ends everything."
 
 
 def _is_complete(document: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from pointsman.api import ModelDeployment, ObjectKey, Secret
 from pointsman.api.findings import Finding
 from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
+from pointsman.local.background import spawn
 from pointsman.local.engines import backoff
 from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.prepare import engine_environment, hub_token, refuse_unsupported
@@ -78,11 +79,17 @@ class OwnDeployment:
         """Take the deployment as it is stated now; nothing happens if it is the same."""
         self._refused = refused
         spec = deployment.spec
+        if spec.replicas != self._replicas and self._spec is not None and self._facts is not None:
+            # Whether there is memory for so many is found out when they are started.
+            self._placed = _fitting(self._spec, self._facts)
         self._replicas, self._drain_seconds = spec.replicas, spec.drain.timeout.seconds
+        if self._spec is not None:
+            self._want_replicas(self._spec)
         referred = {key: secret for key, secret in secrets.items() if key.namespace == self._key.namespace}
         try:
             given = (hub_token(deployment, referred), engine_environment(deployment, referred))
         except PointsmanError as error:
+            self._cancel_preparing()
             self._fail(Step(Stage.FAILED, "SecretNotUsable", str(error)))
             self._inputs = None
             return
@@ -90,11 +97,13 @@ class OwnDeployment:
         if inputs != self._inputs:
             self._inputs = inputs
             self._cancel_preparing()
-            self._preparing = asyncio.create_task(
-                self._prepare(deployment, beside, *given), name=f"prepare {self._key}"
+            self._preparing = spawn(
+                self._prepare(deployment, beside, *given),
+                f"prepare {self._key}",
+                self._workplace.around.failed,
             )
-        elif self._spec is not None:
-            self._want_replicas(self._spec)
+            # What is observed depends on whether it is over.
+            self._preparing.add_done_callback(lambda _: self._workplace.around.changed())
 
     @property
     def observed(self) -> DeploymentObserved:
@@ -122,7 +131,8 @@ class OwnDeployment:
         need = memory_need(self._spec, self._facts)
         phases = [view.phase for view in self._supervisor.views]
         starting = phases.count(Phase.STARTING)
-        weights = need.weights if starting and Phase.READY not in phases else 0
+        are_loaded = Phase.READY in phases or Phase.SILENT in phases
+        weights = need.weights if starting and not are_loaded else 0
         return weights + starting * need.per_replica
 
     async def drain(self) -> None:
@@ -138,6 +148,7 @@ class OwnDeployment:
     def _cancel_preparing(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
+            self._ended = [task for task in self._ended if not task.done()]
             self._ended.append(self._preparing)
             self._preparing = None
 
@@ -148,11 +159,6 @@ class OwnDeployment:
             await asyncio.wait(self._ended)
             self._ended.clear()
 
-    async def _prepare_and_tell(self, *given: Any) -> None:
-        await self._prepare(*given)
-        # Told once this task is over: what is observed depends on that.
-        asyncio.get_running_loop().call_soon(self._workplace.around.changed)
-
     async def _prepare(
         self, deployment: ModelDeployment, beside: Path, token: str | None, environment: Mapping[str, str]
     ) -> None:
@@ -161,8 +167,11 @@ class OwnDeployment:
             try:
                 refuse_unsupported(deployment)
                 weights = await self._bring_weights(deployment, beside, token)
-                facts = await asyncio.to_thread(_read_facts, weights.path)
+                facts = await asyncio.to_thread(read_facts, weights.path)
                 spec = engine_spec(deployment, weights, facts, environment)
+            except OSError as error:
+                self._fail(_unusable(error), weights=True)
+                failures += 1
             except WeightsError as error:
                 self._fail(Step(Stage.FAILED, error.reason, str(error)), weights=True)
                 failures += 1
@@ -173,7 +182,7 @@ class OwnDeployment:
             else:
                 self.found = weights
                 self._spec, self._facts = spec, facts
-                self._placed = Step(Stage.DONE, "Fits", fits(spec, memory_need(spec, facts)))
+                self._placed = _fitting(spec, facts)
                 self._want_replicas(spec)
                 return
             await asyncio.sleep(backoff.delay_seconds(failures, self._workplace.rng))
@@ -219,7 +228,7 @@ class OwnDeployment:
 
     def _tell_room(self, spec: EngineSpec, facts: ModelFacts, need: Need, available: int, room: int) -> None:
         if room >= 1:
-            placed = Step(Stage.DONE, "Fits", fits(spec, need))
+            placed = _fitting(spec, facts)
         elif self._placed.stage is Stage.FAILED:
             # The memory that is available moves all the time; the message stays as it was when it was found.
             return
@@ -230,8 +239,11 @@ class OwnDeployment:
             self._workplace.around.changed()
 
 
-def _read_facts(path: Path) -> ModelFacts:
-    try:
-        return read_facts(path)
-    except OSError as error:
-        raise from_os_error(error, path) from error
+def _fitting(spec: EngineSpec, facts: ModelFacts) -> Step:
+    return Step(Stage.DONE, "Fits", fits(spec, memory_need(spec, facts)))
+
+
+def _unusable(error: OSError) -> Step:
+    """The files, or the process that brings them, cannot be used."""
+    trouble = from_os_error(error, Path(str(error.filename or "weights")))
+    return Step(Stage.FAILED, trouble.reason, str(trouble))

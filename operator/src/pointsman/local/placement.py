@@ -65,6 +65,9 @@ def too_big(spec: EngineSpec, facts: ModelFacts, need: Need, available_bytes: in
     if left >= per_token * spec.context_length:
         ways.append(f"lower spec.engine.maxConcurrency to {left // (per_token * spec.context_length)}")
     tokens = left // per_token // spec.concurrency // 256 * 256
+    if facts.context_length:
+        # More than it was made for would fit, and be of no use.
+        tokens = min(tokens, facts.context_length)
     if tokens > 0:
         ways.append(f"lower spec.model.contextLength to {tokens}")
     if not ways:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pointsman.local.state import read_json
+from pointsman.local.state import read_json, remove
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,17 @@ class ProcessIdentity:
 def identity_of(pid: int) -> ProcessIdentity | None:
     """Who has this id now; None if nobody has, or what is left of it is a zombie."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        state, start_ticks = _stat(pid)
     except OSError:
         return None
-    # The second field is the command in brackets and may hold anything, brackets and blanks too.
-    fields = text.rpartition(")")[2].split()
-    state, start_ticks = fields[0], int(fields[19])
-    return None if state in "ZX" else ProcessIdentity(pid, start_ticks)
+    return None if state in b"ZX" else ProcessIdentity(pid, start_ticks)
+
+
+def _stat(pid: int) -> tuple[bytes, int]:
+    """State and start time. Raises OSError if there is no such process."""
+    # The second field is the command in brackets and may hold any bytes, brackets and blanks too.
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return fields[0], int(fields[19])
 
 
 class RunningProcess:
@@ -65,9 +69,13 @@ class RunningProcess:
         """Watch a child that was just started."""
         descriptor = os.pidfd_open(child.pid)
         # A child is not reaped before `_on_exit`, so its id is its own even if it has ended already.
-        text = Path(f"/proc/{child.pid}/stat").read_text()
-        start_ticks = int(text.rpartition(")")[2].split()[19])
-        return cls(ProcessIdentity(child.pid, start_ticks), descriptor, child)
+        return cls(ProcessIdentity(child.pid, _stat(child.pid)[1]), descriptor, child)
+
+    @classmethod
+    def of_pid(cls, pid: int) -> Self | None:
+        """Watch whoever has this id now, None if nobody has."""
+        identity = identity_of(pid)
+        return None if identity is None else cls.of_identity(identity)
 
     @classmethod
     def of_identity(cls, identity: ProcessIdentity) -> Self | None:
@@ -97,7 +105,7 @@ class RunningProcess:
         if code is None:
             return "ended"
         if code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
+            return f"was ended by {_signal_name(-code)}"
         return f"ended with exit code {code}"
 
     async def exited(self) -> None:
@@ -132,6 +140,14 @@ class RunningProcess:
         self._gone.set()
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # Most of the real-time signals have no name.
+        return f"signal {number}"
+
+
 async def adopt_or_end(
     record: Path,
     adoptable: Callable[[dict[str, Any], RunningProcess], Awaitable[bool]],
@@ -149,5 +165,5 @@ async def adopt_or_end(
         if await adoptable(document, process):
             return process
         await process.end(grace_seconds)
-    record.unlink(missing_ok=True)
+    remove(record)
     return None

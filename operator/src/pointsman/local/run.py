@@ -3,10 +3,11 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import aiohttp
 
@@ -15,18 +16,20 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.local.background import spawn
 from pointsman.local.deployments import OwnDeployment, Workplace
-from pointsman.local.display.terminal import BAD, GONE, Line, Terminal, leaving_line, name_of
+from pointsman.local.display.terminal import BAD, Line, Terminal, leaving_line, left_line, name_of
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.records import read_records
 from pointsman.local.engines.replica import Surroundings
 from pointsman.local.engines.spec import cores_for_replica
 from pointsman.local.engines.supervisor import end_left
+from pointsman.local.envoy_watch import EnvoyWatch
 from pointsman.local.files.folder import Folder, Objects
 from pointsman.local.files.watching import POLL_SECONDS
-from pointsman.local.leftovers import end_left_gateway, gateway_recorder
+from pointsman.local.leftovers import end_left_gateway
 from pointsman.local.listening import Listen, free_port, refuse_if_taken
 from pointsman.local.machine import available_memory_bytes, usable_cores
-from pointsman.local.state import StateFolder
+from pointsman.local.state import StateFolder, remove
+from pointsman.local.status.keeping import AGAIN_SECONDS, Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
 from pointsman.local.weights.fetcher import Fetcher
@@ -63,6 +66,7 @@ class LocalMode:
         self._settings = settings
         self._terminal = terminal
         self._state = StateFolder(settings.state)
+        self._keeping = Keeping(terminal)
         self._folder = Folder(settings.paths, os.environ if environment is None else environment)
         self._launcher = launcher or Launcher()
         self._rng = rng or Random()
@@ -79,12 +83,16 @@ class LocalMode:
         """Ask to end: the first time with a drain, the second time at once."""
         if self._stop.is_set():
             self._at_once.set()
-        else:
+            return
+        self._stop.set()
+        self._changed.set()
+
+    def _told_to_stop(self) -> None:
+        if not self._stop.is_set():
             self._terminal.plain(
                 f" ending; what runs has {_DRAIN_SECONDS:g} s to finish, Ctrl-C again ends it at once"
             )
-        self._stop.set()
-        self._changed.set()
+        self.stop()
 
     def _failed(self, error: BaseException) -> None:
         """An internal error somewhere: everything is ended in order, and the error is raised."""
@@ -106,18 +114,18 @@ class LocalMode:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._told_to_stop)
 
     async def _serve(self, session: aiohttp.ClientSession, objects: Objects) -> None:
         listen = self._settings.listen
         self._workplace = self._make_workplace(session)
         self._left = read_records(self._state.engines)
         self._store = ObjectStore(self._state)
-        self._publisher = Publisher(self._state, self._store, self._terminal, listen)
-        say = self._workplace.around.say
+        self._publisher = Publisher(self._state, self._store, self._terminal, self._keeping, listen)
+        self._envoy = EnvoyWatch(self._state, self._terminal, self._keeping, self._failed)
         gateway = Gateway(
             ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
-            GatewayPlaces(self._state.log_path("gateway"), gateway_recorder(self._state, say)),
+            GatewayPlaces(self._state.gateway, self._state.log_path("gateway"), self._envoy.started),
         )
         page = MetricsPage(gateway)
         tasks: list[asyncio.Task[None]] = []
@@ -132,14 +140,26 @@ class LocalMode:
             ]
             if self._settings.metrics is not None:
                 await page.start(self._settings.metrics.host, self._settings.metrics.port)
-            await gateway.ready(_GATEWAY_READY_SECONDS)
-            self._state.write_up({"pid": os.getpid(), "url": listen.url})
+            await self._unless_stopped(gateway.ready(_GATEWAY_READY_SECONDS))
+            here = {"pid": os.getpid(), "url": listen.url}
+            self._keeping.keep("up", lambda: self._state.write_up(here))
             await self._follow(gateway)
         finally:
             for task in tasks:
                 task.cancel()
             await page.stop()
             await self._end(gateway)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for `work`, or until we are told to stop."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+        finally:
+            working.cancel()
+            stopped.cancel()
 
     def _make_workplace(self, session: aiohttp.ClientSession) -> Workplace:
         around = Surroundings(
@@ -178,7 +198,13 @@ class LocalMode:
                     # What the gateway has goes on; the next edit is tried anew.
                     self._terminal.say(Line(BAD, "gateway", str(error)))
             self._publisher.publish(self._objects, self._own, given, gateway.programming())
-            await self._changed.wait()
+            if gateway.is_ready():
+                self._envoy.told_ready()
+            try:
+                async with asyncio.timeout(AGAIN_SECONDS if self._keeping.has_waiting else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._keeping.again()
 
     async def _watch(self) -> None:
         while True:
@@ -219,13 +245,15 @@ class LocalMode:
         own.want(deployment, self._objects.beside[key], self._objects.secrets, refused)
 
     def _let_go(self, key: ObjectKey, own: OwnDeployment) -> None:
-        self._terminal.say(leaving_line(key, is_hosted_now=key in self._objects.deployments))
+        is_hosted_now = key in self._objects.deployments
+        self._terminal.say(leaving_line(key, is_hosted_now=is_hosted_now))
+        if not is_hosted_now:
+            self._terminal.forget(name_of(key))
 
         async def leave() -> None:
             await own.drain()
             del self._leaving[key]
-            self._terminal.say(Line(GONE, name_of(key), "ended"))
-            self._terminal.forget(name_of(key))
+            self._terminal.say(left_line(key))
             deployment = self._objects.deployments.get(key)
             if deployment is not None and deployment.spec.hosted is None:
                 self._want(key, deployment)
@@ -251,6 +279,7 @@ class LocalMode:
         """Drain for a moment, end everything; nothing that we started is left."""
         for _, task in self._leaving.values():
             task.cancel()
+        self._envoy.stop()
         stopping = asyncio.create_task(gateway.stop(_DRAIN_SECONDS))
         hurry = asyncio.create_task(self._at_once.wait())
         await asyncio.wait((stopping, hurry), return_when=asyncio.FIRST_COMPLETED)
@@ -261,4 +290,4 @@ class LocalMode:
         hurry.cancel()
         remaining = [*self._own.values(), *(own for own, _ in self._leaving.values())]
         await asyncio.gather(self._end_unclaimed(), *(own.end() for own in remaining))
-        self._state.gateway_record.unlink(missing_ok=True)
+        remove(self._state.gateway_record)

@@ -4,6 +4,7 @@
     up.json                                 where that one listens
     findings.json                           what is wrong in its files now
     gateway.json                            its Envoy, to be ended by the next start if it is killed
+    gateway/                                Envoy's bootstrap and sockets, made anew by each start
     objects/<Kind>/<namespace>/<name>.json  the objects with their status
     engines/<replica>.json                  engine processes, for adoption by the next start
     logs/<name>.log                         what engines and the gateway said
@@ -59,8 +60,9 @@ def unwritable(path: Path, error: OSError) -> PointsmanError:
     )
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader, or a crash, sees the former content or this one and nothing between.
+def write_whole(path: Path, content: bytes, *, outlasts_power: bool = True) -> None:
+    """Replace a file so that a reader, or a crash, sees the former content or this one and nothing between;
+    after the machine lost power too, unless `outlasts_power` is false, which spares waiting for the disk.
 
     Raises PointsmanError when it cannot be written; the former content then stays.
     """
@@ -69,8 +71,9 @@ def write_whole(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with partial.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if outlasts_power:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         # Where nothing can be written there is nothing to remove either: the first error is the one to tell.
@@ -79,9 +82,19 @@ def write_whole(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from error
 
 
+def remove(path: Path) -> None:
+    """Remove the record of a process, if that can be done: one that stays names a process that is gone, and
+    the next start finds that out.
+    """
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def to_json(document: Any) -> bytes:
     """Stable bytes: equal documents are equal files."""
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+    # Names of files may be no text: `json` reads such bytes back as it wrote them.
+    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -100,6 +113,7 @@ class StateFolder:
         self.path = path
         self.engines = path / "engines"
         self.logs = path / "logs"
+        self.gateway = path / "gateway"
         self.gateway_record = path / "gateway.json"
         self._findings = path / "findings.json"
         self._objects = path / "objects"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pointsman.routing.settings import MIB
 from pointsman.routing.typed import newer
 
 INVALID = "invalid_request_error"
@@ -60,35 +61,36 @@ BY_SCOPE = {
     "!model": MODEL,
 }
 
-# What Envoy itself answers with, by status. `flagged`: only where Envoy notes a reason of its own; direct
-# answers of ours have none and keep their words.
-_FLAGGED, _ALWAYS = True, False
+NO_SUCH_MODEL = Answer(
+    404,
+    "The model '%REQ(x-pm-model)%' does not exist; GET /v1/models lists those that do.",
+    "model_not_found",
+)
+
+# What Envoy itself answers with, by status, and whether some of our direct answers have it, too: those pass
+# through here and keep their words.
+_OURS_TOO, _ENVOYS_ALONE = True, False
 LOCAL = (
-    (Answer(400, "The request is not valid HTTP.", "bad_request"), _FLAGGED),
+    (Answer(400, "The request is not valid HTTP.", "bad_request"), _OURS_TOO),
     (
         Answer(
             401, "The API key is missing or wrong; send it as: Authorization: Bearer KEY.", "invalid_api_key"
         ),
-        _ALWAYS,
+        _ENVOYS_ALONE,
     ),
+    (PATH, _OURS_TOO),
+    (Answer(408, "The request took too long to arrive.", "request_timeout"), _ENVOYS_ALONE),
     (
-        Answer(
-            404,
-            "The model '%REQ(x-pm-model)%' does not exist; GET /v1/models lists those that do.",
-            "model_not_found",
-        ),
-        _FLAGGED,
+        Answer(431, "The request's headers are larger than this gateway takes.", "headers_too_large"),
+        _ENVOYS_ALONE,
     ),
-    (Answer(408, "The request took too long to arrive.", "request_timeout"), _ALWAYS),
-    (Answer(413, "The request's body is larger than this gateway takes.", "request_too_large"), _ALWAYS),
-    (Answer(431, "The request's headers are larger than this gateway takes.", "headers_too_large"), _ALWAYS),
-    (Answer(500, "The gateway could not pass the answer on.", "gateway_error", SERVER), _ALWAYS),
-    (Answer(502, "The model's answer was not valid HTTP.", "bad_gateway", SERVER), _ALWAYS),
+    (Answer(500, "The gateway could not pass the answer on.", "gateway_error", SERVER), _ENVOYS_ALONE),
+    (Answer(502, "The model's answer was not valid HTTP.", "bad_gateway", SERVER), _ENVOYS_ALONE),
     (
         Answer(503, "No target of this model could answer; try again in a moment.", "unavailable", SERVER),
-        _FLAGGED,
+        _OURS_TOO,
     ),
-    (Answer(504, "The model did not answer in time.", "timeout", SERVER), _ALWAYS),
+    (Answer(504, "The model did not answer in time.", "timeout", SERVER), _ENVOYS_ALONE),
 )
 
 
@@ -115,11 +117,22 @@ def direct_route(answer: Answer) -> dict[str, Any]:
     return {"match": {"prefix": "/"}, "direct_response": direct(answer), "response_headers_to_add": headers}
 
 
-def local_reply_mappers() -> list[dict[str, Any]]:
+def too_large(at_most_bytes: int) -> Answer:
+    """A body above the cap; an image in a chat is the usual reason."""
+    mebibytes, rest = divmod(at_most_bytes, MIB)
+    limit = f"{at_most_bytes} bytes" if rest else f"{mebibytes} MiB"
+    return Answer(
+        413, f"The request's body is larger than the {limit} that this gateway takes.", "request_too_large"
+    )
+
+
+def local_reply_mappers(max_request_bytes: int) -> list[dict[str, Any]]:
     """Envoy's own replies in the same shape. The first that fits is used."""
     # Envoy says 500 where it ends an upload for want of memory; a client that may come again is told 503.
     shed = {**_mapper(OVERLOADED, _SHED), "status_code": OVERLOADED.status}
-    return [shed, *(_mapper(answer, _when(answer.status, flagged)) for answer, flagged in LOCAL)]
+    no_scope = _mapper(NO_SUCH_MODEL, _NO_ROUTE)
+    local = (*LOCAL, (too_large(max_request_bytes), _ENVOYS_ALONE))
+    return [shed, no_scope, *(_mapper(answer, _when(answer.status, ours_too)) for answer, ours_too in local)]
 
 
 def _mapper(answer: Answer, when: dict[str, Any]) -> dict[str, Any]:
@@ -130,18 +143,18 @@ def _mapper(answer: Answer, when: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_SHED = {
-    "extension_filter": {
-        "name": "pointsman.shed",
-        "typed_config": newer(
-            "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-            {"expression": "response.code_details.startsWith('overload')"},
-        ),
-    }
-}
+def _by_details(expression: str) -> dict[str, Any]:
+    kind = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    value = {"expression": f"response.code_details{expression}"}
+    return {"extension_filter": {"name": "pointsman.details", "typed_config": newer(kind, value)}}
 
 
-def _when(status: int, flagged: bool) -> dict[str, Any]:
+_SHED = _by_details(".startsWith('overload')")
+_NO_ROUTE = _by_details(" == 'route_not_found'")
+_NOT_OURS = _by_details(" != 'direct_response'")
+
+
+def _when(status: int, ours_too: bool) -> dict[str, Any]:
     comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": "pm.local"}}
     by_status = {"status_code_filter": {"comparison": comparison}}
-    return {"and_filter": {"filters": [by_status, {"response_flag_filter": {}}]}} if flagged else by_status
+    return {"and_filter": {"filters": [by_status, _NOT_OURS]}} if ours_too else by_status

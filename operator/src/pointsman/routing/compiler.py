@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
-from pointsman.routing.authentication import Admission, admission, anyone_of
+from pointsman.routing.authentication import Admission, LabelledSecrets, admission, anyone_of
 from pointsman.routing.chain import route_uses, rule_deployments
 from pointsman.routing.claims import claimed_names
 from pointsman.routing.clusters import target_cluster
-from pointsman.routing.credentials import TargetSecrets, target_secrets
+from pointsman.routing.credentials import TargetSecrets, referenced_secrets, target_secrets
 from pointsman.routing.endpoints import load_assignment
 from pointsman.routing.inputs import Endpoint, RoutingInput
 from pointsman.routing.listeners import listeners
-from pointsman.routing.model_list import models_scope
+from pointsman.routing.model_list import model_list, models_scope
 from pointsman.routing.names import endpoints_name
 from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, Resource, ResourceSet
 from pointsman.routing.scopes import error_scopes, route_scopes
@@ -67,7 +67,8 @@ class Compiler:
         names: dict[ObjectKey, list[str]] = {}
         for name, route in claims.items():
             names.setdefault(route.key, []).append(name)
-        admissions = {key: admission(route, given) for key, route in given.routes.items()}
+        labelled = LabelledSecrets(given.secrets.values())
+        admissions = {key: self._admission(given.routes[key], labelled) for key in names}
         owners = _owners(given, names)
         secrets = self._secrets(given, owners)
         usable = {
@@ -124,9 +125,30 @@ class Compiler:
         for (key, _), routes in owners.items():
             routes_of[key] = routes_of.get(key, frozenset()) | routes
         return {
-            key: target_secrets(deployment, given, routes_of.get(key, frozenset()))
+            key: self._target_secrets(deployment, given, routes_of.get(key, frozenset()))
             for key, deployment in given.deployments.items()
         }
+
+    def _target_secrets(
+        self, deployment: ModelDeployment, given: RoutingInput, owners: frozenset[ObjectKey]
+    ) -> TargetSecrets:
+        if deployment.spec.hosted is None:
+            return TargetSecrets()
+        made: TargetSecrets = self._remembered(
+            ("secrets", deployment.key),
+            (deployment.spec.hosted, owners, referenced_secrets(deployment, given)),
+            lambda: target_secrets(deployment, given, owners),
+        )
+        return made
+
+    def _admission(self, route: ModelRoute, labelled: LabelledSecrets) -> Admission | None:
+        clients, secrets = labelled.of_clients(route)
+        if not clients:
+            return admission(route, ())
+        made: Admission | None = self._remembered(
+            ("admission", *clients), (secrets,), lambda: admission(route, secrets)
+        )
+        return made
 
     def _endpoints(self, key: ObjectKey, replicas: tuple[Endpoint, ...]) -> Resource:
         last = self._assignments.get(key)
@@ -166,17 +188,12 @@ class Compiler:
         return made
 
     def _models(self, claims: Mapping[str, ModelRoute], who: Admission) -> Resource:
-        made: Resource = self._remembered(
-            ("models",),
-            (
-                tuple(
-                    (name, route.key, route.metadata.creation_timestamp)
-                    for name, route in sorted(claims.items())
-                ),
-                who,
-            ),
-            lambda: models_scope(claims, who),
+        listed = tuple(
+            (name, route.key, route.metadata.creation_timestamp) for name, route in sorted(claims.items())
         )
+        # Apart from the clients: a changed key of one would write the list of all models anew.
+        models = self._remembered(("list",), (listed,), lambda: model_list(claims))
+        made: Resource = self._remembered(("models",), (listed, who), lambda: models_scope(models, who))
         return made
 
 

@@ -24,6 +24,17 @@ class TargetSecrets:
     missing: str = ""
 
 
+def referenced_secrets(deployment: ModelDeployment, given: RoutingInput) -> tuple[Secret | None, ...]:
+    """The Secrets that a target names; None where there is no such one."""
+    hosted = deployment.spec.hosted
+    references = (hosted.credentials, hosted.ca_certificates) if hosted else ()
+    return tuple(
+        given.secrets.get(ObjectKey(deployment.metadata.namespace, one.secret_ref.name))
+        for one in references
+        if one is not None
+    )
+
+
 def target_secrets(
     deployment: ModelDeployment, given: RoutingInput, owners: frozenset[ObjectKey]
 ) -> TargetSecrets:
@@ -43,6 +54,12 @@ def target_secrets(
             return TargetSecrets(
                 missing=f"Secret {secret.key} does not allow its keys to go to {host} "
                 f"(annotation pointsman.dev/allowed-hosts)"
+            )
+        if any(byte < 0x20 or byte == 0x7F for byte in (secret.value(reference.key) or b"").strip()):
+            # Envoy would take it, and then fail each request without a word.
+            return TargetSecrets(
+                missing=f"Secret {secret.key} has a line break or another control character amid the key "
+                f"{reference.key}, which no header can carry"
             )
         key = _envoy_secret(secret, reference, _KEY_USE, owners)
     if hosted.ca_certificates is not None:

@@ -51,10 +51,17 @@ def _front(settings: ProxySettings) -> Resource:
             "scoped_rds": {"scoped_rds_config_source": ADS},
         },
         # The head of a request must come soon; a body may take as long as the route lets the request last.
+        "http_protocol_options": {
+            # As ab, old proxies and scripts speak it.
+            "accept_http_10": True,
+            "default_host_for_http_10": "gateway",
+            # Else a websocket, as OpenAI's realtime API has them, would wait: such a request has no end.
+            "ignore_http_11_upgrade": [{"safe_regex": {"regex": ".*"}}],
+        },
         "request_headers_timeout": "10s",
         "stream_idle_timeout": "300s",
         "common_http_protocol_options": {"idle_timeout": "600s"},
-        "local_reply_config": {"mappers": local_reply_mappers()},
+        "local_reply_config": {"mappers": local_reply_mappers(settings.max_request_bytes)},
         "access_log": request_stats(),
         "http_filters": [
             _body_cap(settings),

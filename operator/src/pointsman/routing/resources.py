@@ -29,6 +29,7 @@ class Resource:
     `owners` are the routes that do not work as written while this resource is refused.
     `endpoints` is the name of the ClusterLoadAssignment that a cluster waits for, empty where there is none.
     `clusters` are those that a scope names: they stay for as long as this form of it is in use.
+    `admits` are those whom a scope lets in, None where it lets in anyone.
     """
 
     type_url: str
@@ -39,6 +40,11 @@ class Resource:
     stub: bytes | None = field(default=None, repr=False)
     endpoints: str = ""
     clusters: frozenset[str] = frozenset()
+    admits: frozenset[str] | None = field(default=None, repr=False)
+
+    def may_stand_in_for(self, other: "Resource") -> bool:
+        """Whether this form lets in nobody whom the other keeps out."""
+        return other.admits is None or (self.admits is not None and self.admits <= other.admits)
 
 
 ResourceSet = Mapping[str, Mapping[str, Resource]]
@@ -54,11 +60,12 @@ def resource(
     stub: Message | None = None,
     endpoints: str = "",
     clusters: frozenset[str] = frozenset(),
+    admits: frozenset[str] | None = None,
 ) -> Resource:
     """Freeze a message: equal messages give equal bytes and so equal versions."""
     body = message.SerializeToString(deterministic=True)
     stub_body = None if stub is None else stub.SerializeToString(deterministic=True)
-    return Resource(type_url, name, body, version_of(body), owners, stub_body, endpoints, clusters)
+    return Resource(type_url, name, body, version_of(body), owners, stub_body, endpoints, clusters, admits)
 
 
 def version_of(body: bytes) -> str:

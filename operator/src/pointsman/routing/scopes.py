@@ -56,6 +56,7 @@ _NOT_FORWARDED = [
     CLIENT_HEADER,
     OPEN_HEADER,
     "cookie",
+    "proxy-authorization",
     "openai-organization",
     "openai-project",
     "accept-encoding",
@@ -63,6 +64,25 @@ _NOT_FORWARDED = [
     "x-forwarded-for",
     "x-real-ip",
     "forwarded",
+]
+
+# What a target says of itself, of our account with it, and to browsers that think they speak with its host.
+_NOT_PASSED_ON = [
+    RETRY_HEADER,
+    "server",
+    "via",
+    "x-powered-by",
+    "x-envoy-upstream-service-time",
+    "openai-organization",
+    "openai-project",
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
 ]
 
 
@@ -74,7 +94,8 @@ def route_scopes(
     settings: ProxySettings,
 ) -> list[Resource]:
     """The scopes of a route. `usable` are the deployments that exist and whose credentials do."""
-    rules = _rules(route, usable) if admission is not None else [_answered(NO_AUTHENTICATION)]
+    named = str(route.key)
+    rules = _rules(route, usable) if admission is not None else [_answered(NO_AUTHENTICATION, name=named)]
     who = admission or Admission(open=True)
     owners = frozenset({route.key})
     clusters = frozenset(cluster_name(key, use) for key, use in route_uses(route) if key in usable)
@@ -84,8 +105,9 @@ def route_scopes(
             name,
             _scope(name, route_name(route.key), rules, who, settings),
             owners=owners,
-            stub=_scope(name, route_name(route.key), [_REFUSED], who, settings),
+            stub=_scope(name, route_name(route.key), [_answered(REFUSED, name=named)], who, settings),
             clusters=clusters,
+            admits=who.admits,
         )
         for name in names
     ]
@@ -95,7 +117,7 @@ def error_scopes(settings: ProxySettings) -> list[Resource]:
     """The scopes of requests that name no model."""
     open_to_all = Admission(open=True)
     return [
-        resource(SCOPE, name, _scope(name, name, [_answered(answer)], open_to_all, settings))
+        resource(SCOPE, name, _scope(name, name, [_answered(answer, name=name)], open_to_all, settings))
         for name, answer in sorted(BY_SCOPE.items())
     ]
 
@@ -122,7 +144,7 @@ def _alike(who: Admission, settings: ProxySettings) -> ScopedRouteConfiguration:
     configuration = {
         "virtual_hosts": [host],
         "request_headers_to_remove": _NOT_FORWARDED,
-        "response_headers_to_remove": [RETRY_HEADER],
+        "response_headers_to_remove": _NOT_PASSED_ON,
     }
     return parse({"route_configuration": configuration}, ScopedRouteConfiguration())
 
@@ -144,9 +166,6 @@ def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> li
 
 def _answered(answer: Answer, match: dict[str, Any] | None = None, name: str = "") -> Route:
     return parse({**direct_route(answer), **({"match": match} if match else {}), "name": name}, Route())
-
-
-_REFUSED = _answered(REFUSED)
 
 
 def _match(rule: RouteRule) -> dict[str, Any]:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from pointsman.api.checks.hosts import host_of
 from pointsman.api.checks.inventory import Inventory
-from pointsman.api.fieldtree import nearest
 from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.meta import ObjectKey, SecretKeySelector
+from pointsman.api.misspelling import nearest
 from pointsman.api.modeldeployment import ModelDeployment, ModelDeploymentSpec
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path
-from pointsman.api.secret import ALLOWED_HOSTS, Secret
+from pointsman.api.secret import ALLOWED_HOSTS, ENVIRONMENT_PREFIX, FILE_PREFIX, Secret
 
 
 def unusable_credentials(deployment: Located[ModelDeployment], inventory: Inventory) -> Iterator[Finding]:
@@ -23,6 +23,8 @@ def unusable_credentials(deployment: Located[ModelDeployment], inventory: Invent
             continue
         if selector.key not in secret.resource.keys:
             yield _no_such_key(deployment, path, selector, secret.resource)
+        elif inventory.mode == "cluster" and secret.resource.value(selector.key) is None:
+            yield _only_local(deployment, path, selector, secret.resource)
         if hosted is not None and path[2] == "credentials":
             yield from _may_not_be_sent(deployment, path, secret.resource, host_of(hosted.base_url))
 
@@ -33,13 +35,14 @@ def absent_api_keys(route: Located[ModelRoute], inventory: Inventory) -> Iterato
         return
     namespace = route.resource.metadata.namespace
     selector = authentication.api_keys.secret_selector
-    if not any(
-        key.namespace == namespace and selector.matches(secret.resource.metadata.labels)
-        for key, secret in inventory.secrets.items()
-    ):
+    if not inventory.has_secret(namespace, selector):
         what = f"no Secret in namespace {namespace} has these labels, so nobody may call this route"
+        todo = "label a Secret, each key of it a client"
+        if inventory.mode != "local":
+            what = f"no Secret of namespace {namespace} among these files has these labels"
+            todo = "make sure that the cluster has one, each key of it a client"
         path = ("spec", "authentication", "apiKeys", "secretSelector")
-        yield route.finding(path, what, "label a Secret, each key of it a client", severity="warning")
+        yield route.finding(path, what, todo, severity="warning")
 
 
 def _references(spec: ModelDeploymentSpec) -> Iterator[tuple[Path, SecretKeySelector]]:
@@ -62,18 +65,16 @@ def _missing(
     key = ObjectKey(deployment.resource.metadata.namespace, selector.name)
     if inventory.may_exist("Secret", key):
         return
-    meant = nearest(
-        selector.name, [known.name for known in inventory.secrets if known.namespace == key.namespace]
-    )
-    if inventory.mode == "local" or meant is not None:
-        todo = f'did you mean "{meant}"?' if meant is not None else "write its manifest beside this file"
-        yield deployment.finding((*path, "name"), f"there is no Secret {key}", todo)
+    meant = inventory.secret_names.nearest(key)
+    hint = f'did you mean "{meant}"?' if meant is not None else ""
+    at = (*path, "name")
+    if inventory.mode == "local":
+        todo = hint or "write its manifest beside this file"
+        yield deployment.finding(at, f"there is no Secret {key}", todo)
     else:
         # Secrets seldom lie beside the other files of a cluster.
         what = f"Secret {key} is not among these files"
-        yield deployment.finding(
-            (*path, "name"), what, "make sure that the cluster has it", severity="warning"
-        )
+        yield deployment.finding(at, what, hint or "make sure that the cluster has it", severity="warning")
 
 
 def _no_such_key(
@@ -85,6 +86,17 @@ def _no_such_key(
         f'did you mean "{meant}"?' if meant is not None else (f"it has {known}" if known else "it has none")
     )
     return deployment.finding((*path, "key"), f'Secret {secret.key} has no key "{selector.key}"', todo)
+
+
+def _only_local(
+    deployment: Located[ModelDeployment], path: Path, selector: SecretKeySelector, secret: Secret
+) -> Finding:
+    prefix = FILE_PREFIX if selector.key in secret.files else ENVIRONMENT_PREFIX
+    what = (
+        f'Secret {secret.key} has no key "{selector.key}" in a cluster, '
+        f"which does not read {prefix}{selector.key}"
+    )
+    return deployment.finding((*path, "key"), what, "write the value under data")
 
 
 def _may_not_be_sent(

@@ -63,7 +63,7 @@ def unreachable_hosts(deployment: Located[ModelDeployment], inventory: Inventory
     path = ("spec", "hosted", "baseURL")
     host = host_of(hosted.base_url)
     if not _has_valid_port(hosted.base_url):
-        yield deployment.finding(path, f"a port is at most {_HIGHEST_PORT}", "correct it")
+        yield deployment.finding(path, f"a port is from 1 to {_HIGHEST_PORT}", "correct it")
     locally = inventory.mode != "cluster" and is_loopback(host)
     if not is_private(host):
         if hosted.credentials is not None and hosted.base_url.startswith("http://"):

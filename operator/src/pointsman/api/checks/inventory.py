@@ -1,11 +1,13 @@
 """Everything that is checked together, found by key; and what is known to be missing from the picture."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pointsman.api.fleet import FleetSettings
 from pointsman.api.located import Located, Stated
-from pointsman.api.meta import ObjectKey
+from pointsman.api.meta import LabelSelector, ObjectKey
+from pointsman.api.misspelling import KnownWords
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path
@@ -26,6 +28,26 @@ class Unread:
     """Some text could not be read at all: whatever seems to be missing may stand there."""
 
 
+class ObjectNames:
+    """The names of one kind's objects, by namespace and the other way."""
+
+    def __init__(self, keys: Iterable[ObjectKey]) -> None:
+        names: dict[str, list[str]] = {}
+        self._namespaces: dict[str, list[str]] = {}
+        for key in sorted(keys):
+            names.setdefault(key.namespace, []).append(key.name)
+            self._namespaces.setdefault(key.name, []).append(key.namespace)
+        self._names = {namespace: KnownWords(known) for namespace, known in names.items()}
+
+    def nearest(self, key: ObjectKey) -> str | None:
+        """The name in the key's namespace that was most likely meant."""
+        known = self._names.get(key.namespace)
+        return known.nearest(key.name) if known is not None else None
+
+    def namespaces_of(self, name: str) -> Sequence[str]:
+        return self._namespaces.get(name, [])
+
+
 @dataclass(frozen=True)
 class Inventory:
     """The first object of each key; `mode` and namespace labels decide what is allowed."""
@@ -37,6 +59,30 @@ class Inventory:
     mode: Mode = "any"
     unread: Unread = field(default_factory=Unread)
     namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def deployment_names(self) -> ObjectNames:
+        return ObjectNames(self.deployments)
+
+    @cached_property
+    def secret_names(self) -> ObjectNames:
+        return ObjectNames(self.secrets)
+
+    @cached_property
+    def _secrets_by_label(self) -> Mapping[tuple[str, ...], Sequence[Secret]]:
+        """Those of a namespace, and those of a namespace with a label: (namespace[, key, value])."""
+        found: dict[tuple[str, ...], list[Secret]] = {}
+        for key, located in self.secrets.items():
+            found.setdefault((key.namespace,), []).append(located.resource)
+            for label in located.resource.metadata.labels.items():
+                found.setdefault((key.namespace, *label), []).append(located.resource)
+        return found
+
+    def has_secret(self, namespace: str, selector: LabelSelector) -> bool:
+        """Whether the selector chooses any Secret of a namespace."""
+        asked = [(namespace,), *((namespace, *label) for label in selector.match_labels.items())]
+        fewest = min((self._secrets_by_label.get(one, ()) for one in asked), key=len)
+        return any(selector.matches(secret.metadata.labels) for secret in fewest)
 
     def labels_of(self, namespace: str) -> Mapping[str, str]:
         return {NAMESPACE_NAME_LABEL: namespace, **self.namespace_labels.get(namespace, {})}

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from pointsman.api.checks.inventory import Inventory, Use, uses
-from pointsman.api.fieldtree import nearest
 from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.modeldeployment import ModelDeployment, Task
@@ -29,9 +28,8 @@ def unusable_targets(route: Located[ModelRoute], inventory: Inventory) -> Iterat
 
 
 def _missing(route: Located[ModelRoute], use: Use, inventory: Inventory) -> Finding:
-    here = [key.name for key in inventory.deployments if key.namespace == use.key.namespace]
-    elsewhere = sorted(key.namespace for key in inventory.deployments if key.name == use.key.name)
-    meant = nearest(use.key.name, here)
+    meant = inventory.deployment_names.nearest(use.key)
+    elsewhere = inventory.deployment_names.namespaces_of(use.key.name)
     if meant is not None:
         todo = f'did you mean "{meant}"?'
     elif elsewhere:

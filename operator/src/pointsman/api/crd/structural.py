@@ -1,7 +1,12 @@
 """pydantic's JSON schema -> a structural schema as the API server wants it.
 
 References are written out; null branches and additionalProperties beside properties dropped; every list has
-its type. Bounds, CEL rules and defaults are kept. What a status holds is never defaulted.
+its type. Bounds, CEL rules and defaults are kept, but for two places:
+
+- What a status holds is never defaulted.
+- The items of lists are not: a tool that holds a cluster to a repository compares a list as a whole, so what
+  the API server fills in there would be a difference for ever. The models apply such a default, and the
+  description says it.
 """
 
 from typing import Any
@@ -24,7 +29,9 @@ def structural_schema(kind: type[Resource]) -> Schema:
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
-        "spec": _written_out(generated["properties"]["spec"], definitions, ()),
+        "spec": _with_defaults_of_items_in_words(
+            _written_out(generated["properties"]["spec"], definitions, ())
+        ),
         "status": _without_defaults(_written_out(generated["properties"]["status"], definitions, ())),
     }
     schema: Schema = {"description": generated["description"], "type": "object", "required": ["spec"]}
@@ -93,6 +100,22 @@ _ORDER = ("description", "type", "format", "enum", "default", "required", "prope
 def _ordered(node: Schema) -> Schema:
     first = {key: node[key] for key in _ORDER if key in node}
     return {**first, **{key: node[key] for key in sorted(node.keys() - first.keys())}}
+
+
+def _with_defaults_of_items_in_words(node: Schema, *, in_list: bool = False) -> Schema:
+    node = dict(node)
+    if in_list and "default" in node:
+        default = node.pop("default")
+        said = ", ".join(default) if isinstance(default, list) else default
+        node["description"] = f"{node.get('description', '')} Default: {said}.".lstrip()
+    if "properties" in node:
+        node["properties"] = {
+            name: _with_defaults_of_items_in_words(below, in_list=in_list)
+            for name, below in node["properties"].items()
+        }
+    if "items" in node:
+        node["items"] = _with_defaults_of_items_in_words(node["items"], in_list=True)
+    return _ordered(node)
 
 
 def _without_defaults(node: Any) -> Any:

@@ -2,6 +2,9 @@
 arrive.
 """
 
+import errno
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +31,10 @@ _BAR_WIDTH = 20
 _PLAIN_STEP_PERCENT = 10
 
 
+# Names of files and words of engines may hold what a terminal acts upon.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 @dataclass(frozen=True)
 class Line:
     """One line: a mark, what it is about, what is said, and lines that belong to it."""
@@ -41,11 +48,15 @@ class Line:
 
 
 class Terminal:
-    """Prints each line about a thing once until something else is said about it."""
+    """Prints each line about a thing once until something else is said about it.
+
+    Never fails: a window that was closed, or a full disk under the output, must not end what serves.
+    """
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
         self._is_terminal = self._out.isatty()
+        self._has_colours = self._is_terminal and not os.environ.get("NO_COLOR")
         self._said: dict[str, Line] = {}
         self._bars: dict[ObjectKey, int] = {}
         self._bar_shown = False
@@ -60,12 +71,11 @@ class Terminal:
         finally:
             held, self._held = self._held, None
             for text in held:
-                self.plain(text)
+                self._print(text)
 
     def write(self, text: str) -> None:
         """Write a part of a line; only while lines are held back."""
-        self._out.write(text)
-        self._out.flush()
+        self._put(printable(text))
 
     def say(self, line: Line) -> None:
         """Print a line, unless it is what was said last about its subject."""
@@ -80,41 +90,54 @@ class Terminal:
         self._said.pop(subject, None)
 
     def print(self, line: Line) -> None:
-        mark = f"\x1b[{_COLOURS[line.mark]}m{line.mark}\x1b[0m" if self._is_terminal else line.mark
-        self.plain(f" {mark} {line.subject:<{_SUBJECT_WIDTH}} {line.text}".rstrip())
-        for below in line.below:
-            self.plain(f"     {below}")
+        mark = f"\x1b[{_COLOURS[line.mark]}m{line.mark}\x1b[0m" if self._has_colours else line.mark
+        said = f" {mark} {printable(f'{line.subject:<{_SUBJECT_WIDTH}} {line.text}')}".rstrip()
+        self._print("\n".join((said, *(f"     {printable(below)}" for below in line.below))))
 
     def plain(self, text: str) -> None:
-        """Print text as it is."""
+        """Print text without mark and subject."""
+        self._print(printable(text))
+
+    def _print(self, text: str) -> None:
         if self._held is not None:
             self._held.append(text)
             return
-        if self._bar_shown:
-            self._out.write("\r\x1b[K")
-            self._bar_shown = False
-        self._out.write(text + "\n")
-        self._out.flush()
+        self._put(f"{self._hidden_bar()}{text}\n")
+
+    def _hidden_bar(self) -> str:
+        shown, self._bar_shown = self._bar_shown, False
+        return "\r\x1b[K" if shown else ""
+
+    def _put(self, text: str) -> None:
+        encoding = getattr(self._out, "encoding", None) or "utf-8"
+        try:
+            self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._out.flush()
+        except OSError as error:
+            if error.errno in (errno.EPIPE, errno.EIO):
+                # Nobody will read here again, and what Python still holds must not become an error at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
     def progress(self, key: ObjectKey, progress: FetchProgress | None) -> None:
         """Show how far weights are: a bar that moves on a terminal, a line every ten percent elsewhere."""
         if progress is None:
             self._bars.pop(key, None)
-            if self._bar_shown:
-                self._out.write("\r\x1b[K")
-                self._out.flush()
-                self._bar_shown = False
+            self._put(self._hidden_bar())
             return
         if self._held is not None:
             return
         percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
         if self._is_terminal:
-            self._out.write(f"\r\x1b[K{bar_text(key, progress, percent)}")
-            self._out.flush()
+            self._put(f"\r\x1b[K{bar_text(key, progress, percent)}")
             self._bar_shown = True
         elif percent >= self._bars.get(key, -_PLAIN_STEP_PERCENT) + _PLAIN_STEP_PERCENT:
             self._bars[key] = percent - percent % _PLAIN_STEP_PERCENT
             self.print(Line(BUSY, "weights", plain_text(key, progress, percent)))
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would act upon; line ends and tabs stay."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def bar_text(key: ObjectKey, progress: FetchProgress, percent: int) -> str:
@@ -153,9 +176,10 @@ def deployment_line(
         if step.stage is Stage.FAILED:
             return Line(BAD, subject, step.message)
     current = [view for view in observed.replicas if view.spec_hash == observed.wanted_hash]
-    troubled = next((view.trouble for view in current if view.trouble is not None), None)
-    if troubled is not None:
-        return Line(BAD, subject, f"{troubled.message}; it is tried again", troubled.lines)
+    troubled = next((view for view in current if view.trouble is not None), None)
+    if troubled is not None and troubled.trouble is not None:
+        again = "" if troubled.phase is Phase.SILENT else "; it is tried again"
+        return Line(BAD, subject, f"{troubled.trouble.message}{again}", troubled.trouble.lines)
     ready = [view for view in observed.replicas if view.phase is Phase.READY]
     settled = (
         not observed.is_preparing
@@ -187,7 +211,17 @@ def leaving_line(key: ObjectKey, *, is_hosted_now: bool) -> Line:
         text = "is hosted now; its engines finish what they were asked, then end"
     else:
         text = "removed from the files; finishes what it was asked, then ends"
-    return Line(GONE, name_of(key), text)
+    return Line(GONE, name_of(key), text, about=_leaving(key))
+
+
+def left_line(key: ObjectKey) -> Line:
+    """That the last engine of a deployment that left has ended."""
+    return Line(GONE, name_of(key), "its engines have ended", about=_leaving(key))
+
+
+def _leaving(key: ObjectKey) -> str:
+    # Not the name alone: what is hosted now has been said of that already, and stays said.
+    return f"{name_of(key)} leaves"
 
 
 def addresses(endpoints: tuple[Endpoint, ...]) -> str:

@@ -41,14 +41,14 @@ class Launcher:
     def launch(self, spec: EngineSpec, threads: int, log: Path) -> Launched:
         """Start the process in a session of its own: a Ctrl-C, or our end by force, does not reach it.
 
-        Raises OSError if the process cannot be started.
+        Raises OSError or ValueError if the process cannot be started.
         """
         loop = asyncio.get_running_loop()
         reading, telling = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             os.set_blocking(telling, True)
             child, log_begin = self._spawn(spec, threads, log, telling)
-        except OSError:
+        except (OSError, ValueError):
             os.close(reading)
             raise
         finally:

@@ -15,6 +15,10 @@ class Phase(StrEnum):
     READY = "Ready"
     WAITING = "Waiting"
     """Failed; is started again after a while."""
+    SILENT = "Silent"
+    """Served, runs and does not answer: gets no requests until it does, and is started again if it does
+    not.
+    """
     DRAINING = "Draining"
     """Gets no more requests, and ends when it has answered those it has."""
 
@@ -51,12 +55,15 @@ class Plan:
 
 
 # Which of the wanted spec's replicas leaves first when there are too many: what serves stays longest.
-_LEAVES_FIRST = {Phase.WAITING: 0, Phase.STARTING: 1, Phase.READY: 2}
+_LEAVES_FIRST = {Phase.WAITING: 0, Phase.STARTING: 1, Phase.SILENT: 2, Phase.READY: 3}
 
 
 def plan(replicas: Sequence[ReplicaView], wanted_hash: str, wanted: int, room: int) -> Plan:
     """What brings the replicas nearer to `wanted` of `wanted_hash`; an empty plan if nothing is to be done
     now.
+
+    A silent replica may still work on what it was asked: it leaves like a ready one, by a drain; one of a
+    former spec is left alone until it answers again or is given up.
 
     `room` is how many more replicas the machine's memory can hold at present.
     """
@@ -69,20 +76,21 @@ def plan(replicas: Sequence[ReplicaView], wanted_hash: str, wanted: int, room: i
     ready = sum(replica.phase is Phase.READY for replica in current) - sum(
         replica.phase is Phase.READY for replica in leaving
     )
+    serving = (Phase.READY, Phase.SILENT)
     former_ready = sorted((replica.slot for replica in former if replica.phase is Phase.READY), reverse=True)
     kept_of_former = max(0, wanted - ready)
     return Plan(
         start=min(max(0, wanted - len(current)), max(0, room)),
         drain=tuple(
             sorted(
-                [replica.slot for replica in leaving if replica.phase is Phase.READY]
+                [replica.slot for replica in leaving if replica.phase in serving]
                 + former_ready[: max(0, len(former_ready) - kept_of_former)]
             )
         ),
         end=tuple(
             sorted(
-                [replica.slot for replica in leaving if replica.phase is not Phase.READY]
-                + [replica.slot for replica in former if replica.phase is not Phase.READY]
+                [replica.slot for replica in leaving if replica.phase not in serving]
+                + [replica.slot for replica in former if replica.phase not in serving]
             )
         ),
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from pointsman.catalog import shipped_catalog
 from pointsman.local.engines.spec import probe_order
 
 _RUNNING = ("llamacpp:requests_processing ", "llamacpp:requests_deferred ")
@@ -52,6 +53,19 @@ async def first_token(
             return Refusal(f"{path} answers {answer.status}: {text}", final=400 <= answer.status < 500)
     except (aiohttp.ClientError, TimeoutError) as error:
         return Refusal(f"{path} does not answer ({type(error).__name__})", final=False)
+
+
+async def answers(session: aiohttp.ClientSession, port: int) -> bool:
+    """Whether the engine says that it is alive, which it does while it computes. Not bounded: the caller's
+    timeout is.
+    """
+    path = shipped_catalog().engines["llama.cpp"].endpoints.alive
+    try:
+        async with session.get(f"http://127.0.0.1:{port}{path}") as answer:
+            await answer.read()
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 async def running_requests(session: aiohttp.ClientSession, port: int) -> int | None:

@@ -1,4 +1,4 @@
-"""The life of one replica: start, ready, failed and started again, drained."""
+"""The life of one replica: start, ready, silent, failed and started again, drained."""
 
 import asyncio
 import signal
@@ -11,16 +11,19 @@ import aiohttp
 
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
+from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
+from pointsman.engine_agent.watching import until_silent
 from pointsman.errors import PointsmanError
 from pointsman.local.background import Failed, spawn
 from pointsman.local.engines import backoff
 from pointsman.local.engines.launch import Launched, Launcher
 from pointsman.local.engines.log_tail import LastWords, last_words
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
-from pointsman.local.engines.probe import first_token, running_requests
+from pointsman.local.engines.probe import answers, first_token, running_requests
 from pointsman.local.engines.records import EngineRecord, write_record
 from pointsman.local.engines.spec import EngineSpec
 from pointsman.local.processes import RunningProcess
+from pointsman.local.state import remove
 
 _PROBE_AGAIN_SECONDS = 0.2
 _DRAIN_POLL_SECONDS = 0.25
@@ -32,6 +35,7 @@ _END_SECONDS = 3.0
 
 ENGINE_EXITED = "EngineExited"
 ENGINE_DIED_AT_START = "EngineDiedAtStart"
+ENGINE_SILENT = "EngineSilent"
 
 
 def start_budget_seconds(weights_bytes: int) -> float:
@@ -44,7 +48,7 @@ class Surroundings:
     """What every replica needs; `changed` is called at each change of a replica's phase.
 
     `failed` hears of an internal error, `say` tells a person one line. `budget` gives the seconds that a
-    start may take for that many bytes of weights.
+    start may take for that many bytes of weights; `patience` says how long a ready engine may be silent.
     """
 
     launcher: Launcher
@@ -54,6 +58,7 @@ class Surroundings:
     failed: Failed
     say: Callable[[str], None]
     budget: Callable[[int], float] = start_budget_seconds
+    patience: Patience = PATIENCE
 
 
 class _Failed(Exception):
@@ -87,7 +92,7 @@ class Replica:
         self._trouble: Trouble | None = None
         self._process: RunningProcess | None = None
         self._task: asyncio.Task[None] | None = None
-        self._drained_port = 0
+        self._unrecorded = ""
 
     def start(self, adopted: tuple[RunningProcess, int] | None = None) -> None:
         """Begin; an adopted process and its port are ready already."""
@@ -98,24 +103,33 @@ class Replica:
 
     @property
     def view(self) -> ReplicaView:
-        return ReplicaView(self.slot, self.spec.hash, self._phase, self._port, self._trouble)
+        port = self._port if self._phase is Phase.READY else 0
+        return ReplicaView(self.slot, self.spec.hash, self._phase, port, self._trouble)
 
     def retire(self) -> None:
         """Leave the endpoints for good, at once; `drain` or `end` must follow."""
-        if self._phase is not Phase.DRAINING:
-            self._drained_port = self._port
-            self._change(Phase.DRAINING)
+        self._change(Phase.DRAINING)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait until nothing runs (at most so long), and end the process."""
         self.retire()
         await self._stop_living()
         process = self._process
-        if process is not None and self._drained_port:
+        if process is not None and self._port:
+            idle = asyncio.create_task(self._until_idle(process, self._port))
+            silent = asyncio.create_task(self._until_silent(lambda verdict: None))
             try:
-                async with asyncio.timeout(timeout_seconds):
-                    await self._until_idle(process, self._drained_port)
-            except TimeoutError:
+                done, _ = await asyncio.wait(
+                    (idle, silent), timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                idle.cancel()
+                silent.cancel()
+            for ended in done:
+                ended.result()
+            if silent in done:
+                self._around.say(f"{self._deployment}: an engine that did not answer any more was ended")
+            elif not done:
                 self._around.say(f"{self._deployment}: requests still ran after drain.timeout and were cut")
         await self.end()
 
@@ -125,7 +139,7 @@ class Replica:
         await self._stop_living()
         if self._process is not None:
             await self._process.end(_END_SECONDS)
-        self._record.unlink(missing_ok=True)
+        remove(self._record)
 
     async def _stop_living(self) -> None:
         if self._task is not None:
@@ -141,10 +155,10 @@ class Replica:
             idle_polls = idle_polls + 1 if await running_requests(self._around.session, port) == 0 else 0
             await asyncio.sleep(_DRAIN_POLL_SECONDS)
 
-    def _change(self, phase: Phase, *, port: int = 0, trouble: Trouble | None = None) -> None:
+    def _change(self, phase: Phase, *, trouble: Trouble | None = None) -> None:
         if self._phase is Phase.DRAINING:
             return
-        self._phase, self._port, self._trouble = phase, port, trouble
+        self._phase, self._trouble = phase, trouble
         self._around.changed()
 
     async def _live(self) -> None:
@@ -158,15 +172,47 @@ class Replica:
                     await self._become_ready()
                     ready_at = loop.time()
                 assert self._process is not None
-                await self._process.exited()
-                raise _Failed(self._exit_trouble(self._process, 0, ENGINE_EXITED))
+                await self._serve(self._process)
             except _Failed as failed:
-                was_stable = self._phase is Phase.READY and loop.time() - ready_at >= backoff.STABLE_SECONDS
+                served = self._phase in (Phase.READY, Phase.SILENT)
+                was_stable = served and loop.time() - ready_at >= backoff.STABLE_SECONDS
                 failures = 1 if was_stable else failures + 1
-                self._record.unlink(missing_ok=True)
+                self._port = 0
+                remove(self._record)
                 self._change(Phase.WAITING, trouble=failed.trouble)
                 await asyncio.sleep(backoff.delay_seconds(failures, self._around.rng))
                 self._change(Phase.STARTING, trouble=failed.trouble)
+
+    async def _serve(self, process: RunningProcess) -> None:
+        """Watch a ready engine; raises _Failed once it is gone, by itself or because it stayed silent."""
+        exited = asyncio.create_task(process.exited())
+        silent = asyncio.create_task(self._until_silent(self._hear))
+        try:
+            done, _ = await asyncio.wait((exited, silent), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            exited.cancel()
+            silent.cancel()
+        if exited in done:
+            raise _Failed(self._exit_trouble(process, 0, ENGINE_EXITED))
+        silent.result()
+        # What hangs does not hear a request to end.
+        process.send(signal.SIGKILL)
+        await process.exited()
+        message = f"the engine ran but did not answer any more, and was ended (log: {self._logs})"
+        raise _Failed(Trouble(ENGINE_SILENT, message))
+
+    async def _until_silent(self, hear: Callable[[Verdict], None]) -> None:
+        await until_silent(lambda: answers(self._around.session, self._port), hear, self._around.patience)
+
+    def _hear(self, verdict: Verdict) -> None:
+        if verdict is Verdict.READY:
+            self._change(Phase.READY)
+            return
+        message = (
+            "an engine runs and does not answer: it gets no requests until it does, and is started again "
+            f"if it stays silent (log: {self._logs})"
+        )
+        self._change(Phase.SILENT, trouble=Trouble(ENGINE_SILENT, message))
 
     async def _become_ready(self) -> None:
         budget = self._around.budget(self.spec.weights_bytes)
@@ -181,7 +227,7 @@ class Replica:
                 raise _Failed(self._exit_trouble(launched.process, launched.log_begin, ENGINE_DIED_AT_START))
             if ready not in done:
                 raise _Failed(self._too_late(launched, budget))
-            port = ready.result()
+            self._port = ready.result()
         except _Failed:
             launched.process.send(signal.SIGKILL)
             await launched.process.exited()
@@ -190,14 +236,16 @@ class Replica:
             exited.cancel()
             ready.cancel()
             launched.port.cancel()
-        self._write_record(launched.process, port)
-        self._change(Phase.READY, port=port)
+        self._write_record(launched.process, self._port)
+        self._change(Phase.READY)
 
     def _launch(self) -> Launched:
         try:
             return self._around.launcher.launch(self.spec, self._threads(), self._log)
-        except OSError as error:
-            message = f"the engine's process cannot be started: {error.strerror}"
+        except (OSError, ValueError) as error:
+            # A variable or a path with a NUL in it is a ValueError.
+            why = error.strerror if isinstance(error, OSError) else error
+            message = f"the engine's process cannot be started: {why}"
             raise _Failed(Trouble("EngineNotStarted", message)) from error
 
     async def _until_ready(self, launched: Launched) -> int:
@@ -248,4 +296,8 @@ class Replica:
             write_record(self._record, EngineRecord(self._deployment, process.identity, port, self.spec.hash))
         except PointsmanError as error:
             # It serves all the same; what is lost is its adoption by a later start.
-            self._around.say(str(error))
+            if str(error) != self._unrecorded:
+                self._unrecorded = str(error)
+                self._around.say(self._unrecorded)
+        else:
+            self._unrecorded = ""

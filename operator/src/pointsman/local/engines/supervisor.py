@@ -9,7 +9,7 @@ from typing import Any
 from pointsman.api import ObjectKey
 from pointsman.local.background import spawn
 from pointsman.local.engines.plan import Phase, ReplicaView, plan
-from pointsman.local.engines.probe import first_token
+from pointsman.local.engines.probe import answers, first_token
 from pointsman.local.engines.records import EngineRecord, record_path, slot_of
 from pointsman.local.engines.replica import Replica, Surroundings
 from pointsman.local.engines.spec import EngineSpec
@@ -163,19 +163,31 @@ class Supervisor:
     async def _adopt_one(self, path: Path, spec: EngineSpec) -> None:
         ports: list[int] = []
 
-        async def answers(document: dict[str, Any], process: RunningProcess) -> bool:
+        async def adoptable(document: dict[str, Any], process: RunningProcess) -> bool:
             record = EngineRecord.from_document(document)
             if record is None or record.spec_hash != spec.hash or not record.port or slot_of(path) < 0:
+                return False
+            if not await self._answers_soon(record.port):
                 return False
             ports.append(record.port)
             model = spec.served_names[0]
             refusal = await first_token(self._around.session, record.port, spec.tasks, model)
             return refusal is None and process.is_alive
 
-        process = await adopt_or_end(path, answers, grace_seconds=_END_GRACE_SECONDS)
+        process = await adopt_or_end(path, adoptable, grace_seconds=_END_GRACE_SECONDS)
         if process is not None:
             self._add(spec, slot_of(path)).start((process, ports[0]))
             self._around.changed()
+
+    async def _answers_soon(self, port: int) -> bool:
+        """Asked before a token is, for which one waits long: an engine that hangs must not hold the others
+        up.
+        """
+        try:
+            async with asyncio.timeout(self._around.patience.timeout_seconds):
+                return await answers(self._around.session, port)
+        except TimeoutError:
+            return False
 
     async def _end_left(self) -> None:
         # Forgotten only once they are gone: an end may come while a drain is at this.

@@ -2,8 +2,8 @@
 
 An object that cannot be read, or that a check refuses, keeps the version that was admitted before; so a
 mistake in an edit changes nothing that runs. An object whose text is gone from its file, or whose file is
-gone, is gone; but a file that is empty all at once, a link to nothing or a folder in a file's place is a
-mistake.
+gone, is gone; but a file that is empty all at once, a link to nothing, a folder in a file's place or one that
+may not be entered is a mistake.
 """
 
 import os
@@ -21,7 +21,7 @@ from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.secrets import resolve, secret_files
-from pointsman.local.files.watching import SettledChanges, manifest_files
+from pointsman.local.files.watching import SettledChanges, is_gone, manifest_files
 
 Ident = tuple[str, ObjectKey]
 """Kind and key; the fleet settings have an empty key."""
@@ -43,6 +43,21 @@ def _ident_of_finding(finding: Finding) -> Ident:
 
 def check_locally(objects: Sequence[Located[Stated]], unread: Unread) -> list[Finding]:
     return check_objects(objects, "local", unread=unread)
+
+
+def _refuse_missing(path: Path) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise PointsmanError(
+            "no such file or folder", where=str(path), todo="name a file or folder of manifests"
+        ) from None
+    except OSError as error:
+        raise PointsmanError(
+            f"cannot be read ({os.strerror(error.errno or 0)})",
+            where=str(path),
+            todo="name another, or check it",
+        ) from error
 
 
 def _unread(findings: Iterable[Finding]) -> Unread:
@@ -89,6 +104,11 @@ class _File:
     findings: tuple[Finding, ...]
 
     @property
+    def idents(self) -> frozenset[Ident]:
+        """What it states and can be read."""
+        return frozenset(ident_of(located.resource) for located in self.objects)
+
+    @property
     def is_broken(self) -> bool:
         return any(finding.is_error for finding in self.findings)
 
@@ -106,37 +126,49 @@ class Folder:
         self._files: dict[Path, _File] = {}
         self._admitted: dict[Ident, Located[Stated]] = {}
         self._secrets: dict[ObjectKey, Secret] = {}
+        self._unlisted: dict[str, str] = {}
 
     def read(self) -> Objects:
         """Read everything for the first time. Raises PointsmanError if a path does not exist."""
         for path in self._paths:
-            if not path.exists():
-                raise PointsmanError(
-                    "no such file or folder", where=str(path), todo="name a file or folder of manifests"
-                )
-        for path in self._changes.first_look(manifest_files(self._paths)):
+            _refuse_missing(path)
+        manifests = self._manifests()
+        for path in self._changes.first_look(manifests):
             self._read_file(path)
         objects = self._admit()
         # Files of Secrets are known only now; they were read just before, and count as changed once if they
         # differ.
-        self._changes.look(self._watched())
+        self._changes.look(self._watched(manifests))
         return objects
 
     def refresh(self) -> Objects | None:
         """What is stated now, None if nothing changed since the last answer."""
-        changed = self._changes.look(self._watched())
-        if not changed:
+        unlisted = self._unlisted
+        manifests = self._manifests()
+        changed = self._changes.look(self._watched(manifests))
+        if not changed and unlisted == self._unlisted:
             return None
-        manifests = set(manifest_files(self._paths))
+        are_manifests = set(manifests)
         for path in changed:
-            if os.path.lexists(path) and (path in manifests or path in self._files):
+            if not is_gone(path) and (path in are_manifests or path in self._files):
                 self._read_file(path)
             else:
                 self._files.pop(path, None)
         return self._admit()
 
-    def _watched(self) -> Iterable[Path]:
-        yield from manifest_files(self._paths)
+    def _manifests(self) -> list[Path]:
+        unlisted: dict[str, str] = {}
+
+        def hear(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                unlisted[str(error.filename)] = os.strerror(error.errno or 0)
+
+        found = list(manifest_files(self._paths, hear))
+        self._unlisted = unlisted
+        return found
+
+    def _watched(self, manifests: list[Path]) -> Iterable[Path]:
+        yield from manifests
         # What is no file any more is looked for too: a folder in its place is no manifest.
         yield from self._files
         for located in self._secret_manifests():
@@ -180,6 +212,16 @@ class Folder:
     def _admit(self) -> Objects:
         newest = list(self._stated())
         found = [finding for file in self._files.values() for finding in file.findings]
+        found += [
+            Finding(
+                "error",
+                "",
+                f"cannot be listed ({why})",
+                "check the folder; what it stated stays",
+                file=folder,
+            )
+            for folder, why in self._unlisted.items()
+        ]
         checked = self._check(newest, _unread(found))
         found += checked
         refused = {
@@ -194,10 +236,15 @@ class Folder:
             chosen = self._admitted.get(ident) if id(located) in wrong else located
             if chosen is not None:
                 admitted.setdefault(ident, chosen)
+        broken = {
+            str(path): (next(finding for finding in file.findings if finding.is_error), file.idents)
+            for path, file in self._files.items()
+            if file.is_broken
+        }
         for ident, located in admitted.items():
-            file = self._files.get(Path(located.file))
-            if file is not None and file.is_broken and located not in file.objects:
-                refused.setdefault(ident, next(finding for finding in file.findings if finding.is_error))
+            mistake, readable = broken.get(located.file, (None, frozenset()))
+            if mistake is not None and ident not in readable:
+                refused.setdefault(ident, mistake)
         self._admitted = admitted
         return self._objects(found, refused)
 
@@ -205,13 +252,16 @@ class Folder:
         """Every object of every file; in a broken file also the former versions of what cannot be read
         now.
         """
+        former: dict[str, list[Located[Stated]]] = {}
+        for located in self._admitted.values():
+            former.setdefault(located.file, []).append(located)
         for path, file in sorted(self._files.items()):
             yield from file.objects
             if file.is_broken:
-                readable = {ident_of(located.resource) for located in file.objects}
-                for ident, former in self._admitted.items():
-                    if former.file == str(path) and ident not in readable:
-                        yield former
+                readable = file.idents
+                for located in former.get(str(path), ()):
+                    if ident_of(located.resource) not in readable:
+                        yield located
 
     def _objects(self, found: list[Finding], refused: dict[Ident, Finding]) -> Objects:
         secrets: dict[ObjectKey, Secret] = {}

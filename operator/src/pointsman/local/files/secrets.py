@@ -1,5 +1,6 @@
 """Secrets of local mode: values that stand in the manifest, in the environment, or in a file beside it."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ class ResolvedSecret:
 def secret_files(located: Located[Secret]) -> dict[str, Path]:
     """Key -> file; relative paths are below the manifest's folder."""
     folder = Path(located.file).parent
-    return {key: folder / Path(name).expanduser() for key, name in located.resource.files.items()}
+    # A home that nobody has is left as it is, and then found missing.
+    return {key: folder / os.path.expanduser(name) for key, name in located.resource.files.items()}
 
 
 def resolve(located: Located[Secret], environment: Mapping[str, str]) -> ResolvedSecret:

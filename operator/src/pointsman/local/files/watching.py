@@ -7,7 +7,7 @@ yet written, or moved away and not yet replaced, is not taken for a deletion.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 POLL_SECONDS = 0.2
@@ -31,30 +31,47 @@ def fingerprint(path: Path) -> Fingerprint:
             found = path.stat()
         except FileNotFoundError:
             found = path.lstat()
-    except OSError:
+    except (OSError, ValueError):
+        # A name with a NUL in it is a ValueError.
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def manifest_files(paths: Iterable[Path]) -> Iterator[Path]:
+def manifest_files(
+    paths: Iterable[Path], on_unreadable: Callable[[OSError], None] | None = None
+) -> Iterator[Path]:
     """The manifests below paths: files as given, folders with everything below that ends in .yaml or .yml.
 
-    Hidden files and folders are left out: editors and version control keep their own things there.
+    Hidden files and folders are left out: editors and version control keep their own things there. A folder
+    that cannot be listed is told to `on_unreadable`, its name in the error, and counts as empty.
     """
     seen: set[Path] = set()
     for path in paths:
-        for file in _below(path) if path.is_dir() else (path,):
+        for file in _below(path, on_unreadable) if os.path.isdir(path) else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+def _below(folder: Path, on_unreadable: Callable[[OSError], None] | None) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder, onerror=on_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1] in _SUFFIXES:
                 yield Path(parent, name)
+
+
+def is_gone(path: Path) -> bool:
+    """Whether there is no such file, told from one that cannot be looked at (no permission, a disk that
+    fails).
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class SettledChanges:

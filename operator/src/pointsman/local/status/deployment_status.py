@@ -17,6 +17,9 @@ from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 
 _STAGES = {Stage.UNKNOWN: UNKNOWN, Stage.WORKING: FALSE, Stage.DONE: TRUE, Stage.FAILED: FALSE}
 
+# The bound of `status.model`; a file's name may have more.
+_LONGEST_NAME = 253
+
 FORMER_VERSION_SERVES = "FormerVersionServes"
 """Why a deployment is available when no replica of its stated version is ready."""
 
@@ -56,6 +59,10 @@ def model_summary(deployment: ModelDeployment) -> str:
     """The model in a few characters: `Qwen/Qwen3-32B@9216`, a package, a file, or the provider's name of
     it.
     """
+    return _model(deployment)[:_LONGEST_NAME]
+
+
+def _model(deployment: ModelDeployment) -> str:
     if deployment.spec.hosted is not None:
         return deployment.spec.hosted.model
     assert deployment.spec.model is not None

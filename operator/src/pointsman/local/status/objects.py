@@ -3,6 +3,7 @@ changed.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pointsman.api import (
@@ -15,7 +16,14 @@ from pointsman.api import (
 )
 from pointsman.api.resource import Resource
 from pointsman.local.files.folder import Ident
-from pointsman.local.state import CLUSTER_SCOPE, StateFolder, read_json, to_json, write_whole
+from pointsman.local.state import (
+    CLUSTER_SCOPE,
+    StateFolder,
+    read_json,
+    to_json,
+    unwritable,
+    write_whole,
+)
 
 R = TypeVar("R", bound=Resource)
 
@@ -71,12 +79,17 @@ class ObjectStore:
         self._kept[ident] = document
         if self._written.get(ident) == content:
             return False
-        write_whole(self._state.object_path(ident[0], ident[1].namespace, ident[1].name), content)
+        path = self._state.object_path(ident[0], ident[1].namespace, ident[1].name)
+        is_there = ident not in self._written and _content(path) == content
+        if not is_there:
+            # What is lost with the power is worked out again. A thousand objects at a start waited seconds
+            # for the disk, and everything else waited for them.
+            write_whole(path, content, outlasts_power=False)
         self._written[ident] = content
-        return True
+        return not is_there
 
     def keep_only(self, idents: Iterable[Ident]) -> None:
-        """Remove every other object."""
+        """Remove every other object. Raises PointsmanError."""
         kept = set(idents)
         for ident in [ident for ident in self._kept if ident not in kept]:
             self._stated.pop(ident, None)
@@ -86,13 +99,28 @@ class ObjectStore:
         for kind in KINDS:
             for path in self._state.object_paths(kind):
                 if (kind, path.parent.name, path.stem) not in names:
-                    path.unlink(missing_ok=True)
+                    _remove(path)
 
     def _document(self, ident: Ident) -> dict[str, Any]:
         if ident not in self._kept:
             path = self._state.object_path(ident[0], ident[1].namespace, ident[1].name)
             return read_json(path) or {}
         return self._kept[ident]
+
+
+def _content(path: Path) -> bytes | None:
+    """What an earlier `up` left there: most of it is the same after a restart."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 S = TypeVar("S", ModelDeploymentStatus, ModelRouteStatus, GuardrailPolicyStatus)

@@ -1,14 +1,13 @@
 """From what is observed to what is shown: status files and lines on the terminal."""
 
-from collections.abc import Callable, Mapping, Set
-from dataclasses import replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from pointsman.api import ModelDeployment, ModelDeploymentStatus, ModelRoute, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.api.resource import Resource
-from pointsman.errors import PointsmanError
 from pointsman.gateway import RouteProgramming
 from pointsman.local.deployments import OwnDeployment
 from pointsman.local.display.terminal import (
@@ -28,10 +27,19 @@ from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
 from pointsman.api.verdicts import TRUE
 from pointsman.local.status.deployment_status import deployment_status
+from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved
 from pointsman.local.status.policy_status import policy_status
-from pointsman.local.status.route_status import NO_REPLICA, route_status, target_weights, unready_targets
+from pointsman.local.status.route_status import (
+    NO_REPLICA,
+    NOT_FOUND,
+    REFUSED,
+    UNREAD,
+    route_status,
+    target_weights,
+    unready_targets,
+)
 from pointsman.routing import RoutingInput
 from pointsman.routing.credentials import target_secrets
 
@@ -49,11 +57,23 @@ def installed_engines() -> dict[str, str]:
         return {}
 
 
+@dataclass(frozen=True)
+class _Published:
+    """What was published of an object last, and from what: the same is not worked out again."""
+
+    inputs: tuple[object, ...]
+    unready: str = ""
+    is_starting: bool = False
+
+
 class Publisher:
     """Writes what changed, and says it once."""
 
-    def __init__(self, state: StateFolder, store: ObjectStore, terminal: Terminal, listen: Listen) -> None:
+    def __init__(
+        self, state: StateFolder, store: ObjectStore, terminal: Terminal, keeping: Keeping, listen: Listen
+    ) -> None:
         self._state = state
+        self._keeping = keeping
         self._store = store
         self._terminal = terminal
         self._listen = listen
@@ -62,6 +82,7 @@ class Publisher:
         self._idents: frozenset[Ident] | None = None
         self._findings: tuple[Finding, ...] | None = None
         self._routes: set[str] = set()
+        self._published: dict[Ident, _Published] = {}
 
     def stamped(self, objects: Objects) -> Objects:
         """The objects with their generations and ages."""
@@ -84,7 +105,9 @@ class Publisher:
                 self._terminal.plain(f" {BAD if finding.is_error else '!'} {finding.text()}")
         if former and not findings:
             self._terminal.plain(f" {GOOD} the files are without mistakes again")
-        self._keep(lambda: self._state.write_findings([finding.to_document() for finding in findings]))
+        self._keeping.keep(
+            "findings", lambda: self._state.write_findings([finding.to_document() for finding in findings])
+        )
 
     def publish(
         self,
@@ -95,48 +118,75 @@ class Publisher:
     ) -> None:
         """Bring status files and terminal to what is now."""
         now = now_text()
-        unready: dict[ObjectKey, str] = {}
+        unready = {key: REFUSED for kind, key in objects.refused if kind == "ModelDeployment"}
         starting: set[ObjectKey] = set()
         for key, deployment in objects.deployments.items():
             running = own.get(key)
-            observed = self._observed(objects, deployment, running, given)
-            status = deployment_status(
-                deployment,
-                observed,
-                self._store.former_deployment(deployment),
-                engine_versions=self._engines,
-                now=now,
+            published = self._publish_deployment(
+                deployment, self._observed(objects, deployment, running, given), running, now
             )
-            unready[key] = _why_unready(deployment, status)
-            self._write(deployment, status.to_document())
-            if running is not None and running.found is not None:
-                line = weights_line(running.found)
-                self._terminal.say(replace(line, about=str(running.found.path)))
-            said = deployment_line(deployment, observed, () if running is None else running.endpoints)
-            if said is None:
+            unready[key] = published.unready
+            if published.is_starting:
                 starting.add(key)
-            self._say(said)
+        otherwise = UNREAD if _is_unread(objects) else NOT_FOUND
         for key, route in objects.routes.items():
-            self._publish_route(objects, route, programming.get(key), unready, starting, now)
+            why = unready_targets(route, unready, otherwise)
+            self._publish_route(objects, route, programming.get(key), why, starting, now)
         self._tell_gone_routes(objects)
         for policy in objects.policies.values():
             self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
         self._forget_others(objects)
+
+    def _publish_deployment(
+        self,
+        deployment: ModelDeployment,
+        observed: DeploymentObserved,
+        running: OwnDeployment | None,
+        now: str,
+    ) -> "_Published":
+        endpoints = () if running is None else running.endpoints
+        found = None if running is None else running.found
+        ident, inputs = ("ModelDeployment", deployment.key), (deployment, observed, endpoints, found)
+        former = self._published.get(ident)
+        if former is not None and former.inputs == inputs:
+            return former
+        status = deployment_status(
+            deployment,
+            observed,
+            self._store.former_deployment(deployment),
+            engine_versions=self._engines,
+            now=now,
+        )
+        self._write(deployment, status.to_document())
+        if found is not None:
+            self._terminal.say(replace(weights_line(found), about=str(found.path)))
+        line = deployment_line(deployment, observed, endpoints)
+        self._say(line)
+        made = self._published[ident] = _Published(inputs, _why_unready(deployment, status), line is None)
+        return made
 
     def _publish_route(
         self,
         objects: Objects,
         route: ModelRoute,
         programming: RouteProgramming | None,
-        unready: Mapping[ObjectKey, str],
+        unready: Mapping[str, str],
         starting: Set[ObjectKey],
         now: str,
     ) -> None:
+        refused = objects.refused.get(("ModelRoute", route.key))
+        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
+        is_starting = not targets.isdisjoint(starting)
+        ident, inputs = ("ModelRoute", route.key), (route, programming, unready, refused, is_starting)
+        former = self._published.get(ident)
+        if former is not None and former.inputs == inputs:
+            return
+        self._published[ident] = _Published(inputs)
         status = route_status(
             route,
             programming,
-            unready_targets(route, unready),
-            objects.refused.get(("ModelRoute", route.key)),
+            unready,
+            refused,
             self._store.former_route(route),
             url=self._url,
             now=now,
@@ -144,11 +194,13 @@ class Publisher:
         self._write(route, status.to_document())
         self._say(anonymous_line(route, self._listen))
         found = {one.type: (str(one.status), one.message) for one in status.conditions}
+        if refused is not None:
+            # The mistake has a line of its own already.
+            del found["Accepted"]
         line = route_line(route, found, self._url)
         # A route comes after what it routes to: the first time its line waits until all of that has been
         # said.
-        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
-        if line is not None and (line.mark == BAD or line.subject in self._routes or not targets & starting):
+        if line is not None and (line.mark == BAD or line.subject in self._routes or not is_starting):
             self._routes.add(line.subject)
             self._say(line)
 
@@ -180,23 +232,23 @@ class Publisher:
         )
         if idents != self._idents:
             self._idents = idents
-            self._store.keep_only(idents)
+            for ident in self._published.keys() - idents:
+                del self._published[ident]
+            self._keeping.forget_others(idents)
+            self._keeping.keep("objects", lambda: self._store.keep_only(idents))
 
     def _write(self, resource: Resource, status: dict[str, object]) -> None:
-        self._keep(lambda: self._store.write(resource, status))
-
-    def _keep(self, write: Callable[[], object]) -> None:
-        try:
-            write()
-        except PointsmanError as error:
-            # What serves goes on; the next change writes again.
-            self._terminal.say(Line(BAD, "state", str(error)))
-        else:
-            self._terminal.forget("state")
+        ident = (type(resource).__name__, resource.key)
+        self._keeping.keep(ident, lambda: self._store.write(resource, status))
 
     def _say(self, line: Line | None) -> None:
         if line is not None:
             self._terminal.say(line)
+
+
+def _is_unread(objects: Objects) -> bool:
+    """Whether there is a file, or a part of one, of which nobody knows what it states."""
+    return any(finding.is_error and not finding.name for finding in objects.findings)
 
 
 def _why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:

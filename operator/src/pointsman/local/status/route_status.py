@@ -105,24 +105,40 @@ def _verdicts(
 
 
 NOT_FOUND = "there is no such ModelDeployment"
+REFUSED = "its file has a mistake"
+"""Why a target cannot answer that is stated, and was never admitted."""
+UNREAD = "no file that can be read states it"
+"""Why a target cannot answer that is not found, while a file with a mistake may state it."""
 NO_REPLICA = "spec.replicas is 0"
 """Why a target cannot answer that nobody wants to run."""
 NO_TARGET_HAS_A_REPLICA = "no target has a replica"
 
 
 def _references(targets: tuple[TargetStatus, ...]) -> Verdict:
-    missing = sorted(target.deployment for target in targets if target.reason == NOT_FOUND)
-    if missing:
-        message = f"no ModelDeployment is named {', '.join(missing)}"
-        return Verdict("ResolvedRefs", FALSE, "DeploymentNotFound", message)
+    said = {
+        NOT_FOUND: "no ModelDeployment is named {}",
+        UNREAD: "no file that can be read has a ModelDeployment {}; one with a mistake may have it",
+        REFUSED: "ModelDeployment {} was refused: its file has a mistake",
+    }
+    messages = []
+    for reason, words in said.items():
+        names = sorted(target.deployment for target in targets if target.reason == reason)
+        if names:
+            messages.append(words.format(", ".join(names)))
+    if messages:
+        return Verdict("ResolvedRefs", FALSE, "DeploymentNotFound", "; ".join(messages))
     return Verdict("ResolvedRefs", TRUE, "Resolved", "")
 
 
-def unready_targets(route: ModelRoute, deployments: Mapping[ObjectKey, str]) -> dict[str, str]:
-    """Why each target of the route that cannot answer cannot; `deployments` has "" for those that can."""
+def unready_targets(
+    route: ModelRoute, deployments: Mapping[ObjectKey, str], otherwise: str = NOT_FOUND
+) -> dict[str, str]:
+    """Why each target of the route that cannot answer cannot; `deployments` has "" for those that can, and
+    `otherwise` is why those cannot that it does not have.
+    """
     found = {}
     for name in target_weights(route):
-        reason = deployments.get(ObjectKey(route.metadata.namespace, name), NOT_FOUND)
+        reason = deployments.get(ObjectKey(route.metadata.namespace, name), otherwise)
         if reason:
             found[name] = reason
     return found

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pointsman.errors import PointsmanError
 from pointsman.local.weights import checksum
 from pointsman.local.weights.package import assemble, find_packaged
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource, parse_source
-from pointsman.local.weights.trouble import MISSING_FILE, WeightsError, from_os_error
+from pointsman.local.weights.trouble import MISSING_FILE, UNREADABLE, WeightsError, from_os_error
 
 # Often enough for a bar that moves, and for noticing within a second that the parent is gone.
 _REPORT_SECONDS = 0.5
@@ -140,6 +141,10 @@ def main() -> None:
         path = bring(source, request["sha256"], request["token"], Path(request["cache"]), report)
     except WeightsError as error:
         report.end({"trouble": error.to_document()})
+    except PointsmanError as error:
+        # What is remembered of the weights cannot be kept.
+        trouble = WeightsError(UNREADABLE, error.what, where=error.where, todo=error.todo)
+        report.end({"trouble": trouble.to_document()})
     else:
         report.end({"path": str(path)})
 

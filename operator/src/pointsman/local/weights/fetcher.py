@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights.located import Weights, locate
+from pointsman.local.weights.shards import total_bytes
 from pointsman.local.weights.source import parse_source
 from pointsman.local.weights.trouble import UNREADABLE, UNSUPPORTED, WeightsError
 
@@ -90,14 +92,15 @@ class Fetcher:
         child.stdin.write(json.dumps(document).encode())
         child.stdin.close()
         async for line in child.stdout:
-            told = json.loads(line)
+            told = _heard(line)
             if "trouble" in told:
                 raise WeightsError.from_document(told["trouble"])
             if "path" in told:
                 path = Path(told["path"])
                 known = self.at_hand(request)
-                return known or Weights(path, path.stat().st_size, "a file")
-            on_progress(FetchProgress(told["stage"], told["doneBytes"], told["totalBytes"]))
+                return known or Weights(path, total_bytes(path), "a file")
+            if "stage" in told:
+                on_progress(FetchProgress(told["stage"], told["doneBytes"], told["totalBytes"]))
         await child.wait()
         last = (await complaints).decode(errors="replace").strip().splitlines()[-1:]
         raise WeightsError(
@@ -106,3 +109,12 @@ class Fetcher:
             where=request.source,
             todo="it is tried again by itself",
         )
+
+
+def _heard(line: bytes) -> dict[str, Any]:
+    """What the child told; nothing where its end cut it off, or a library printed something."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

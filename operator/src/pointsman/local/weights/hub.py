@@ -36,7 +36,8 @@ from huggingface_hub.file_download import HfFileMetadata, http_get
 
 from pointsman.local.weights import located
 from pointsman.local.weights.checksum import mismatch, remember_sha256
-from pointsman.local.weights.source import HubSource
+from pointsman.local.weights.shards import is_first_or_whole, is_shard, with_shards
+from pointsman.local.weights.source import HubSource, stays_below
 from pointsman.local.weights.trouble import (
     ACCESS_DENIED,
     AMBIGUOUS,
@@ -48,7 +49,6 @@ from pointsman.local.weights.trouble import (
     WeightsError,
 )
 
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -85,14 +85,15 @@ def _resolve(download: _Download) -> tuple[str, tuple[str, ...]]:
     """The commit of the revision, and which files are the model."""
     source = download.source
     if source.file and _COMMIT.fullmatch(source.revision):
-        return source.revision, _with_shards(source.file)
+        return source.revision, with_shards(source.file)
     info = HfApi(token=download.token).model_info(source.repository, revision=source.revision)
-    names = {file.rfilename for file in info.siblings or () if file.rfilename.endswith(".gguf")}
-    if source.file and source.file not in names and _SHARD.fullmatch(source.file) is None:
+    files = (file.rfilename for file in info.siblings or ())
+    names = {name for name in files if name.endswith(".gguf") and stays_below(name)}
+    if source.file and source.file not in names and not is_shard(source.file):
         raise WeightsError(
             MISSING_FILE, f"the repository has no file {source.file}", where=str(source), todo=_choose(names)
         )
-    candidates = {source.file} if source.file else {name for name in names if _is_first_or_whole(name)}
+    candidates = {source.file} if source.file else {name for name in names if is_first_or_whole(name)}
     if len(candidates) != 1:
         raise WeightsError(
             AMBIGUOUS if candidates else MISSING_FILE,
@@ -100,22 +101,7 @@ def _resolve(download: _Download) -> tuple[str, tuple[str, ...]]:
             where=str(source),
             todo=_choose(candidates),
         )
-    return info.sha or source.revision, _with_shards(candidates.pop())
-
-
-def _is_first_or_whole(name: str) -> bool:
-    shard = _SHARD.fullmatch(name)
-    return shard is None or int(shard["number"]) == 1
-
-
-def _with_shards(name: str) -> tuple[str, ...]:
-    shard = _SHARD.fullmatch(name)
-    if shard is None:
-        return (name,)
-    return tuple(
-        f"{shard['stem']}-{number:05}-of-{shard['count']}.gguf"
-        for number in range(1, int(shard["count"]) + 1)
-    )
+    return info.sha or source.revision, with_shards(candidates.pop())
 
 
 def _choose(names: set[str]) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 from pointsman.local.state import read_json, to_json, write_whole
 from pointsman.local.weights.checksum import known_sha256
 from pointsman.local.weights.package import find_packaged
+from pointsman.local.weights.shards import total_bytes
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file that may be used. `origin` says in words where it came from, `terms` where its licence
+    """A weights file that may be used, the first of them where a model is split over several; `size_bytes` is
+    of all. `origin` says in words where it came from, `terms` where its licence
     is: an address that the catalogue knows, else a file beside the weights.
     """
 
@@ -63,4 +65,4 @@ def locate(source: WeightsSource, sha256: str | None, cache: Path) -> Weights | 
         return None
     if sha256 is not None and known_sha256(path, cache) != sha256:
         return None
-    return Weights(path, path.stat().st_size, origin, terms)
+    return Weights(path, total_bytes(path), origin, terms)

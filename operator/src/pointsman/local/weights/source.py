@@ -1,5 +1,6 @@
 """Reading `model.source`: which of the three kinds of place local mode takes weights from."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ class PackageSource:
 WeightsSource = FileSource | HubSource | PackageSource
 
 
+def stays_below(file: str) -> bool:
+    """Whether a file's path in a repository stays below the folder that it is kept in."""
+    return not file.startswith("/") and ".." not in file.split("/")
+
+
 def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
     """The place a source names; relative `file://` paths are below `beside`, the folder of the YAML file.
 
@@ -51,14 +57,15 @@ def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
     scheme, _, rest = source.partition("://")
     match scheme:
         case "file":
-            return FileSource((beside / Path(rest).expanduser()).absolute())
+            # A home that nobody has is left as it is, and then found missing.
+            return FileSource((beside / os.path.expanduser(rest)).absolute())
         case "package" if _PACKAGE.fullmatch(rest):
             return PackageSource(rest)
         case "package":
             raise PointsmanError(f"{source} names no Python package", todo="write package://NAME")
         case "hf":
             found = _HUB.fullmatch(rest)
-            if found is None:
+            if found is None or not stays_below(found["file"] or "."):
                 raise PointsmanError(
                     f"{source} names no repository", todo="write hf://OWNER/NAME or hf://OWNER/NAME/FILE"
                 )

@@ -23,6 +23,8 @@ def wasm_filter(name: str) -> dict[str, Any]:
     plugin = {
         "name": f"pointsman.{name}",
         "allow_on_headers_stop_iteration": True,
+        # One that has failed is made anew; else each later request is 503 for as long as Envoy runs.
+        "failure_policy": "FAIL_RELOAD",
         "vm_config": machine,
     }
     return {

@@ -125,47 +125,75 @@ static int is_event_end(const u8 *first, const u8 *end) {
   return end[-2] == '\n' || (end[-2] == '\r' && end - first > 2 && end[-3] == '\n');
 }
 
-// The whole event that `inside` stands in.
-static struct text event_around(struct text bytes, const u8 *inside) {
-  const u8 *first = inside, *end = inside, *stop = bytes.at + bytes.length;
+// The whole event that `usage` stands in.
+static struct text event_around(struct text bytes, struct text usage) {
+  const u8 *first = usage.at, *end = usage.at + usage.length, *stop = bytes.at + bytes.length;
   while (first != bytes.at && !is_event_end(bytes.at, first)) first--;
-  while (end != stop && !is_event_end(inside, end)) end++;
+  while (end != stop && !is_event_end(usage.at, end)) end++;
   return (struct text){first, (u32)(end - first)};
 }
 
-// Events that have come whole; STOP where the last one has not.
-static int events(struct stream *stream, u32 length, int is_all) {
-  if (length == 0) return CONTINUE;
-  struct text bytes = bytes_of_body(0, length < HELD_BYTES ? length : HELD_BYTES);
+// Counts what these events say of tokens and returns how long they are once what nobody asked for is cut out: what
+// is left is closed up in place. Each event is looked at once, whatever a target makes of it.
+static u32 read_events(struct text bytes, int strip, struct counts *counts) {
   const u8 *stop = bytes.at + bytes.length, *rest = bytes.at;
-  if (!is_all && length < HELD_BYTES && !is_event_end(bytes.at, stop)) return STOP;
-  struct counts counts = {0};
-  u8 *kept = (u8 *)bytes.at;  // what is cut out is closed up in place
-  int cut = 0;
-  for (struct text usage = next_usage(bytes, 0); usage.length;) {
-    const u8 *next = usage.at + usage.length;
-    read_counts(usage, &counts);
-    if (stream->strip) {
-      struct text event = event_around((struct text){rest, (u32)(stop - rest)}, usage.at);
-      if (is_without_choices(event)) {
-        cut = 1;
-        while (rest != event.at) *kept++ = *rest++;
-        next = rest = event.at + event.length;
-      }
+  u8 *kept = (u8 *)bytes.at;
+  struct text ahead = bytes;
+  for (struct text usage; (usage = next_usage(ahead, 0)).length;) {
+    struct text event = event_around(ahead, usage);
+    for (; usage.length; usage = next_usage(event, (u32)(usage.at + usage.length - event.at))) {
+      read_counts(usage, counts);
     }
-    usage = next_usage(bytes, (u32)(next - bytes.at));
+    if (strip && is_without_choices(event)) {
+      while (rest != event.at) *kept++ = *rest++;
+      rest = event.at + event.length;
+    }
+    ahead = after(ahead, (u32)(event.at + event.length - ahead.at));
+  }
+  if (kept == rest) return bytes.length;
+  while (rest != stop) *kept++ = *rest++;
+  return (u32)(kept - bytes.at);
+}
+
+// Without the beginning of an event at its end, if there is anything before it.
+static struct text whole_events(struct text bytes) {
+  const u8 *end = bytes.at + bytes.length;
+  while (end != bytes.at && !is_event_end(bytes.at, end)) end--;
+  return end == bytes.at ? bytes : (struct text){bytes.at, (u32)(end - bytes.at)};
+}
+
+// Events that have come whole; STOP where the last one has not. Behind a client that reads slowly Envoy reads up to
+// 1 MiB of a target at once: such a piece is read in windows, and what is left of each is put to its end.
+static int events(struct stream *stream, u32 length, int is_all) {
+  struct counts counts = {0};
+  int is_large = length > HELD_BYTES, turns = is_large && stream->strip;
+  for (u32 at = 0; at < length;) {
+    u32 left = length - at;
+    struct text bytes = bytes_of_body(turns ? 0 : at, left < HELD_BYTES ? left : HELD_BYTES);
+    if (bytes.length == 0) break;
+    if (bytes.length < left) bytes = whole_events(bytes);
+    else if (!is_large && !is_all && !is_event_end(bytes.at, bytes.at + bytes.length)) return STOP;
+    u32 kept = read_events(bytes, stream->strip, &counts);
+    if (turns) {
+      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, "", 0);
+      proxy_set_buffer_bytes(RESPONSE_BODY, ~0u, 0, bytes.at, kept);
+    } else if (kept != bytes.length) {
+      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, kept);
+    }
+    at += bytes.length;
   }
   tell_counts(&counts);
-  if (cut) {
-    while (rest != stop) *kept++ = *rest++;
-    proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, (u32)(kept - bytes.at));
-  }
   return CONTINUE;
 }
 
 EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count, int is_all) {
   (void)count;
   forget();
+  // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's.
+  struct text said = header(RESPONSE_HEADERS, NAME("x-pm-retry"));
+  if (said.length && !same(said, TEXT("noCapacity"))) {
+    proxy_remove_header_map_value(RESPONSE_HEADERS, NAME("x-pm-retry"));
+  }
   struct stream *stream = is_all ? 0 : stream_of(number);
   if (!stream) return CONTINUE;  // Nothing to wait for, or no memory to remember that we do.
   struct text status = header(RESPONSE_HEADERS, NAME(":status"));

@@ -159,3 +159,9 @@ EXPORT(proxy_on_request_body) int on_request_body(u32 number, u32 length, int is
   decide(number, length);
   return CONTINUE;
 }
+
+EXPORT(proxy_on_request_trailers) int on_request_trailers(u32 number, u32 count) {
+  (void)count;
+  decide(number, body_length());
+  return CONTINUE;
+}

@@ -18,6 +18,7 @@ IMPORT(proxy_replace_header_map_value)
 int proxy_replace_header_map_value(u32 map, const char *, u32, const void *, u32);
 IMPORT(proxy_remove_header_map_value) int proxy_remove_header_map_value(u32 map, const char *, u32);
 IMPORT(proxy_get_buffer_bytes) int proxy_get_buffer_bytes(u32 buffer, u32 start, u32 length, u8 **, u32 *);
+IMPORT(proxy_get_buffer_status) int proxy_get_buffer_status(u32 buffer, u32 *length, u32 *flags);
 IMPORT(proxy_set_buffer_bytes) int proxy_set_buffer_bytes(u32 buffer, u32 start, u32 length, const void *, u32);
 IMPORT(proxy_get_property) int proxy_get_property(const char *, u32, u8 **, u32 *);
 IMPORT(proxy_set_property) int proxy_set_property(const char *, u32, const void *, u32);
@@ -41,6 +42,12 @@ static inline struct text header(u32 map, const char *name, u32 length) {
 
 static inline void set_header(u32 map, const char *name, u32 length, struct text value) {
   proxy_replace_header_map_value(map, name, length, value.at, value.length);
+}
+
+// Of a request that ends with trailers: what has been kept of its body.
+static inline u32 body_length(void) {
+  u32 length = 0, flags;
+  return proxy_get_buffer_status(REQUEST_BODY, &length, &flags) == 0 ? length : 0;
 }
 
 void forget(void);  // everything that the host has handed over so far

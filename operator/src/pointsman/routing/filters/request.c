@@ -1,6 +1,7 @@
 // Once a request, when its body is whole: which scope answers it.
 //
 // A scope is a public model name, or one of our own (they begin with "!") that answers with an error or the list.
+// What can be no name meets no scope, as a name that nobody has taken.
 #include "json.h"
 #include "paths.h"
 
@@ -18,14 +19,33 @@ static int is_alphanumeric(u8 c) {
   return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-// The name becomes a header: anything but these characters must not get there.
-static int is_name(const struct string *name) {
-  if (name->length == 0 || name->length > MODEL_BYTES || !is_alphanumeric(name->bytes[0])) return 0;
-  for (u32 i = 1; i < name->length; i++) {
-    u8 c = name->bytes[i];
-    if (!is_alphanumeric(c) && c != '.' && c != '_' && c != ':' && c != '/' && c != '-') return 0;
+static int is_of_names(u8 c) {
+  return is_alphanumeric(c) || c == '.' || c == '_' || c == ':' || c == '/' || c == '-';
+}
+
+// What a client says becomes a header: anything but the characters of names is written as %XX.
+static u8 *put_safely(u8 *to, const struct string *said, u32 at_most) {
+  static const char hex[] = "0123456789ABCDEF";
+  for (u32 i = 0; i < said->length && i < at_most; i++) {
+    u8 c = said->bytes[i];
+    if (is_of_names(c)) {
+      *to++ = c;
+    } else {
+      *to++ = '%';
+      *to++ = hex[c >> 4];
+      *to++ = hex[c & 15];
+    }
   }
-  return 1;
+  return to;
+}
+
+// The name as its scope has it. What can be no name stays none: it keeps a wrong beginning, gets a % or three dots too
+// many.
+static struct text scope_named(const struct string *name) {
+  static u8 written[3 * MODEL_BYTES + 3];
+  u8 *end = put_safely(written, name, MODEL_BYTES);
+  if (name->length > MODEL_BYTES) end = put(end, TEXT("..."));
+  return (struct text){written, (u32)(end - written)};
 }
 
 static struct text scope_of(struct text path, u32 body_bytes) {
@@ -37,8 +57,8 @@ static struct text scope_of(struct text path, u32 body_bytes) {
   if (!same(method, TEXT("POST"))) return TEXT("!method");
   if (!is_json(header(REQUEST_HEADERS, NAME("content-type")))) return TEXT("!content-type");
   if (!read_request(body_bytes, &found)) return TEXT("!malformed");
-  if (!found.has_model || !is_name(&found.model)) return TEXT("!model");
-  return (struct text){found.model.bytes, found.model.length};
+  if (!found.has_model || found.model.length == 0) return TEXT("!model");
+  return scope_named(&found.model);
 }
 
 // Clients escape the slash of a name such as team-a/chat.
@@ -55,27 +75,23 @@ static struct text with_slashes(struct text path, u8 *to) {
   return (struct text){to, (u32)(end - to)};
 }
 
-static struct text header_safe(const struct string *kept, u8 *to) {
-  static const char hex[] = "0123456789ABCDEF";
-  u32 length = kept->length < KEY_BYTES ? kept->length : KEY_BYTES;
-  u8 *end = to;
-  for (u32 i = 0; i < length; i++) {
-    u8 c = kept->bytes[i];
-    if (is_alphanumeric(c) || c == '.' || c == '_' || c == '-') {
-      *end++ = c;
-    } else {
-      *end++ = '%';
-      *end++ = hex[c >> 4];
-      *end++ = hex[c & 15];
-    }
-  }
-  return (struct text){to, (u32)(end - to)};
+// The name of a scheme may be in any case, with blanks after it (RFC 9110, 11.4); the filter of keys takes one way.
+static void spell_bearer(void) {
+  struct text said = header(REQUEST_HEADERS, NAME("authorization"));
+  if (!begins_any_case(said, TEXT("bearer "))) return;
+  struct text key = after(said, 7);
+  while (key.length && *key.at == ' ') key = after(key, 1);
+  if (key.at == said.at + 7 && begins(said, TEXT("Bearer"))) return;
+  u8 *first = (u8 *)key.at - 7;
+  put(first, TEXT("Bearer "));
+  set_header(REQUEST_HEADERS, NAME("authorization"), (struct text){first, key.length + 7});
 }
 
 static void decide(u32 body_bytes) {
   static u8 written[64 * 1024];
   u8 digits[10];
   forget();
+  spell_bearer();
   struct text scope = scope_of(without_query(header(REQUEST_HEADERS, NAME(":path"))), body_bytes);
   set_header(REQUEST_HEADERS, NAME("x-pm-model"), scope);
   // Again, as reading the body may have taken all of the ring.
@@ -90,7 +106,8 @@ static void decide(u32 body_bytes) {
     proxy_set_property(NAME("pm.stream"), NAME("true"));
   }
   if (found.has_cache_key) {
-    set_header(REQUEST_HEADERS, NAME("x-pm-affinity"), header_safe(&found.cache_key, written));
+    u8 *end = put_safely(written, &found.cache_key, KEY_BYTES);
+    set_header(REQUEST_HEADERS, NAME("x-pm-affinity"), (struct text){written, (u32)(end - written)});
   }
   proxy_set_property(KEPT_PATH, full_path.at, full_path.length);
 }
@@ -106,5 +123,12 @@ EXPORT(proxy_on_request_body) int on_request_body(u32 stream, u32 length, int is
   (void)stream;
   if (!is_all) return STOP;
   decide(length);
+  return CONTINUE;
+}
+
+// HTTP/2 may end a request with trailers instead of a body's last piece.
+EXPORT(proxy_on_request_trailers) int on_request_trailers(u32 stream, u32 count) {
+  (void)stream, (void)count;
+  decide(body_length());
   return CONTINUE;
 }

@@ -1,5 +1,7 @@
 #include "usage.h"
 
+enum { USAGE_BYTES = 4096 };
+
 // The words of OpenAI's two APIs, and Anthropic's.
 static const struct {
   const char *property;
@@ -24,9 +26,11 @@ static u32 value_after(struct text text, u32 at) {
   return skip_space(text, at + 1);
 }
 
+// One that is longer than any that tells of usage is none: a target could have us look for its end without end.
 static struct text object_at(struct text text, u32 at) {
   u32 depth = 0;
   if (at == 0 || at >= text.length || text.at[at] != '{') return (struct text){0, 0};
+  if (text.length - at > USAGE_BYTES) text.length = at + USAGE_BYTES;
   for (u32 i = at; i < text.length; i++) {
     if (text.at[i] == '{') depth++;
     if (text.at[i] == '}' && --depth == 0) return (struct text){text.at + at, i + 1 - at};

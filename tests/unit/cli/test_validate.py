@@ -1,6 +1,7 @@
 """`pointsman validate`, run as a person runs it: its output, its last line, its exit code."""
 
 import json
+import os
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from pointsman.api.documents import LARGEST_CHARACTERS
 from pointsman.cli.main import main
+from tests.support.api_samples import SECRET_VALUE
 
 ROOT = Path(__file__).parents[3]
 
@@ -60,7 +62,10 @@ def test_files_without_a_mistake_exit_0(folder: Path, capsys: pytest.CaptureFixt
     assert validate(capsys, ".") == Run(0, ["0 errors, 0 warnings in 2 files"], "")
 
 
-def test_the_examples_are_valid_everywhere_they_can_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_are_valid_everywhere_they_can_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "as examples/hosted says")
     for mode in ("any", "local"):
         assert validate(capsys, str(ROOT / "examples"), "--for", mode).code == 0
 
@@ -148,6 +153,20 @@ def test_a_path_that_cannot_be_read_exits_2_and_the_others_are_checked(
     assert "empty: has no file that ends in .yaml or .yml" in run.errors
 
 
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(DEPLOYMENT)
+    # Too deep to be named, which is an error for root too.
+    for _ in range(20):
+        os.mkdir("x" * 250)
+        os.chdir("x" * 250)
+    os.chdir(folder)
+    run = validate(capsys, ".")
+    assert (run.code, run.lines) == (2, ["0 errors, 0 warnings in 1 file"])
+    assert run.errors.endswith(": File name too long\n")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -186,6 +205,17 @@ class ForCase:
 
 
 FOR_CASES = {
+    "an argument that local mode cannot pass": ForCase(
+        DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--no-such-argument]"),
+        {"any": 0, "local": 1, "cluster": 0},
+    ),
+    "an argument without its value": ForCase(
+        DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--temp]"),
+        {"any": 0, "local": 1, "cluster": 0},
+    ),
+    "a source that names no repository": ForCase(
+        DEPLOYMENT.replace("hf://a/b", "hf://a"), {"any": 0, "local": 1, "cluster": 0}
+    ),
     "an engine that only a cluster runs": ForCase(
         DEPLOYMENT.replace("llama.cpp", "vllm"), {"any": 0, "local": 1, "cluster": 0}
     ),
@@ -198,9 +228,95 @@ FOR_CASES = {
 }
 
 
+def test_what_a_check_says_of_a_field_is_not_said_again(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = DEPLOYMENT.replace("name: llama.cpp", "name: llama.cpp, args: [--port=1, --no-such-argument]")
+    (folder / "a.yaml").write_text(text.replace("hf://", "s3://"))
+    run = validate(capsys, "a.yaml", "--for", "local")
+    assert run.lines[-1] == "2 errors, 0 warnings in 1 file"
+
+
 @pytest.mark.parametrize("case", FOR_CASES.values(), ids=FOR_CASES.keys())
 def test_it_can_be_asked_for_local_mode_or_a_cluster(
     folder: Path, capsys: pytest.CaptureFixture[str], case: ForCase
 ) -> None:
     (folder / "a.yaml").write_text(case.text)
     assert {mode: validate(capsys, "a.yaml", "--for", mode).code for mode in case.want} == case.want
+
+
+HOSTED = """\
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: big, namespace: chat}
+spec:
+  hosted:
+    provider: openai
+    baseURL: https://api.openai.com/v1
+    model: gpt-5-mini
+    credentials: {secretRef: {name: openai, key: api-key}}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: openai
+  namespace: chat
+  annotations:
+    pointsman.dev/SOURCE
+    pointsman.dev/allowed-hosts: api.openai.com
+"""
+
+
+@dataclass(frozen=True)
+class SourceCase:
+    source: str
+    want: str
+    """What is found, without file, line and object; empty if nothing is."""
+
+
+SOURCES = {
+    "a file that is there": SourceCase("file.api-key: ./openai.key", ""),
+    "a file that is not": SourceCase(
+        "file.api-key: ./missing.key",
+        'metadata.annotations["pointsman.dev/file.api-key"]: deploy/missing.key cannot be read '
+        "(No such file or directory); write the value into it; it is read again by itself",
+    ),
+    "a variable that is set": SourceCase("env.api-key: KEY_OF_A_TEST", ""),
+    "a variable that is not": SourceCase(
+        "env.api-key: NO_KEY_OF_A_TEST",
+        'metadata.annotations["pointsman.dev/env.api-key"]: the environment variable NO_KEY_OF_A_TEST is not '
+        "set; export NO_KEY_OF_A_TEST and start again, or use a file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SOURCES.values(), ids=SOURCES.keys())
+def test_a_key_whose_source_is_missing_is_found_as_up_finds_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, case: SourceCase
+) -> None:
+    monkeypatch.setenv("KEY_OF_A_TEST", SECRET_VALUE)
+    monkeypatch.delenv("NO_KEY_OF_A_TEST", raising=False)
+    (folder / "deploy").mkdir()
+    (folder / "deploy" / "openai.key").write_text(SECRET_VALUE + "\n")
+    (folder / "deploy" / "a.yaml").write_text(HOSTED.replace("SOURCE", case.source))
+    place = "deploy/a.yaml:17: "
+    for mode, code, severity in (("local", 1, ""), ("any", 0, "warning: ")):
+        run = validate(capsys, "deploy", "--for", mode)
+        want = [f"{place}{severity}Secret chat/openai: {case.want}"] if case.want else []
+        assert run.lines[:-1] == want
+        assert run.code == (code if case.want else 0)
+        assert SECRET_VALUE not in run.errors + "".join(run.lines)
+
+
+def test_a_cluster_does_not_read_the_sources_of_local_mode(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "openai.key").write_text(SECRET_VALUE)
+    (folder / "a.yaml").write_text(HOSTED.replace("SOURCE", "file.api-key: ./openai.key"))
+    run = validate(capsys, "a.yaml", "--for", "cluster")
+    assert run.code == 1
+    assert run.lines[0] == (
+        "a.yaml:9: ModelDeployment chat/big: spec.hosted.credentials.secretRef.key: Secret chat/openai has "
+        'no key "api-key" in a cluster, which does not read '
+        "pointsman.dev/file.api-key; write the value under data"
+    )

@@ -1,0 +1,69 @@
+"""What an engine cannot do is found before it is started."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from pointsman.api.parsing import parse_documents
+from pointsman.catalog import unmet_demands
+
+
+@dataclass(frozen=True)
+class Case:
+    spec: str
+    want: tuple[str, ...]
+
+
+CASES = {
+    "an engine that can do it": Case(
+        "engine: {name: vllm}, model: {source: 'hf://a/b', quantization: fp8}", ()
+    ),
+    "a task that it has not": Case(
+        "engine: {name: llama.cpp}, model: {source: 'hf://a/b'}, tasks: [chat, speech]",
+        ("spec.tasks[1]: llama.cpp cannot do speech; use chat, completion, embedding, rerank",),
+    ),
+    "the tasks that hold where none is stated": Case(
+        "engine: {name: tei}, model: {source: 'hf://a/b'}",
+        (
+            "spec.tasks[0]: tei cannot do chat; use embedding, rerank",
+            "spec.tasks[1]: tei cannot do completion; use embedding, rerank",
+        ),
+    ),
+    "weights that it does not read": Case(
+        "engine: {name: vllm}, model: {source: 'hf://a/b', quantization: gguf}",
+        (
+            "spec.model.quantization: vllm serves no gguf weights; "
+            "use none, fp8, int8, awq, gptq, nvfp4, mxfp4, or another engine",
+        ),
+    ),
+    "facts that nobody has verified": Case(
+        "engine: {name: triton}, model: {source: 'hf://a/b'}, tasks: [rerank]",
+        ("warning: spec.tasks[0]: triton cannot do rerank; use chat, completion, embedding",),
+    ),
+    "an image that may be anything": Case(
+        f"engine: {{name: custom, image: 'a.b/c@sha256:{'0' * 64}'}}, "
+        "model: {source: 'hf://a/b'}, tasks: [speech]",
+        (),
+    ),
+    "an argument and a variable of ours": Case(
+        "engine: {name: llama.cpp, args: [--temp, '0', --port=1], env: [{name: LLAMA_API_KEY, value: x}]}, "
+        "model: {source: 'hf://a/b'}",
+        (
+            "spec.engine.args[2]: --port is set by Pointsman; "
+            "leave it out, Pointsman chooses the address and tells the gateway",
+            "spec.engine.env[0]: LLAMA_API_KEY is set by Pointsman; "
+            "leave it out, clients are checked at the gateway by the ModelRoute's spec.authentication",
+        ),
+    ),
+    "a provider's model": Case("hosted: {provider: openai, baseURL: 'https://a.b/v1', model: m}", ()),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_what_is_asked_is_held_against_the_engine(case: Case) -> None:
+    header = "apiVersion: pointsman.dev/v1alpha1\nkind: ModelDeployment\nmetadata: {name: a}\n"
+    text = f"{header}spec: {{{case.spec}}}\n"
+    (located,), findings = parse_documents("a.yaml", text)
+    assert findings == []
+    said = [finding.text().replace("ModelDeployment default/a: ", "") for finding in unmet_demands(located)]
+    assert [line.removeprefix("a.yaml:4: ") for line in said] == list(case.want)
