@@ -143,9 +143,11 @@ async def _follow(clock: Callable[[], float], chance: random.Random, trouble: fl
         await asyncio.sleep(chance.uniform(0, 5))
         server.change()
     server.trouble = 0.0
-    await eventually_async(lambda: dict(informer.store) == server.objects, 20, "the store follows")
-    assert dict(informer.store) == server.objects
+
+    def follows() -> bool:
+        return informer.synced.is_set() and dict(informer.store) == server.objects
+
+    await eventually_async(follows, 20, "the store follows")
     assert listener.known == server.objects
-    assert informer.synced.is_set()
     running.cancel()
     await asyncio.wait({running})
