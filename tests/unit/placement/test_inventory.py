@@ -108,11 +108,13 @@ NODES = {
 @pytest.mark.parametrize("name", NODES)
 def test_a_node_is_known_by(name: str) -> None:
     labels, amounts, want_name, want_count, want_mebibytes, want_together = NODES[name]
+    # Slices of one kind take the whole device's resource.
+    resource = "nvidia.com/gpu" if name.startswith("slices of one kind") else None
     memory = None if want_mebibytes is None else want_mebibytes * MEBIBYTE
     if name == "a device shared by four":
         memory = 23034 * MEBIBYTE // 4
     assert _read(_node("n", labels, amounts)) == {
-        want_name: InventoryEntry(want_count, want_count, memory, want_together)
+        want_name: InventoryEntry(want_count, want_count, memory, want_together, resource)
     }
 
 

@@ -74,6 +74,17 @@ def test_overhead_is_the_engines_and_smaller_on_small_accelerators() -> None:
     assert large.usable == int(0.9 * 81559 * 2**20)
 
 
+def test_adapters_take_slots_of_the_largest_rank_up_to_a_batch() -> None:
+    llama, h100, one = shape("Llama-3.1-8B-Instruct"), device("H100-SXM"), Spread(1, 1, 1)
+    plain, two, ten, twenty = (
+        memory_need(llama, h100, one, VLLM, count).overhead for count in (0, 2, 10, 20)
+    )
+    # Rank 64 of an 8B model: 4096 in and out of attention, 14336 wide, 32 layers, 16 bits.
+    slot = 64 * 2 * 32 * (3 * 4096 + 4096 + 4096 + 2 * 1024 + 4096 + 2 * 4096 + 14336 + 2 * 14336 + 4096)
+    assert two - plain == 2 * slot
+    assert ten - plain == twenty - plain == 8 * slot
+
+
 def test_a_pipeline_divides_layers() -> None:
     whole = memory_need(shape("Qwen3-32B"), device("H100-SXM"), Spread(2, 1, 1), VLLM)
     halves = memory_need(shape("Qwen3-32B"), device("H100-SXM"), Spread(2, 2, 2), VLLM)

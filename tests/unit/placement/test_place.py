@@ -163,6 +163,13 @@ def test_a_slice_is_used_alone() -> None:
     )
 
 
+def test_the_resource_is_the_one_that_nodes_offer() -> None:
+    entry = InventoryEntry(4, 4, None, 4, "nvidia.com/gpu")
+    small = own("hf://Qwen/Qwen3-8B", model={"contextLength": 8192})
+    found = placed(small, fleet(), Inventory({"A100-80-SXM-MIG-3g.40gb": entry}))
+    assert found.pools[0].resource == "nvidia.com/gpu"
+
+
 def test_the_fleets_own_accelerator_has_facts() -> None:
     facts = {"memory": "96Gi", "memoryBandwidthGigabytesPerSecond": 2000, "denseTeraflops": 400}
     settings = fleet(accelerators=[{"name": "lab-card", "resource": "example.com/card", "facts": facts}])

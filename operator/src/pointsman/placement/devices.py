@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -107,14 +107,14 @@ def price_of(name: str, fleet: FleetSettings, catalog: Catalog, *, spot: bool = 
 
 
 @lru_cache(maxsize=1024)
-def with_memory(device: Device, memory_bytes: int | None, per_node: int | None) -> Device:
-    """The device as a node shows it."""
-    if memory_bytes is None and per_node is None:
-        return device
-    values = {field: getattr(device, field) for field in Device.__slots__}
-    values["memory_bytes"] = memory_bytes or device.memory_bytes
-    values["per_node"] = per_node or device.per_node
-    return Device(**values)
+def as_seen(device: Device, memory_bytes: int | None, per_node: int | None, resource: str | None) -> Device:
+    """The device as nodes show it."""
+    return replace(
+        device,
+        memory_bytes=memory_bytes or device.memory_bytes,
+        per_node=per_node or device.per_node,
+        resource=resource or device.resource,
+    )
 
 
 @lru_cache(maxsize=1024)

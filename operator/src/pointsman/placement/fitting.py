@@ -7,7 +7,7 @@ from functools import lru_cache
 from pointsman.api import EngineName, FleetSettings
 from pointsman.api.hardware import Hardware, Parallelism
 from pointsman.catalog import Catalog
-from pointsman.placement.devices import Device, Price, device_named, price_of, setting_of, with_memory
+from pointsman.placement.devices import Device, Price, as_seen, device_named, price_of, setting_of
 from pointsman.placement.identity import Identity
 from pointsman.placement.inventory import Inventory
 from pointsman.placement.options import Asked, Miss, Option, assess
@@ -74,7 +74,7 @@ class Fleet:
             return Offer(device, price, most=quota, room=None)
         # With a quota, nodes may come and go; without one, those that there are count.
         return Offer(
-            with_memory(device, entry.memory_bytes, entry.per_node),
+            as_seen(device, entry.memory_bytes, entry.per_node, entry.resource),
             price,
             most=entry.total if quota is None else quota,
             room=entry.free if quota is None else max(entry.free, quota - (entry.total - entry.free)),

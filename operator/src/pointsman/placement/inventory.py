@@ -37,6 +37,8 @@ class InventoryEntry:
     """Of one device, the smallest that a node shows; None where no node says."""
     per_node: int | None = None
     """Devices of the largest node."""
+    resource: str | None = None
+    """The extended resource, where nodes offer the device under another than its own."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class _Devices:
     free: int
     memory_bytes: int | None
     together: int
+    resource: str | None
 
 
 def _entry(parts: list[_Devices]) -> InventoryEntry:
@@ -82,6 +85,7 @@ def _entry(parts: list[_Devices]) -> InventoryEntry:
         free=sum(part.free for part in parts),
         memory_bytes=min(memories, default=None),
         per_node=max(part.together for part in parts),
+        resource=next((part.resource for part in parts if part.resource is not None), None),
     )
 
 
@@ -98,6 +102,7 @@ def _devices_of(
         name = _name(resource, labels, fleet, catalog) if count else None
         if name is None:
             continue
+        device = device_named(name, fleet, catalog)
         taken = used.get((metadata.get("name", ""), resource), 0)
         sharing = _number(labels.get(_SHARED_BY_LABEL), 1)
         memory = _memory(resource, labels)
@@ -107,6 +112,7 @@ def _devices_of(
             free=max(0, count - taken) if takes_pods else 0,
             memory_bytes=None if memory is None else memory // max(1, sharing),
             together=1 if sharing > 1 else count,
+            resource=None if device is None or device.resource == resource else resource,
         )
 
 

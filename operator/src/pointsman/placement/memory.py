@@ -9,6 +9,13 @@ from pointsman.placement.spread import Spread
 
 # Weights take a little more when they run than in their files (KAITO measured 2 %).
 LAYOUT_FACTOR = 1.02
+# Each loaded adapter has a slot for the largest rank that the engine is told, in 16 bits; a batch mixes at most
+# so many (both as the engines are started in the room above).
+ADAPTER_RANK = 64
+MOST_LOADED_ADAPTERS = 8
+_ADAPTER_ELEMENT_BYTES = 2
+# Where the width of the feed-forward part is not known: that of recent models, in hidden sizes.
+_USUAL_WIDENING = 3.5
 _SMALL_DEVICE_BYTES = 25 * GIBIBYTE
 
 
@@ -39,7 +46,7 @@ class Need:
         return tokens * self.kv_per_token + self.per_request
 
 
-def memory_need(shape: ModelShape, device: Device, spread: Spread, use: MemoryUse) -> Need:
+def memory_need(shape: ModelShape, device: Device, spread: Spread, use: MemoryUse, adapters: int = 0) -> Need:
     """The need on each device; stages of a pipeline are taken as even."""
     weights = int(shape.weights_bytes * LAYOUT_FACTOR / spread.devices)
     small = device.memory_bytes < _SMALL_DEVICE_BYTES
@@ -47,6 +54,8 @@ def memory_need(shape: ModelShape, device: Device, spread: Spread, use: MemoryUs
     overhead += use.per_weight * weights
     if spread.devices > 1:
         overhead += use.group_gibibytes * GIBIBYTE
+    if adapters:
+        overhead += min(adapters, MOST_LOADED_ADAPTERS) * adapter_bytes(shape, spread)
     layers = -(-shape.layers // spread.pipeline)
     full = -(-shape.full_layers // spread.pipeline)
     per_layer = layer_cache_bytes(shape, spread.tensor)
@@ -58,6 +67,22 @@ def memory_need(shape: ModelShape, device: Device, spread: Spread, use: MemoryUs
         per_request=(layers - full) * per_layer * shape.window
         + -(-shape.state_bytes // (spread.tensor * spread.pipeline)),
     )
+
+
+def adapter_bytes(shape: ModelShape, spread: Spread) -> int:
+    """A slot of one adapter on each device: the inner halves are copied, the outer ones are shared out.
+
+    Of mixtures the attention alone is counted, as adapters of experts are rare.
+    """
+    hidden = shape.hidden_size
+    queries = shape.heads * shape.head_dim if shape.heads and shape.head_dim else hidden
+    keys = shape.kv_heads * shape.head_dim if shape.kv_heads and shape.head_dim else hidden
+    inner, outer = 3 * hidden + queries, queries + 2 * keys + hidden
+    if shape.mixture is None:
+        wide = shape.intermediate_size or int(_USUAL_WIDENING * hidden)
+        inner, outer = inner + 2 * hidden + wide, outer + 2 * wide + hidden
+    elements = ADAPTER_RANK * (inner + outer / spread.tensor) * shape.layers / spread.pipeline
+    return int(elements * _ADAPTER_ELEMENT_BYTES)
 
 
 def layer_cache_bytes(shape: ModelShape, tensor: int) -> int:

@@ -32,6 +32,7 @@ class Asked:
     max_concurrency: int | None
     """None: as many as is useful."""
     demand: Demand
+    adapters: int = 0
     own_image: bool = False
     """The deployment brings its image, which may be built for any device."""
 
@@ -86,7 +87,7 @@ def assess(
     """Whether this spread holds the model, and what it then serves."""
     if isinstance(precision, Cannot):
         return Miss(device, spread, precision.what, _BROKEN_RULE, precision.todo)
-    need = memory_need(asked.shape, device, spread, coefficients_of(asked.engine).memory)
+    need = memory_need(asked.shape, device, spread, coefficients_of(asked.engine).memory, asked.adapters)
     slots = asked.max_concurrency or USUAL_CONCURRENCY
     one = need.one_request(asked.context_length)
     if need.room < one:

@@ -132,6 +132,7 @@ def _asked(
         context_length=context,
         max_concurrency=engine.max_concurrency,
         demand=demand.within(context),
+        adapters=len(model.adapters),
         own_image=engine.image is not None,
     )
 
