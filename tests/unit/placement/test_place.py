@@ -97,6 +97,16 @@ def test_default_objectives_do_not_refuse() -> None:
     assert refused(stated, fleet_with("L4")).field == "spec.scaling.objectives"
 
 
+def test_a_choice_is_kept_while_nothing_changes() -> None:
+    def nodes(free: int) -> Inventory:
+        return Inventory({"H100-SXM": InventoryEntry(8, free)})
+
+    settings = fleet_with("H100-SXM")
+    first = placed(own(model=FP8), settings, nodes(8))
+    assert placed(own(model=FP8), settings, nodes(8)) is first
+    assert placed(own(model=FP8), settings, nodes(0)) is not first
+
+
 # Nodes and quotas
 
 

@@ -9,7 +9,7 @@ from pointsman.api.hardware import Hardware, Parallelism
 from pointsman.catalog import Catalog
 from pointsman.placement.devices import Device, Price, as_seen, device_named, price_of, setting_of
 from pointsman.placement.identity import Identity
-from pointsman.placement.inventory import Inventory
+from pointsman.placement.inventory import Inventory, InventoryEntry
 from pointsman.placement.options import Asked, Miss, Option, assess
 from pointsman.placement.precision import precision_on
 from pointsman.placement.spread import (
@@ -82,15 +82,18 @@ class Fleet:
 
 
 def fleet_of(settings: FleetSettings, catalog: Catalog, inventory: Inventory) -> Fleet:
-    """The fleet; the same objects give the same fleet, which is kept."""
-    return _fleet(Identity(settings), Identity(catalog), Identity(inventory))
+    """The fleet; the same settings and nodes that have not changed give the same fleet, which is kept."""
+    entries = tuple(sorted(inventory.accelerators.items()))
+    return _fleet(Identity(settings), Identity(catalog), entries)
 
 
 @lru_cache(maxsize=16)
 def _fleet(
-    settings: Identity[FleetSettings], catalog: Identity[Catalog], inventory: Identity[Inventory]
+    settings: Identity[FleetSettings],
+    catalog: Identity[Catalog],
+    entries: tuple[tuple[str, InventoryEntry], ...],
 ) -> Fleet:
-    return Fleet(settings.record, catalog.record, inventory.record)
+    return Fleet(settings.record, catalog.record, Inventory(dict(entries)))
 
 
 def allowed(hardware: Hardware, fleet: Fleet) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from pointsman.placement.spread import Spread
 
 # Weights take a little more when they run than in their files (KAITO measured 2 %).
 LAYOUT_FACTOR = 1.02
-# Each loaded adapter has a slot for the largest rank that the engine is told, in 16 bits; a batch mixes at most
-# so many (both as the engines are started in the room above).
+# Each loaded adapter has a slot for the largest rank that the engine is told, in 16 bits; a batch mixes at
+# most so many (both as the engines are started in the room above).
 ADAPTER_RANK = 64
 MOST_LOADED_ADAPTERS = 8
 _ADAPTER_ELEMENT_BYTES = 2
