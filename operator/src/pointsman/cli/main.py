@@ -31,6 +31,7 @@ COMMANDS = {
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
     "operator": "Run the operator of a cluster.",
     "engine-agent": "Stand beside an engine in a pod.",
+    "fetch-weights": "Bring weights into a pod's volume.",
     "completion": "Print the completion script for a shell.",
 }
 
