@@ -89,3 +89,30 @@ def _histogram(histogram: Histogram, name: str, labels: str) -> list[str]:
 def _page(lines: list[str], missing: Collection[str]) -> str:
     kept = [line for line in lines if not any(name in line for name in missing)]
     return "\n".join(kept) + "\n"
+
+
+def tei_page(metrics: EngineMetrics, missing: Collection[str] = ()) -> str:
+    """What Text Embeddings Inference says of itself."""
+    rows: Rows = [
+        ("te_queue_size", "gauge", metrics.waiting),
+        ("te_request_count", "counter", metrics.succeeded + metrics.aborted),
+        ("te_request_success", "counter", metrics.succeeded),
+        ("te_request_failure", "counter", metrics.aborted),
+    ]
+    labels = 'method="batch"'
+    lines = _rows(rows, labels)
+    lines += _histogram(metrics.e2e, "te_request_duration", labels)
+    lines += _histogram(metrics.queue, "te_request_queue_duration", labels)
+    return _page(lines, missing)
+
+
+def triton_page(metrics: EngineMetrics, missing: Collection[str] = ()) -> str:
+    """What Triton says of itself."""
+    labels = f'model="{metrics.model_name}",version="1"'
+    rows: Rows = [
+        ("nv_inference_request_success", "counter", metrics.succeeded),
+        ("nv_inference_request_failure", "counter", metrics.aborted),
+        ("nv_inference_pending_request_count", "gauge", metrics.waiting),
+        ("nv_inference_queue_duration_us", "counter", 0),
+    ]
+    return _page(_rows(rows, labels), missing)

@@ -13,7 +13,7 @@ from tests.support.behaviour import Behaviour, behaviour_from_dict
 
 VARIABLE = "ENGINE_SCRIPT"
 
-_TAG = re.compile(r":v?(\d+(?:\.\d+)*)")
+_TAG = re.compile(r"[:-]v?(\d+(?:\.\d+)+)")  # also behind a word, as in cuda-1.9
 
 
 @dataclass(frozen=True)

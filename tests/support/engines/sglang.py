@@ -14,6 +14,7 @@ from aiohttp import web
 
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import sglang_page
+from tests.support.engines.reranking import add_rerank_route
 from tests.support.engines.script import EngineScript, image_version, version_number
 from tests.support.engines.scripted import ScriptedEngine, serve
 
@@ -34,6 +35,7 @@ class Sglang(ScriptedEngine):
             return web.Response(status=200 if self.is_ready and not self.is_ending else 503)
 
         app.router.add_get("/ready", ready)
+        add_rerank_route(app, "/v1/rerank", texts="documents", wrapped=True)
 
     def is_healthy(self) -> bool:
         return self.healthy and self.is_ready and not self.is_ending

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import vllm_page
+from tests.support.engines.reranking import add_rerank_route
 from tests.support.engines.script import EngineScript, image_version, version_number
 from tests.support.engines.scripted import ScriptedEngine, serve
 from tests.support.openai_answers import Question, plain_answer
@@ -44,6 +45,10 @@ class Vllm(ScriptedEngine):
     """`shutdown_seconds` is what --shutdown-timeout says; 0 aborts."""
 
     shutdown_seconds: float = 0.0
+
+    def add_engine_routes(self, app: web.Application) -> None:
+        for path in ("/v1/rerank", "/rerank"):
+            add_rerank_route(app, path, texts="documents", wrapped=True)
 
     def refuse(self, seen: SeenRequest) -> web.Response | None:
         if not self.is_ending or seen.method != "POST":

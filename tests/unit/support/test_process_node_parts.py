@@ -283,6 +283,7 @@ def test_everything_that_a_pod_refers_to_is_found() -> None:
             ["python3", "-m", "sglang.launch_server"],
             "tests.support.engines.sglang",
         ),
+        ("ghcr.io/huggingface/text-embeddings-inference:cpu-1.9", [], "tests.support.engines.tei"),
         ("registry.example/pointsman:1.0", ["pointsman"], "pointsman.cli.main"),
     ],
 )

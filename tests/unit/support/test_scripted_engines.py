@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from tests.support.polling import eventually_async
 from tests.support.ports import free_port
 from tests.support.processes import StartedProcess, python_module, wait_until_url_answers
 
+MODEL = "BAAI/bge-large-en-v1.5"
 SLOW = Behaviour(chunks=20, gap_seconds=0.05)
 
 
@@ -123,7 +125,7 @@ async def test_what_sigterm_does_to_a_stream(name: str, flags: tuple[str, ...], 
             asked = asyncio.create_task(client.stream_chat("/weights"))
 
             async def running() -> bool:
-                return json.loads(await engine.text("/_stand_in"))["counts"]["in_flight"] == 1
+                return bool(json.loads(await engine.text("/_stand_in"))["counts"]["in_flight"] == 1)
 
             await eventually_async(running, 5, "the stream runs")
             engine.process.send(signal.SIGTERM)
@@ -139,3 +141,29 @@ async def test_an_engine_can_be_told_to_crash() -> None:
             with pytest.raises(aiohttp.ClientError):
                 await session.post(f"{engine.url}/_stand_in/crash?code=3")
         assert engine.process.wait(10) == 3
+
+
+async def test_tei_embeds_and_ranks() -> None:
+    port = free_port()
+    command = python_module("tests.support.engines.tei", "--hostname", "127.0.0.1", "--port", str(port))
+    with StartedProcess(command) as process:
+        url = f"http://127.0.0.1:{port}"
+        await wait_until_url_answers(f"{url}/health", 20, process=process)
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{url}/v1/embeddings", json={"model": MODEL, "input": ["a"]}) as answer:
+                assert len((await answer.json())["data"]) == 1
+            async with session.post(f"{url}/rerank", json={"query": "q", "texts": ["a", "bbb"]}) as answer:
+                assert [row["index"] for row in await answer.json()] == [1, 0]
+            async with session.get(f"{url}/metrics") as answer:
+                assert "te_request_success" in await answer.text()
+
+
+async def test_triton_serves_the_models_of_its_repository(tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large" / "config.pbtxt").write_text('backend: "vllm"')
+    port = free_port()
+    flags = ("--model-repository", str(tmp_path), "--host", "127.0.0.1", "--openai-port", str(port))
+    with StartedProcess(python_module("tests.support.engines.triton", *flags)) as process:
+        await wait_until_url_answers(f"http://127.0.0.1:{port}/health/ready", 20, process=process)
+        async with OpenAIClient(f"http://127.0.0.1:{port}") as client:
+            assert await client.models() == ("large",)

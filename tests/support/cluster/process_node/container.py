@@ -268,6 +268,7 @@ class Container:
         kind = await watch_health(
             self.spec,
             lambda action, seconds: act(action, inside, seconds, log=self.log()),
+            longest_period=self._around.settings.longest_probe_period_seconds,
             started=started,
             ready=lambda is_ready: self._set(replace(self.state, ready=is_ready)),
             unhealthy=lambda kind, said: self._around.event(

@@ -59,6 +59,9 @@ def known_images() -> tuple[Image, ...]:
     llama = module("tests.support.engines.llama_server")
     vllm = module("tests.support.engines.vllm")
     sglang = module("tests.support.engines.sglang")
+    tei = module("tests.support.engines.tei")
+    triton = module("tests.support.engines.triton")
+    front_end = "/opt/tritonserver/python/openai/openai_frontend/main.py"
     pointsman = module("pointsman.cli.main")
     launchers = [("python3", "-m", "sglang.launch_server"), ("python", "-m", "sglang.launch_server")]
     return (
@@ -75,5 +78,7 @@ def known_images() -> tuple[Image, ...]:
             {("sglang", "serve"): sglang, **dict.fromkeys(launchers, sglang)},
             TREE,
         ),
+        Image("ghcr.io/huggingface/text-embeddings-inference[:@]*", tei, {}, TREE),
+        Image("nvcr.io/nvidia/tritonserver[:@]*", (), {("python3", front_end): triton}, TREE),
         Image("*pointsman*[:@]*", pointsman, {("pointsman",): pointsman}, TREE),
     )

@@ -34,8 +34,8 @@ class Probe:
     successes: int
 
     @classmethod
-    def of(cls, container: Mapping[str, Any], kind: str) -> Probe | None:
-        """The container's `startup`, `liveness` or `readiness` probe."""
+    def of(cls, container: Mapping[str, Any], kind: str, longest_period: float) -> Probe | None:
+        """The container's `startup`, `liveness` or `readiness` probe, at least every `longest_period`."""
         stated = container.get(f"{kind}Probe")
         if stated is None:
             return None
@@ -43,7 +43,7 @@ class Probe:
             kind,
             {key: value for key, value in stated.items() if key not in _SETTINGS},
             stated.get("initialDelaySeconds", 0),
-            stated.get("periodSeconds", 10),
+            min(longest_period, stated.get("periodSeconds", 10)),
             stated.get("timeoutSeconds", 1),
             stated.get("failureThreshold", 3),
             stated.get("successThreshold", 1),
@@ -54,6 +54,7 @@ async def watch_health(
     container: Mapping[str, Any],
     act: Act,
     *,
+    longest_period: float,
     started: Callable[[], None],
     ready: Callable[[bool], None],
     unhealthy: Callable[[str, str], None],
@@ -63,11 +64,12 @@ async def watch_health(
     `started` is called once, `ready` at each change, `unhealthy` (kind, words) at each failure. Without
     probes it waits for ever, so that it is cancelled when the container ends.
     """
-    startup = Probe.of(container, "startup")
+    startup = Probe.of(container, "startup", longest_period)
     if startup is not None and not await _settled(startup, act, unhealthy):
         return "startup"
     started()
-    liveness, readiness = Probe.of(container, "liveness"), Probe.of(container, "readiness")
+    liveness = Probe.of(container, "liveness", longest_period)
+    readiness = Probe.of(container, "readiness", longest_period)
     if readiness is None:
         ready(True)
     else:
