@@ -318,4 +318,5 @@ EVERY_KIND = {
     "ConfigMap": config_maps,
     "PodDisruptionBudget": budgets,
     "NetworkPolicy": network_policies,
+    "ControllerRevision": revisions,
 }

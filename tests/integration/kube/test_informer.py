@@ -143,6 +143,28 @@ async def test_a_silent_watch_is_found_and_its_age_is_honest(
         assert follower.informer.problem is None
 
 
+async def test_a_quiet_kind_is_no_failure_and_is_listed_anew_now_and_then(
+    troubled: KubeReader, proxy: FaultProxy, namespace: str
+) -> None:
+    """Of a kind of which nothing changes the API server sends nothing, not even bookmarks."""
+    ages: list[float] = []
+    async with following(troubled, watched(namespace)) as follower:
+        informer = follower.informer
+        await asyncio.wait_for(informer.synced.wait(), 10)
+
+        def watches() -> int:
+            ages.append(informer.age_seconds)
+            assert informer.problem is None
+            return proxy.count("GET", "watch=1")
+
+        with capture_logs() as logs:
+            await follower.until(lambda: watches() >= 4, "it is watched again and again")
+            assert proxy.count("GET", "limit=") == 1
+            await follower.until(lambda: proxy.count("GET", "limit=") == 2, "it is listed anew")
+        assert logs == []
+        assert max(ages) < 5.0
+
+
 async def test_where_watches_fail_and_lists_do_not_it_goes_on_by_listing(
     troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:

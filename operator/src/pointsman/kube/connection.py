@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, Self
@@ -21,6 +21,7 @@ from pointsman.kube.errors import (
     Interrupted,
     KubeError,
     LeadershipLost,
+    Silent,
     Unauthorized,
     Unreachable,
 )
@@ -41,9 +42,9 @@ class ConnectionSettings:
     """How patient a connection is, in seconds unless said otherwise.
 
     `connect_seconds` is TCP and TLS together. `answer_seconds` is for the whole answer: the API server ends
-    a request by itself after 60. `silence_seconds` is silence on a watch: the API server sends a
-    bookmark each minute, so a longer one is a dead connection. `concurrent` requests run at once, without
-    the watches.
+    a request by itself after 60. `silence_seconds` is silence on a watch: the API server
+    sends a bookmark each minute, but none for a kind of which nothing changed; so after a longer silence the
+    connection is dead, or all is quiet. `concurrent` requests run at once, without the watches.
     """
 
     connect_seconds: float = 5.0
@@ -132,11 +133,15 @@ class Connection:
 
         Raises KubeError, also while what arrives is read.
         """
+        settings = self.settings
         patience = aiohttp.ClientTimeout(
-            total=None, connect=self.settings.connect_seconds, sock_read=self.settings.silence_seconds
+            total=None, connect=settings.connect_seconds, sock_read=settings.silence_seconds
         )
         try:
-            async with self._open("GET", path, query, patience, {}, None) as answer:
+            async with AsyncExitStack() as open_until_left:
+                opening = self._open("GET", path, query, patience, {}, None)
+                async with asyncio.timeout(settings.connect_seconds + settings.answer_seconds):
+                    answer = await open_until_left.enter_async_context(opening)
                 if answer.status >= 400:
                     error = refusal(answer, await answer.read())
                     if isinstance(error, Unauthorized):
@@ -254,6 +259,8 @@ async def _parts(answer: aiohttp.ClientResponse, path: str) -> AsyncIterator[byt
     try:
         async for part in answer.content.iter_any():
             yield part
+    except aiohttp.SocketTimeoutError as error:
+        raise Silent("nothing came on the watch", where=path) from error
     except _BROKEN as error:
         raise _no_answer(error, path) from error
 

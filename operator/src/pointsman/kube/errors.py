@@ -114,6 +114,10 @@ class Interrupted(KubeError):
     transient = True
 
 
+class Silent(Interrupted):
+    """Nothing came on a watch for so long that its connection may be dead; or nothing happened."""
+
+
 class BadCredentials(KubeError):
     """There are no usable credentials."""
 

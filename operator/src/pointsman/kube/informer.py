@@ -13,7 +13,7 @@ import structlog
 
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
-from pointsman.kube.errors import Forbidden, Gone, KindNotServed, KubeError, Unauthorized
+from pointsman.kube.errors import Forbidden, Gone, KindNotServed, KubeError, Silent, Unauthorized
 from pointsman.kube.objects import KubeObject, key_of, resource_version_of, uid_of
 from pointsman.kube.ports import Change, Reader, Selection, WatchEvent
 from pointsman.kube.retrying import Retries
@@ -29,6 +29,9 @@ _WORKED_SECONDS = 5.0  # a watch that held so long was no failure
 
 # After so many answers that are no success it is listed anew: perhaps it is the version that is wrong.
 _FAILURES_AT_ONE_VERSION = 5
+# After so many silent watches in a row, some six minutes, it is listed anew: something between us and the API
+# server may open watches and let nothing through.
+_SILENCES_WITHOUT_LIST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +84,13 @@ class Informer:
         self._heard_at = clock()
         self._version = ""
         self._mine: set[ObjectKey] = set()
+        self._silences = 0
 
     @property
     def age_seconds(self) -> float:
         """How old the store may be: since the API server last said anything about these objects.
 
-        Up to a minute while nothing changes (a bookmark comes each minute); before the first list since the
-        informer was made.
+        Up to about a minute while nothing changes; before the first list since the informer was made.
         """
         return self._clock() - self._heard_at
 
@@ -113,6 +116,11 @@ class Informer:
                 failures = 0 if held else failures + 1
                 if failures > 1:
                     await self._pause(failures, error.retry_after_seconds)
+            except Silent:
+                # A dead connection, or a quiet kind: opening it anew tells which.
+                self._silences += 1
+                if self._silences % _SILENCES_WITHOUT_LIST == 0:
+                    self._version = ""
             except KubeError as error:
                 if self._clock() - began >= _WORKED_SECONDS:
                     failures = 0
@@ -154,6 +162,9 @@ class Informer:
                 self._recovered()
                 self._take(event)
                 count += 1
+                if count > 1:
+                    # The first only says that the watch is open.
+                    self._silences = 0
                 if count % _AT_A_TIME == 0:
                     await asyncio.sleep(0)
         # The server ended it in the ordinary way, which says that it is there.

@@ -75,7 +75,8 @@ class Reader(Protocol):
     ) -> AsyncGenerator[WatchEvent, None]:
         """Changes after `resource_version`, with bookmarks, one at once. Ends when the server ends it.
 
-        Raises Gone where the version is too old, Interrupted where the connection broke or went silent.
+        Raises Gone where the version is too old, Silent where nothing came for long, Interrupted where the
+        connection broke.
         """
 
 
