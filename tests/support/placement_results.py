@@ -6,14 +6,13 @@ from typing import Any
 
 from pointsman.api.hardware import Capacity
 from pointsman.catalog import Accelerator, shipped_catalog
-from pointsman.placement.choosing import POOL
-from pointsman.placement.result import Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, Placement, Pool
 
 GIBIBYTE = 2**30
 
 
 def pool(
-    name: str = POOL,
+    name: str = DEFAULT_POOL,
     accelerator: str = "H100-SXM",
     *,
     devices: int = 1,

@@ -28,7 +28,7 @@ class Case:
 
     deployment: ModelDeployment
     placement: Placement
-    replicas: Mapping[str, int] = field(default_factory=lambda: {"main": 1})
+    replicas: Mapping[str, int] = field(default_factory=lambda: {"default": 1})
     fleet: FleetSettings | None = None
     surroundings: Surroundings | None = None
 
@@ -84,7 +84,7 @@ CASES: dict[str, Case] = {
             },
         ),
         placed(pool(devices=2), quantization="fp8", weights_bytes=33 * GIBIBYTE),
-        {"main": 3},
+        {"default": 3},
     ),
     "vllm-0.9": Case(made("old", "vllm", QWEN, engine={"version": "0.9.2"}, tasks=("embedding",)), placed()),
     "vllm-adapters": Case(
@@ -104,7 +104,7 @@ CASES: dict[str, Case] = {
     "vllm-nodes": Case(
         made("deepseek-r1", "vllm", "pvc://models/deepseek-r1", hardware={"nodes": 2}),
         placed(pool(devices=16, tensor=8), pipeline=2, nodes=2, weights_bytes=641 * GIBIBYTE),
-        {"main": 1},
+        {"default": 1},
     ),
     "vllm-image": Case(
         made("painter", "vllm", "hf://Qwen/Qwen-Image", tasks=("image",)), placed(context_length=0)
@@ -127,7 +127,7 @@ CASES: dict[str, Case] = {
             engine={"chatTemplate": "{{ messages }}"},
         ),
         CPU,
-        {"main": 2},
+        {"default": 2},
     ),
     "llama.cpp-hub": Case(made("qwen3-0.6b", "llama.cpp", "hf://Qwen/Qwen3-0.6B-GGUF"), CPU),
     "tei": Case(

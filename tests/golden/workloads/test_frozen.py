@@ -15,13 +15,13 @@ from tests.golden.workloads.inputs import CASES
 
 HERE = Path(__file__).parent
 # The label pointsman.dev/revision of the pods, which is part of their template.
-FROZEN = {"vllm": "cb88c2da6b", "vllm-nodes": "795b0145ee"}
+FROZEN = {"vllm": "7d8fdc64fd", "vllm-nodes": "44b915f4aa"}
 
 
 @pytest.mark.parametrize(("name", "revision"), FROZEN.items())
 def test_pods_are_as_they_were_frozen(name: str, revision: str) -> None:
     document = json.loads((HERE / f"frozen-{name}.json").read_text(encoding="utf-8"))
-    objects = render(CASES[name].deployment, Rendering.from_json(document), {"main": 1})
+    objects = render(CASES[name].deployment, Rendering.from_json(document), {"default": 1})
     spec: dict[str, Any] = objects[-1]["spec"]
     group = spec.get("leaderWorkerTemplate", {})
     kept = document["pools"][0]

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from pointsman.api import ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.catalog import shipped_catalog
-from pointsman.placement.choosing import POOL
-from pointsman.placement.result import Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, Placement, Pool
 from tests.support.builders import deployment
 from tests.support.placement_results import placed, pool
 
@@ -67,7 +66,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
 def placements(draw: st.DrawFn) -> Placement:
     """One pool without a name of its own, or several; over one node or more."""
     nodes = draw(st.sampled_from([1, 1, 1, 2, 4]))
-    given = draw(st.lists(pool_names, max_size=3, unique=True)) or [POOL]
+    given = draw(st.lists(pool_names, max_size=3, unique=True)) or [DEFAULT_POOL]
     accelerators = [name for name in ACCELERATORS if name or nodes == 1]
     pools: list[Pool] = []
     for name in given:

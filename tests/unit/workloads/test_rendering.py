@@ -33,7 +33,7 @@ def rendered(
     around: Surroundings | None = None,
 ) -> dict[str, Any]:
     """The objects by kind, Deployments by `kind/pool`."""
-    objects = render(own, frozen(own, placement), replicas or {"main": 1}, around)
+    objects = render(own, frozen(own, placement), replicas or {"default": 1}, around)
     return {
         f"{one['kind']}/{one['metadata']['labels']['pointsman.dev/pool']}"
         if one["kind"] == "Deployment"
@@ -50,18 +50,22 @@ def test_every_object_is_owned_by_its_deployment() -> None:
 
 def test_a_plan_without_a_cluster_names_no_owner() -> None:
     own = deployment("m")
-    assert all("ownerReferences" not in one["metadata"] for one in render(own, frozen(own), {"main": 1}))
+    assert all("ownerReferences" not in one["metadata"] for one in render(own, frozen(own), {"default": 1}))
 
 
 def test_a_count_changes_no_pod() -> None:
-    one, ten = (rendered(made(), replicas={"main": count})["Deployment/main"] for count in (1, 10))
+    one, ten = (rendered(made(), replicas={"default": count})["Deployment/default"] for count in (1, 10))
     assert (one["spec"]["replicas"], ten["spec"]["replicas"]) == (1, 10)
     assert one["spec"]["template"] == ten["spec"]["template"]
 
 
 SURGES = {
     "no device is known to be free": ("H100-SXM", frozenset[str](), {"maxSurge": 0, "maxUnavailable": 1}),
-    "a device was shown to be free": ("H100-SXM", frozenset({"main"}), {"maxSurge": 1, "maxUnavailable": 0}),
+    "a device was shown to be free": (
+        "H100-SXM",
+        frozenset({"default"}),
+        {"maxSurge": 1, "maxUnavailable": 0},
+    ),
     "no device is needed": ("", frozenset[str](), {"maxSurge": 1, "maxUnavailable": 0}),
 }
 
@@ -71,7 +75,7 @@ def test_a_rollout_surges_only_where_there_is_room(
     accelerator: str, spare: frozenset[str], want: dict[str, int]
 ) -> None:
     found = rendered(made(), placed(pool(accelerator=accelerator)), around=Surroundings(spare=spare))
-    assert found["Deployment/main"]["spec"]["strategy"]["rollingUpdate"] == want
+    assert found["Deployment/default"]["spec"]["strategy"]["rollingUpdate"] == want
 
 
 def test_each_pool_is_a_deployment_of_its_own() -> None:
@@ -103,11 +107,11 @@ def test_each_pool_is_a_deployment_of_its_own() -> None:
 
 
 def test_a_pool_that_is_not_counted_has_no_replicas() -> None:
-    assert rendered(made(), replicas={"other": 3})["Deployment/main"]["spec"]["replicas"] == 0
+    assert rendered(made(), replicas={"other": 3})["Deployment/default"]["spec"]["replicas"] == 0
 
 
 def test_a_replica_over_nodes_is_a_group_whose_leader_answers() -> None:
-    found = rendered(made(hardware={"nodes": 2}), GROUP, {"main": 3})
+    found = rendered(made(hardware={"nodes": 2}), GROUP, {"default": 3})
     group = found["LeaderWorkerSet"]
     template = group["spec"]["leaderWorkerTemplate"]
     assert (group["spec"]["replicas"], template["size"]) == (3, 2)
@@ -153,13 +157,13 @@ def test_a_monitor_only_where_its_kind_exists() -> None:
 
 
 def test_the_grace_covers_the_drain_and_the_engines_own_stop() -> None:
-    template = rendered(made(drain={"timeout": "2m"}))["Deployment/main"]["spec"]["template"]
+    template = rendered(made(drain={"timeout": "2m"}))["Deployment/default"]["spec"]["template"]
     stop = shipped_catalog().engines["vllm"].shutdown.stop_seconds
     assert template["spec"]["terminationGracePeriodSeconds"] == 120 + stop + 15
 
 
 def test_pods_run_without_rights() -> None:
-    spec = rendered(made())["Deployment/main"]["spec"]["template"]["spec"]
+    spec = rendered(made())["Deployment/default"]["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -172,7 +176,7 @@ def test_pods_run_without_rights() -> None:
 
 def test_a_queue_of_kueue_stands_on_the_workload_alone() -> None:
     own = made(template={"labels": {"kueue.x-k8s.io/queue-name": "gold", "team": "a"}})
-    workload = rendered(own)["Deployment/main"]
+    workload = rendered(own)["Deployment/default"]
     assert workload["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gold"
     pods = workload["spec"]["template"]["metadata"]["labels"]
     assert "kueue.x-k8s.io/queue-name" not in pods
@@ -204,7 +208,7 @@ def test_other_reasons_and_prices_move_no_pod() -> None:
     after = frozen(own, replace(placement, reason="prices fell", price_per_hour=None))
     assert before.name != after.name
     assert before.revisions == after.revisions
-    assert render(own, before, {"main": 1}) == render(own, after, {"main": 1})
+    assert render(own, before, {"default": 1}) == render(own, after, {"default": 1})
 
 
 def test_a_changed_file_makes_other_pods() -> None:

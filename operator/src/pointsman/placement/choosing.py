@@ -9,13 +9,12 @@ from pointsman.placement import wording
 from pointsman.placement.capacity import latency_at
 from pointsman.placement.fitting import Fleet
 from pointsman.placement.options import Asked, Miss, Option
-from pointsman.placement.result import Alternative, Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, Alternative, Placement, Pool
 from pointsman.placement.steptime import step_time
 
 # Requests that run together when "how fast" is compared: a replica that is used, but not full.
 _COMPANY = 8
 _MOST_ALTERNATIVES = 8
-POOL = "main"
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def placement_of(option: Option, found: Sequence[Option | Miss], ranking: Rankin
     asked, spread, need = ranking.asked, option.spread, option.need
     rate = wording.significant(option.capacity.latency.requests_per_second)
     pool = Pool(
-        name=POOL,
+        name=DEFAULT_POOL,
         accelerator=option.device.name,
         resource=option.device.resource,
         accelerators_per_replica=spread.devices,

@@ -5,7 +5,7 @@ from pointsman.api.hardware import Capacity
 from pointsman.placement import wording
 from pointsman.placement.memory import LAYOUT_FACTOR, layer_cache_bytes
 from pointsman.placement.precision import cannot_become
-from pointsman.placement.result import NotPlaced, Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, NotPlaced, Placement, Pool
 from pointsman.placement.shape import ModelShape
 
 # Requests that a CPU works on at once without starving each.
@@ -46,7 +46,7 @@ def on_cpu(deployment: ModelDeployment, shape: ModelShape | None, why: str) -> P
             fit += f" + {wording.gigabytes(cache)} of cache for {times} of {wording.tokens(context)} tokens"
         fit += f", {wording.gigabytes(memory)} of memory in all"
     pool = Pool(
-        name="main",
+        name=DEFAULT_POOL,
         accelerator="",
         resource="",
         accelerators_per_replica=0,

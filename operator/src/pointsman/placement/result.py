@@ -6,9 +6,12 @@ Both are plain data that survives JSON, as they are frozen in a ControllerRevisi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pointsman.api.hardware import Capacity
+
+DEFAULT_POOL: Final = "default"
+"""The pool of a deployment that states none."""
 
 
 @dataclass(frozen=True)

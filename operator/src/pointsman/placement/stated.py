@@ -6,10 +6,9 @@ from decimal import Decimal
 from pointsman.api import EngineName, ModelDeployment
 from pointsman.api.hardware import Capacity, Hardware, Parallelism
 from pointsman.placement import wording
-from pointsman.placement.choosing import POOL
 from pointsman.placement.devices import Device, price_of
 from pointsman.placement.fitting import Fleet, allowed
-from pointsman.placement.result import NotPlaced, Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, NotPlaced, Placement, Pool
 from pointsman.placement.shape import ModelShape
 from pointsman.placement.spread import Spread, device_refusal
 
@@ -85,7 +84,7 @@ def as_stated(
     per_hour = None if price is None else price.per_hour * spread.devices
     running = (engine.max_concurrency if engine is not None else None) or 0
     pool = Pool(
-        name=POOL,
+        name=DEFAULT_POOL,
         accelerator=device.name,
         resource=device.resource,
         accelerators_per_replica=spread.devices,

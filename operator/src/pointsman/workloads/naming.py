@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from pointsman.api import GROUP, ModelDeployment
-from pointsman.placement.choosing import POOL as DEFAULT_POOL
+from pointsman.placement.result import DEFAULT_POOL
 
 JsonLabels = dict[str, str]
 
