@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, Secret
-from pointsman.gateway import Gateway, GatewayPlaces, RouteProgramming
-from pointsman.routing import ProxySettings, RoutingInput
+from pointsman.gateway import Gateway, GatewayPlaces
+from pointsman.routing import ProxySettings, RouteProgramming, RoutingInput
 from tests.support.behaviour import Behaviour
 from tests.support.builders import Address, key, routing_input
 from tests.support.certificates import CertificateAuthority

@@ -3,9 +3,9 @@
 import pytest
 
 from pointsman.api import ModelRoute
-from pointsman.gateway.programming import RouteProgramming, route_programming
+from pointsman.gateway.programming import route_programming
 from pointsman.gateway.store import ResourceStore
-from pointsman.routing import Compiler, ProxySettings, RoutingInput
+from pointsman.routing import Compiler, ProxySettings, RouteProgramming, RoutingInput
 from tests.support.builders import deployment, key, route, routing_input
 from tests.support.discovery_wire import DiscoveryWire
 from tests.support.envoy_stand_in import EnvoyStandIn, Refuses, nothing_refused

@@ -8,7 +8,6 @@ import pytest
 
 from pointsman.api import ModelRoute
 from pointsman.api.findings import Finding
-from pointsman.gateway import RouteProgramming
 from pointsman.local.display.terminal import Terminal
 from pointsman.local.files.folder import Objects
 from pointsman.local.listening import parse_listen
@@ -16,7 +15,7 @@ from pointsman.local.state import StateFolder
 from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
-from pointsman.routing import RoutingInput
+from pointsman.routing import RouteProgramming, RoutingInput
 from tests.support import builders
 
 GPT = builders.hosted("gpt", "https://api.openai.com/v1")

@@ -5,6 +5,5 @@ What does not belong here: deciding what Envoy should do (that is `routing`), an
 
 from pointsman.gateway.gateway import Gateway, GatewayPlaces
 from pointsman.gateway.metrics_page import MetricsPage
-from pointsman.gateway.programming import RouteProgramming
 
-__all__ = ["Gateway", "GatewayPlaces", "MetricsPage", "RouteProgramming"]
+__all__ = ["Gateway", "GatewayPlaces", "MetricsPage"]

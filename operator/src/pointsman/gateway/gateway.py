@@ -11,10 +11,10 @@ from pointsman.errors import PointsmanError
 from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
 from pointsman.gateway.discovery import DiscoveryServer
 from pointsman.gateway.envoy import Envoy
-from pointsman.gateway.programming import RouteProgramming, deafness, route_programming
+from pointsman.gateway.programming import deafness, route_programming
 from pointsman.gateway.run_folder import make_run_folder
 from pointsman.gateway.store import ResourceStore
-from pointsman.routing import Compiler, ProxySettings, RoutingInput
+from pointsman.routing import Compiler, ProxySettings, RouteProgramming, RoutingInput
 
 
 @dataclass(frozen=True, slots=True)

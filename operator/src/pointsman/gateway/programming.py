@@ -1,28 +1,14 @@
 """What Envoy made of each route: accepted as written or not, in use or not, and Envoy's own reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pointsman.api import ObjectKey
 from pointsman.gateway.session import DeltaSession
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import RoutingInput
 from pointsman.routing.claims import claimed_names
+from pointsman.routing.programming import RouteProgramming
 from pointsman.routing.resources import CLUSTER, LISTENER, SCOPE
-
-
-@dataclass(frozen=True, slots=True)
-class RouteProgramming:
-    """`accepted`: Envoy refuses nothing of it. `programmed`: this generation is in use.
-
-    `message` is one stable line; empty where there is nothing to say.
-    """
-
-    accepted: bool
-    programmed: bool
-    reason: str
-    message: str
-    generation: int
 
 
 def deafness(store: ResourceStore) -> str:

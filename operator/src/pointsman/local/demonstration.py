@@ -18,7 +18,7 @@ from pointsman.local.engines.records import read_records
 from pointsman.local.processes import RunningProcess
 from pointsman.local.run import LocalMode, UpSettings
 from pointsman.local.state import StateFolder
-from pointsman.local.status.route_status import default_rule
+from pointsman.routing.route_status import default_rule
 
 FIRST_QUESTION = "What is the capital of France?"
 SECOND_QUESTION = "How many legs has a cat?"

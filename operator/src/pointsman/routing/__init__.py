@@ -5,7 +5,16 @@ What does not belong here: reading files or the API server, sockets, clocks, sta
 
 from pointsman.routing.compiler import Compiler
 from pointsman.routing.inputs import Endpoint, RoutingInput
+from pointsman.routing.programming import RouteProgramming
 from pointsman.routing.resources import Resource, ResourceSet
 from pointsman.routing.settings import ProxySettings
 
-__all__ = ["Compiler", "Endpoint", "ProxySettings", "Resource", "ResourceSet", "RoutingInput"]
+__all__ = [
+    "Compiler",
+    "Endpoint",
+    "ProxySettings",
+    "Resource",
+    "ResourceSet",
+    "RouteProgramming",
+    "RoutingInput",
+]

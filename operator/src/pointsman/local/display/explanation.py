@@ -8,7 +8,7 @@ from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, RouteRule
 from pointsman.local.engines.records import read_records, slot_of
 from pointsman.local.processes import identity_of
 from pointsman.local.state import StateFolder
-from pointsman.local.status.route_status import target_weights
+from pointsman.routing.route_status import target_weights
 
 
 def explain_deployment(

@@ -8,11 +8,11 @@ from typing import Any
 from pointsman.api.markers import Column
 from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
 from pointsman.api.resource import Resource
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN
 from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import ABSENT, aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
-from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN
 from pointsman.local.status.deployment_status import FORMER_VERSION_SERVES
 
 

@@ -13,15 +13,15 @@ from typing import TextIO
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.api.meta import DEFAULT_NAMESPACE
+from pointsman.api.verdicts import TRUE
 from pointsman.local.engines.plan import Phase
 from pointsman.local.listening import Listen
 from pointsman.local.placement import gigabytes
-from pointsman.api.verdicts import TRUE
 from pointsman.local.status.observed import DeploymentObserved, Stage
-from pointsman.local.status.route_status import NO_TARGET_HAS_A_REPLICA, default_rule
 from pointsman.local.weights.fetcher import FetchProgress
 from pointsman.local.weights.located import Weights
 from pointsman.routing import Endpoint
+from pointsman.routing.route_status import NO_TARGET_HAS_A_REPLICA, default_rule
 
 GOOD, BAD, BUSY, GONE, WARNING = "✓", "✗", "…", "–", "!"
 _COLOURS = {GOOD: "32", BAD: "31", BUSY: "33", GONE: "2", WARNING: "1;33"}

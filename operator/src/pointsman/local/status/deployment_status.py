@@ -10,9 +10,9 @@ from pointsman.api import (
     ModelDeploymentStatus,
     PlacementStatus,
 )
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.placement import ACCELERATOR
-from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 
 _STAGES = {Stage.UNKNOWN: UNKNOWN, Stage.WORKING: FALSE, Stage.DONE: TRUE, Stage.FAILED: FALSE}

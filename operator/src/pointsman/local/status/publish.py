@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
-from pointsman.api import ModelDeployment, ModelDeploymentStatus, ModelRoute, ObjectKey
+from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.api.resource import Resource
-from pointsman.gateway import RouteProgramming
 from pointsman.local.deployments import OwnDeployment
 from pointsman.local.display.terminal import (
     BAD,
@@ -25,23 +24,22 @@ from pointsman.local.display.terminal import (
 from pointsman.local.files.folder import Ident, Objects
 from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
-from pointsman.api.verdicts import TRUE
 from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.status.keeping import Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.observed import DeploymentObserved
 from pointsman.local.status.policy_status import policy_status
-from pointsman.local.status.route_status import (
-    NO_REPLICA,
+from pointsman.routing import RouteProgramming, RoutingInput
+from pointsman.routing.credentials import target_secrets
+from pointsman.routing.route_status import (
     NOT_FOUND,
     REFUSED,
     UNREAD,
     route_status,
     target_weights,
     unready_targets,
+    why_unready,
 )
-from pointsman.routing import RoutingInput
-from pointsman.routing.credentials import target_secrets
 
 
 def now_text() -> str:
@@ -162,7 +160,7 @@ class Publisher:
             self._terminal.say(replace(weights_line(found), about=str(found.path)))
         line = deployment_line(deployment, observed, endpoints)
         self._say(line)
-        made = self._published[ident] = _Published(inputs, _why_unready(deployment, status), line is None)
+        made = self._published[ident] = _Published(inputs, why_unready(deployment, status), line is None)
         return made
 
     def _publish_route(
@@ -249,13 +247,3 @@ class Publisher:
 def _is_unread(objects: Objects) -> bool:
     """Whether there is a file, or a part of one, of which nobody knows what it states."""
     return any(finding.is_error and not finding.name for finding in objects.findings)
-
-
-def _why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:
-    if deployment.spec.hosted is None and not deployment.spec.replicas and not status.ready_replicas:
-        # What else is missing, such as weights that are not here yet, is not what keeps it from answering.
-        return NO_REPLICA
-    ready = next((one for one in status.conditions if one.type == "Ready"), None)
-    if ready is None:
-        return "not known yet"
-    return "" if ready.status is TRUE else ready.message or ready.reason

@@ -1,11 +1,23 @@
-"""The status of routes in local mode, from what the gateway says and which targets can answer. Pure."""
+"""The status of routes, from what gateways say and which targets can answer. Pure."""
 
 from collections.abc import Mapping
 
-from pointsman.api import ModelRoute, ModelRouteStatus, ObjectKey, RouteRule, TargetStatus
+from pointsman.api import (
+    ConditionStatus,
+    ModelDeployment,
+    ModelDeploymentStatus,
+    ModelRoute,
+    ModelRouteStatus,
+    ObjectKey,
+    RouteRule,
+    TargetStatus,
+)
 from pointsman.api.findings import Finding
-from pointsman.gateway import RouteProgramming
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
+from pointsman.routing.programming import RouteProgramming
+
+NO_GATEWAY = RouteProgramming(True, False, "NoGateway", "no gateway is known", 0)
+"""What is said of every route where nothing could serve it."""
 
 
 def route_status(
@@ -21,8 +33,11 @@ def route_status(
     """Status and conditions of a route.
 
     `unready` says for each target that cannot answer why not; `programming` is None before the gateway
-    knows the route; `refused` is why the newest version in the files was not admitted.
+    knows the route; `refused` is why the newest version in the files of local mode was not admitted.
     """
+    if programming is None:
+        programming = RouteProgramming(True, False, "Pending", "the gateway does not know it yet", 0)
+    unready = {**dict(programming.unusable), **unready}
     generation = route.metadata.generation
     targets = tuple(
         TargetStatus(deployment=name, weight=weight, ready=name not in unready, reason=unready.get(name, ""))
@@ -72,10 +87,8 @@ def summary(route: ModelRoute) -> str:
 
 
 def _verdicts(
-    programming: RouteProgramming | None, targets: tuple[TargetStatus, ...], refused: Finding | None
+    programming: RouteProgramming, targets: tuple[TargetStatus, ...], refused: Finding | None
 ) -> tuple[Verdict, ...]:
-    if programming is None:
-        programming = RouteProgramming(True, False, "Pending", "the gateway does not know it yet", 0)
     if refused is not None:
         message = f"the former version stays, the file has a mistake: {refused.text()}"
         accepted = Verdict("Accepted", FALSE, "InvalidEdit", message)
@@ -85,7 +98,7 @@ def _verdicts(
         accepted = Verdict("Accepted", FALSE, programming.reason, programming.message)
     programmed = Verdict(
         "Programmed",
-        TRUE if programming.programmed else FALSE,
+        _programmed(programming),
         programming.reason,
         programming.message,
     )
@@ -94,6 +107,8 @@ def _verdicts(
         ready = Verdict(
             "Ready", UNKNOWN if programming.accepted else FALSE, programming.reason, programming.message
         )
+    elif programming.unresolved:
+        ready = Verdict("Ready", FALSE, "RefNotPermitted", programming.unresolved)
     elif all(target.reason == NO_REPLICA for target in targets):
         ready = Verdict("Ready", FALSE, "NoReplicas", NO_TARGET_HAS_A_REPLICA)
     elif not answering:
@@ -101,7 +116,13 @@ def _verdicts(
         ready = Verdict("Ready", FALSE, "NoTargetReady", f"no target can answer ({'; '.join(reasons)})")
     else:
         ready = Verdict("Ready", TRUE, "TargetsReady", "")
-    return accepted, _references(targets), programmed, ready
+    return accepted, _references(targets, programming.unresolved), programmed, ready
+
+
+def _programmed(programming: RouteProgramming) -> ConditionStatus:
+    if programming.programmed:
+        return TRUE
+    return UNKNOWN if programming.reason == NO_GATEWAY.reason else FALSE
 
 
 NOT_FOUND = "there is no such ModelDeployment"
@@ -114,7 +135,7 @@ NO_REPLICA = "spec.replicas is 0"
 NO_TARGET_HAS_A_REPLICA = "no target has a replica"
 
 
-def _references(targets: tuple[TargetStatus, ...]) -> Verdict:
+def _references(targets: tuple[TargetStatus, ...], unresolved: str) -> Verdict:
     said = {
         NOT_FOUND: "no ModelDeployment is named {}",
         UNREAD: "no file that can be read has a ModelDeployment {}; one with a mistake may have it",
@@ -127,7 +148,20 @@ def _references(targets: tuple[TargetStatus, ...]) -> Verdict:
             messages.append(words.format(", ".join(names)))
     if messages:
         return Verdict("ResolvedRefs", FALSE, "DeploymentNotFound", "; ".join(messages))
+    if unresolved:
+        return Verdict("ResolvedRefs", FALSE, "RefNotPermitted", unresolved)
     return Verdict("ResolvedRefs", TRUE, "Resolved", "")
+
+
+def why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:
+    """Why a deployment cannot answer, by what is said of it; "" if it can."""
+    if deployment.spec.hosted is None and not deployment.spec.replicas and not status.ready_replicas:
+        # What else is missing, such as weights that are not here yet, is not what keeps it from answering.
+        return NO_REPLICA
+    ready = next((one for one in status.conditions if one.type == "Ready"), None)
+    if ready is None:
+        return "not known yet"
+    return "" if ready.status is TRUE else ready.message or ready.reason
 
 
 def unready_targets(

@@ -2,8 +2,8 @@
 
 from pointsman.api import ModelRouteStatus, ObjectKey
 from pointsman.api.findings import Finding
-from pointsman.gateway import RouteProgramming
-from pointsman.local.status.route_status import (
+from pointsman.routing import RouteProgramming
+from pointsman.routing.route_status import (
     NO_REPLICA,
     NOT_FOUND,
     REFUSED,
