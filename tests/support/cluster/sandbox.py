@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -25,24 +25,29 @@ from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
 from tests.support.cluster.sandbox_installation import gateway_url, install
+from tests.support.event_loop_thread import EventLoopThread
+from tests.support.every_model_hub import EveryModelHub
 from tests.support.polling import eventually
 from tests.support.processes import REPOSITORY, python_module
 
 _START_SECONDS = 180.0
 _STOP_SECONDS = 60.0
 
-NODES = (
-    NodeSettings(name="cpu-node", cpu="16", restart_backoff_seconds=2.0, resync_seconds=2.0),
-    NodeSettings(
+
+def nodes(hub_url: str) -> tuple[NodeSettings, ...]:
+    """One that runs engines for real, and one with scripted engines, whose weights are a stand-in's."""
+    real = NodeSettings(name="cpu-node", cpu="16", restart_backoff_seconds=2.0, resync_seconds=2.0)
+    scripted = replace(
+        real,
         name="gpu-node",
         gpus=8,
         memory="1Ti",
         cpu="64",
         labels=gpu_labels("NVIDIA-L4", memory_mebibytes=23034, count=8),
-        restart_backoff_seconds=2.0,
-        resync_seconds=2.0,
-    ),
-)
+        pod_network=NodeSettings().pod_network,
+        environment={"HF_ENDPOINT": hub_url},
+    )
+    return (real, scripted)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,10 @@ def run(place: Place) -> None:
             ControlPlane.start(Options(audit=False), folder=place.folder / "control-plane")
         )
         say("control plane")
-        for settings in NODES:
+        hub = EveryModelHub({})
+        loop = running.enter_context(EventLoopThread("hub"))
+        loop.call(hub.__aenter__())
+        for settings in nodes(hub.url):
             folder = place.folder / "nodes" / settings.name
             folder.mkdir(parents=True)
             running.enter_context(RunningNode(control_plane, settings, folder=folder))

@@ -1,4 +1,4 @@
-"""A scripted Triton with its OpenAI front end: `python -m tests.support.engines.triton --model-repository DIR`.
+"""A scripted Triton with its OpenAI front end: `python -m tests.support.engines.triton --model-repository D`.
 
 The models that it serves are the folders of its repository. SIGTERM lets everything finish.
 """

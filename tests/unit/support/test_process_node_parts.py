@@ -236,6 +236,16 @@ def test_status(case: Case) -> None:
         assert ready["reason"] == case.want_reason
 
 
+def test_an_init_container_is_ready_when_it_has_ended_well() -> None:
+    spec = {"initContainers": [{"name": "main"}]}
+
+    def ready(state: ContainerState) -> bool:
+        picture = PodPicture(spec, 1, (), [state], [WAITING], "127.1.1.1", "127.0.0.1", "t", "now")
+        return bool(status(picture)["initContainerStatuses"][0]["ready"])
+
+    assert [ready(state) for state in (READY, FAILED, DONE)] == [False, False, True]
+
+
 def test_a_transition_has_the_time_at_which_the_status_changed() -> None:
     before: Json = {"type": "Ready", "status": "True", "lastTransitionTime": "then"}
     spec = {"restartPolicy": "Always"}

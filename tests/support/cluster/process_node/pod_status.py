@@ -48,7 +48,7 @@ def status(picture: PodPicture) -> Json:
         "hostIP": picture.host_address,
         "hostIPs": [{"ip": picture.host_address}],
         "startTime": picture.start_time,
-        "initContainerStatuses": [container.as_json() for container in picture.init],
+        "initContainerStatuses": [_init_status(container, picture.spec) for container in picture.init],
         "containerStatuses": [container.as_json() for container in picture.main],
         "conditions": conditions(picture, phase),
     }
@@ -57,6 +57,13 @@ def status(picture: PodPicture) -> Json:
     if picture.ended:
         found |= {"reason": picture.ended.reason, "message": picture.ended.message}
     return found
+
+
+def _init_status(container: ContainerState, spec: Json) -> Json:
+    """One that is to end is ready when it has ended well; only a sidecar is ready while it runs."""
+    if any(is_sidecar(one) for one in spec["initContainers"] if one["name"] == container.name):
+        return container.as_json()
+    return {**container.as_json(), "ready": container.exit_code == 0}
 
 
 def pod_phase(picture: PodPicture) -> str:
