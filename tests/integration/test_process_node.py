@@ -16,7 +16,7 @@ import pytest
 from tests.integration.conditions import facts, seen
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.process_node import Image, NodeSettings, ProcessNode, gpu_labels
+from tests.support.cluster.process_node import GPU_TAINT, Image, NodeSettings, ProcessNode, gpu_labels
 from tests.support.cluster.process_node.images import TREE, module
 from tests.support.polling import eventually_async
 
@@ -71,9 +71,9 @@ async def test_the_node_offers_what_it_was_told_to_and_goes_when_it_is_left(
     found = admin.get("v1", "Node", "node-a")
     assert found["status"]["allocatable"]["nvidia.com/gpu"] == "2"
     assert found["metadata"]["labels"]["nvidia.com/gpu.memory"] == "81559"
-    leave = NodeSettings(name="node-left", images=())
+    leave = NodeSettings(name="node-left", images=(), taints=(GPU_TAINT,))
     async with ProcessNode.of(control_plane, leave):
-        assert admin.find("v1", "Node", "node-left") is not None
+        assert GPU_TAINT in admin.get("v1", "Node", "node-left")["spec"]["taints"]
     assert admin.find("v1", "Node", "node-left") is None
     lease = admin.get("coordination.k8s.io/v1", "Lease", "node-a", "kube-node-lease")
     assert lease["spec"]["holderIdentity"] == "node-a"

@@ -23,7 +23,7 @@ import click
 from tests.support.cluster.build import built_control_plane
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
+from tests.support.cluster.process_node import GPU_TAINT, NodeSettings, RunningNode, gpu_labels
 from tests.support.cluster.sandbox_installation import gateway_url, install
 from tests.support.event_loop_thread import EventLoopThread
 from tests.support.every_model_hub import EveryModelHub
@@ -45,6 +45,7 @@ def nodes(hub_url: str) -> tuple[NodeSettings, ...]:
         cpu="64",
         labels=gpu_labels("NVIDIA-L4", memory_mebibytes=23034, count=8),
         pod_network=NodeSettings().pod_network,
+        taints=(GPU_TAINT,),
         environment={"HF_ENDPOINT": hub_url},
     )
     return (real, scripted)

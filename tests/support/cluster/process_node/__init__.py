@@ -11,6 +11,6 @@ users and read-only roots are not enforced.
 from tests.support.cluster.process_node.images import Image
 from tests.support.cluster.process_node.node import ProcessNode
 from tests.support.cluster.process_node.running_node import RunningNode
-from tests.support.cluster.process_node.settings import NodeSettings, gpu_labels
+from tests.support.cluster.process_node.settings import GPU_TAINT, NodeSettings, gpu_labels
 
-__all__ = ["Image", "NodeSettings", "ProcessNode", "RunningNode", "gpu_labels"]
+__all__ = ["GPU_TAINT", "Image", "NodeSettings", "ProcessNode", "RunningNode", "gpu_labels"]

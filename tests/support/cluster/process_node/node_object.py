@@ -18,7 +18,12 @@ def node_object(settings: NodeSettings) -> dict[str, Any]:
         "kubernetes.io/arch": architecture(),
         **settings.labels,
     }
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": settings.name, "labels": labels}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": settings.name, "labels": labels},
+        "spec": {"taints": [dict(taint) for taint in settings.taints]},
+    }
 
 
 def architecture() -> str:

@@ -28,6 +28,7 @@ class NodeSettings:
     """Of nvidia.com/gpu; `resources` may name others."""
     resources: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[Mapping[str, str], ...] = ()
     images: tuple[Image, ...] = field(default_factory=known_images)
     image_volumes: Mapping[str, str] = field(default_factory=dict)
     """Folders of this machine, by the image reference of an `image` volume."""
@@ -47,6 +48,10 @@ class NodeSettings:
     pull_backoff_seconds: float = 10.0
     resync_seconds: float = 10.0
     """How soon a missing ConfigMap is looked for again, and a changed one written into its volumes."""
+
+
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+"""What managed clusters put on nodes with GPUs, so that nothing else runs there."""
 
 
 def gpu_labels(product: str, *, memory_mebibytes: int, count: int, family: str = "") -> dict[str, str]:
