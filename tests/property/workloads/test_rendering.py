@@ -9,7 +9,7 @@ import yaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from pointsman.api import ModelDeployment
+from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.catalog import Catalog, read_catalog, shipped_catalog
 from pointsman.errors import PointsmanError
 from pointsman.placement.result import Placement
@@ -169,5 +169,5 @@ def test_two_pools_never_share_a_name(pools: list[tuple[str, str, bool]]) -> Non
 @given(names, specs(), placements())
 def test_what_is_not_refused_can_be_rendered(name: str, spec: dict[str, Any], placement: Placement) -> None:
     own = made(name, spec)
-    assume(not any(finding.is_error for finding in refusals(own, shipped_catalog())))
+    assume(not any(finding.is_error for finding in refusals(own, FleetSettings(), shipped_catalog())))
     assert render(own, frozen(own, placement), {})

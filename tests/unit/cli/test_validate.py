@@ -198,6 +198,35 @@ def test_standard_input_is_read(
     assert run.lines[0].startswith("(standard input):1: not YAML: ")
 
 
+ON_AN_ABACUS = """\
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: small, namespace: chat}
+spec:
+  model: {source: "hf://a/b"}
+  engine: {name: vllm}
+  hardware:
+    accelerators: [abacus]
+"""
+
+
+def test_an_accelerator_is_unknown_only_where_the_fleet_settings_are_known(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.yaml").write_text(ON_AN_ABACUS)
+    warned = (
+        "a.yaml:5: warning: ModelDeployment chat/small: spec.model.revision: pods that start later may get "
+    )
+    run = validate(capsys, "a.yaml", "--for", "cluster")
+    assert [line.startswith(warned) for line in run.lines] == [True, False]
+    (folder / "fleet.yaml").write_text("currency: EUR\n")
+    run = validate(capsys, ".", "--for", "cluster")
+    assert run.lines[1] == (
+        "a.yaml:8: ModelDeployment chat/small: spec.hardware.accelerators[0]: abacus is no accelerator that "
+        "the catalogue knows; state its facts in the fleet settings"
+    )
+
+
 @dataclass(frozen=True)
 class ForCase:
     text: str
@@ -221,6 +250,21 @@ FOR_CASES = {
     ),
     "a source of this machine": ForCase(
         DEPLOYMENT.replace("hf://a/b", "file:///a.gguf"), {"any": 0, "local": 0, "cluster": 1}
+    ),
+    "a task that the engine cannot do": ForCase(
+        DEPLOYMENT + "  tasks: [speech]\n", {"any": 1, "local": 1, "cluster": 1}
+    ),
+    "what pods cannot be": ForCase(
+        DEPLOYMENT + "  template: {labels: {pointsman.dev/pool: mine}}\n",
+        {"any": 1, "local": 1, "cluster": 1},
+    ),
+    "a group that does not divide the model's heads": ForCase(
+        DEPLOYMENT.replace("llama.cpp", "vllm").replace("a/b", "Qwen/Qwen3-8B")
+        + "  hardware: {parallelism: {tensor: 3}}\n",
+        {"any": 1, "local": 1, "cluster": 1},
+    ),
+    "weights that may move under pods": ForCase(
+        DEPLOYMENT.replace(", revision: abc", ""), {"any": 0, "local": 0, "cluster": 0}
     ),
     "what nothing can do yet": ForCase(
         DEPLOYMENT + "  scaling: {maxReplicas: 2}\n", {"any": 1, "local": 1, "cluster": 1}

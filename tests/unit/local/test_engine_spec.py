@@ -87,7 +87,7 @@ def test_a_context_that_nobody_asked_for_is_small() -> None:
 
 
 UNSUPPORTED = {
-    "another engine": ({"engine": {"name": "vllm"}}, "vllm does not run in local mode"),
+    "another engine": ({"engine": {"name": "vllm"}}, "local mode, which runs the llama.cpp server"),
     "a task it cannot do": ({"tasks": ["image"]}, "llama.cpp cannot do image"),
     "an argument of ours": ({"engine": {"args": ["--parallel=2"]}}, "use spec.engine.maxConcurrency"),
     "a variable of ours": ({"engine": {"env": [{"name": "LLAMA_API_KEY", "value": "x"}]}}, "LLAMA_API_KEY"),

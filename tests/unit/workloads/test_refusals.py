@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.api import ModelDeployment
+from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.catalog import shipped_catalog
 from pointsman.workloads import refusals
 from tests.support.builders import deployment, hosted
@@ -196,13 +196,17 @@ def made(engine: str, spec: dict[str, Any]) -> ModelDeployment:
 
 @pytest.mark.parametrize(("engine", "spec", "want"), REFUSED.values(), ids=REFUSED.keys())
 def test_it_is_refused_in_one_line(engine: str, spec: dict[str, Any], want: str) -> None:
-    found = [one.text() for one in refusals(made(engine, spec), shipped_catalog()) if one.is_error]
+    found = [
+        one.text() for one in refusals(made(engine, spec), FleetSettings(), shipped_catalog()) if one.is_error
+    ]
     assert found == [f"ModelDeployment default/m: {want}"]
 
 
 @pytest.mark.parametrize(("engine", "spec"), ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_it_is_accepted(engine: str, spec: dict[str, Any]) -> None:
-    assert not any(finding.is_error for finding in refusals(made(engine, spec), shipped_catalog()))
+    assert not any(
+        finding.is_error for finding in refusals(made(engine, spec), FleetSettings(), shipped_catalog())
+    )
 
 
 MOVING: dict[str, tuple[str, str | None, str]] = {
@@ -219,9 +223,9 @@ MOVING: dict[str, tuple[str, str | None, str]] = {
 @pytest.mark.parametrize(("source", "revision", "want"), MOVING.values(), ids=MOVING.keys())
 def test_weights_that_may_change_are_a_warning(source: str, revision: str | None, want: str) -> None:
     model = {"source": source, **({"revision": revision} if revision else {})}
-    found = refusals(made("vllm", {"model": model}), shipped_catalog())
+    found = refusals(made("vllm", {"model": model}), FleetSettings(), shipped_catalog())
     assert [(one.severity, one.todo) for one in found] == ([("warning", want)] if want else [])
 
 
 def test_a_hosted_model_has_no_engine_to_ask() -> None:
-    assert refusals(hosted("h", "https://api.example.com/v1"), shipped_catalog()) == []
+    assert refusals(hosted("h", "https://api.example.com/v1"), FleetSettings(), shipped_catalog()) == []

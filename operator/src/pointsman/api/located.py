@@ -1,6 +1,6 @@
 """An object together with the place it came from, so that a check can point at the line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from pointsman.api.documents import Document
@@ -9,7 +9,7 @@ from pointsman.api.fleet import FleetSettings
 from pointsman.api.guardrailpolicy import GuardrailPolicy
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
-from pointsman.api.nodes import Path, path_text
+from pointsman.api.nodes import Path, path_of, path_text
 from pointsman.api.resource import Resource
 from pointsman.api.secret import Secret
 
@@ -45,3 +45,7 @@ class Located(Generic[R_co]):
             namespace=self.resource.key.namespace if isinstance(self.resource, Resource) else "",
             name=metadata.name if metadata is not None else "",
         )
+
+    def placed(self, finding: Finding) -> Finding:
+        """A finding of this object that knows its field alone, with its file and line."""
+        return replace(finding, file=self.file, line=self.line(path_of(finding.path)))

@@ -1,5 +1,6 @@
 """A YAML document as a tree that knows where each value stands in its file."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,9 @@ class Node:
         return self.entries is None and self.items is None and self.value is None
 
 
+_STEP = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
+
+
 def path_text(path: Path) -> str:
     """The path as YAML people write it: `spec.rules[0].targets[1]`, `metadata.labels["a/b"]`."""
     text = ""
@@ -74,3 +78,9 @@ def path_text(path: Path) -> str:
             shown = step if len(step) <= 80 else step[:77] + "..."
             text += '["' + " ".join(shown.replace('"', '\\"').split()) + '"]'
     return text
+
+
+def path_of(text: str) -> Path:
+    """The path that a finding names, `spec.tasks[1]`; without keys that need quotes."""
+    steps = _STEP.findall(text)
+    return tuple(int(index) if index else name for index, name in steps)

@@ -6,7 +6,7 @@ package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
-from pointsman.catalog.demands import unmet_demands
+from pointsman.catalog.demands import known_version, refusal, unmet_demands
 from pointsman.catalog.engines import EngineFacts, Image, Lifetime, OwnedArgument, plain_flag
 from pointsman.catalog.launch import Launch, LaunchArgument, LaunchCondition, LaunchValue, LaunchVariable
 from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
@@ -29,10 +29,12 @@ __all__ = [
     "Lifetime",
     "MetricName",
     "OwnedArgument",
+    "known_version",
     "owned_argument",
     "owned_variable",
     "plain_flag",
     "read_catalog",
+    "refusal",
     "shipped_catalog",
     "unmet_demands",
 ]

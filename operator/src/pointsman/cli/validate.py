@@ -8,12 +8,11 @@ from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, in_order
+from pointsman.api import Finding, FleetSettings, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
-from pointsman.api.examination import examine
-from pointsman.catalog import unmet_demands
-from pointsman.cli.beforehand import found_beforehand
+from pointsman.api.examination import Examination, examine
+from pointsman.cli.beforehand import Beforehand
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.watching import manifest_files
 
@@ -81,15 +80,29 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             texts[name] = text
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
-    for located in examination.objects:
-        findings += [*unmet_demands(located), *found_beforehand(located, mode, os.environ)]
-    findings = in_order([*findings, *examination.findings])
+    findings = in_order([*findings, *examination.findings, *_beforehand(examination, mode)])
     _print(findings, files, output)
     for line in unreadable:
         click.echo(line, err=True)
     if unreadable:
         return _COULD_NOT_READ
     return _FOUND_ERRORS if any(finding.is_error for finding in findings) else 0
+
+
+def _beforehand(examination: Examination, mode: Mode) -> list[Finding]:
+    """What running the objects would bring to light."""
+    resources = (located.resource for located in examination.objects)
+    fleet = next((resource for resource in resources if isinstance(resource, FleetSettings)), None)
+    asked = Beforehand(mode, os.environ, fleet)
+    told: dict[str, set[str]] = {}
+    for finding in examination.findings:
+        if finding.is_error:
+            told.setdefault(finding.subject, set()).add(finding.path)
+    return [
+        finding
+        for located in examination.objects
+        for finding in asked.found(located, told.get(located.finding((), "", "").subject, set()))
+    ]
 
 
 def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Path | None]]:

@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.api.hardware import Hardware, Parallelism
-from pointsman.catalog import Catalog
+from pointsman.catalog import Catalog, refusal
 from pointsman.placement.devices import device_named, known_names
 from pointsman.placement.precision import Cannot, cannot_become, precision_on
 from pointsman.placement.shape import ModelShape, shape_of
 from pointsman.placement.spread import Spread, device_refusal, tensor_refusal
 
 
-def refusals(deployment: ModelDeployment, fleet: FleetSettings, catalog: Catalog) -> list[Finding]:
-    """Errors that hold on any nodes, each with its fix. Lines and files are the caller's to add."""
+def refusals(deployment: ModelDeployment, fleet: FleetSettings | None, catalog: Catalog) -> list[Finding]:
+    """Errors that hold on any nodes, each with its fix. Lines and files are the caller's to add.
+
+    Without a fleet, accelerators that the catalogue does not know are left alone: its settings may know them.
+    """
     return list(_refusals(deployment, fleet, catalog))
 
 
-def _refusals(deployment: ModelDeployment, fleet: FleetSettings, catalog: Catalog) -> Iterator[Finding]:
+def _refusals(
+    deployment: ModelDeployment, fleet: FleetSettings | None, catalog: Catalog
+) -> Iterator[Finding]:
     spec = deployment.spec
     model, engine = spec.model, spec.engine
     if model is None or engine is None:
@@ -29,11 +34,11 @@ def _refusals(deployment: ModelDeployment, fleet: FleetSettings, catalog: Catalo
     if shape is not None:
         unfit = cannot_become(shape, engine.name)
         if unfit is not None and model.quantization is not None:
-            yield _error(deployment, "spec.model.quantization", unfit.what, unfit.todo)
+            yield refusal(deployment, "spec.model.quantization", unfit.what, unfit.todo)
         if parallelism.tensor is not None:
-            refusal = tensor_refusal(shape, parallelism.tensor, engine.name)
-            if refusal is not None:
-                yield _error(deployment, f"spec.{refusal.field}", refusal.what, refusal.todo)
+            against = tensor_refusal(shape, parallelism.tensor, engine.name)
+            if against is not None:
+                yield refusal(deployment, f"spec.{against.field}", against.what, against.todo)
     yield from _pool_refusals(deployment, hardware, shape, fleet, catalog)
 
 
@@ -41,33 +46,35 @@ def _pool_refusals(
     deployment: ModelDeployment,
     hardware: Hardware,
     shape: ModelShape | None,
-    fleet: FleetSettings,
+    fleet: FleetSettings | None,
     catalog: Catalog,
 ) -> Iterator[Finding]:
     engine = deployment.spec.engine
+    settings = fleet or FleetSettings()
     parallelism = hardware.parallelism or Parallelism()
     for index, pool in enumerate(hardware.pools):
         at = f"spec.hardware.pools[{index}]"
-        device = device_named(pool.accelerator, fleet, catalog)
+        device = device_named(pool.accelerator, settings, catalog)
         if device is None:
-            yield _unknown(deployment, f"{at}.accelerator", pool.accelerator, fleet, catalog)
+            if fleet is not None:
+                yield _unknown(deployment, f"{at}.accelerator", pool.accelerator, fleet, catalog)
             continue
         count = pool.accelerators_per_replica
         pipeline = parallelism.pipeline or hardware.nodes
         spread = Spread(parallelism.tensor or max(1, count // pipeline), pipeline, hardware.nodes)
         if engine is None:
             continue
-        refusal = device_refusal(spread, device, engine.name)
-        if refusal is None and shape is not None and parallelism.tensor is None:
-            refusal = tensor_refusal(shape, spread.tensor, engine.name)
-        if refusal is not None:
-            yield _error(deployment, f"{at}.acceleratorsPerReplica", refusal.what, refusal.todo)
+        against = device_refusal(spread, device, engine.name)
+        if against is None and shape is not None and parallelism.tensor is None:
+            against = tensor_refusal(shape, spread.tensor, engine.name)
+        if against is not None:
+            yield refusal(deployment, f"{at}.acceleratorsPerReplica", against.what, against.todo)
         if shape is not None:
             precision = precision_on(device, shape, engine.name)
             if isinstance(precision, Cannot):
-                yield _error(deployment, f"{at}.accelerator", precision.what, precision.todo)
+                yield refusal(deployment, f"{at}.accelerator", precision.what, precision.todo)
     for index, name in enumerate(hardware.accelerators):
-        if device_named(name, fleet, catalog) is None:
+        if fleet is not None and device_named(name, fleet, catalog) is None:
             yield _unknown(deployment, f"spec.hardware.accelerators[{index}]", name, fleet, catalog)
 
 
@@ -76,7 +83,7 @@ def _unknown(
 ) -> Finding:
     close = _close(name, list(known_names(fleet, catalog)))
     todo = f'did you mean "{close}"?' if close else "state its facts in the fleet settings"
-    return _error(deployment, path, f"{name} is no accelerator that the catalogue knows", todo)
+    return refusal(deployment, path, f"{name} is no accelerator that the catalogue knows", todo)
 
 
 def _close(name: str, names: list[str]) -> str:
@@ -88,16 +95,3 @@ def _close(name: str, names: list[str]) -> str:
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "").replace("nvidia", "")
-
-
-def _error(deployment: ModelDeployment, path: str, what: str, todo: str) -> Finding:
-    metadata = deployment.metadata
-    return Finding(
-        "error",
-        path,
-        what,
-        todo,
-        kind=deployment.kind,
-        namespace=metadata.namespace,
-        name=metadata.name,
-    )

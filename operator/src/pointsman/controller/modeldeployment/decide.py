@@ -21,8 +21,7 @@ from pointsman.controller.modeldeployment.snapshot import Snapshot
 from pointsman.controller.modeldeployment.status import hosted_status, own_status
 from pointsman.controller.plan import Announcement, Doomed, Plan
 from pointsman.kube.objects import KubeObject, is_being_deleted, key_of, kind_of, uid_of
-from pointsman.placement import refusals as placement_refusals
-from pointsman.workloads import refusals as workload_refusals
+from pointsman.workloads import refusals
 from pointsman.workloads.render import render
 from pointsman.workloads.rendering import Rendering
 
@@ -96,8 +95,7 @@ def _findings(snapshot: Snapshot) -> Sequence[Finding]:
     deployment, platform = snapshot.deployment, snapshot.platform
     return (
         *unsupported(Located(deployment), "cluster"),
-        *workload_refusals(deployment, platform.catalog),
-        *placement_refusals(deployment, platform.fleet, platform.catalog),
+        *refusals(deployment, platform.fleet, platform.catalog),
     )
 
 

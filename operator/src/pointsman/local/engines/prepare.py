@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from pointsman.api import Engine, EngineName, ModelDeployment, ObjectKey, Secret, SecretKeySelector, Task
-from pointsman.catalog import owned_argument, owned_variable, shipped_catalog
+from pointsman.api import EngineName, Located, ModelDeployment, ObjectKey, Secret, SecretKeySelector
+from pointsman.api.support import unsupported
+from pointsman.catalog import shipped_catalog, unmet_demands
 from pointsman.errors import PointsmanError
 
 ENGINE = EngineName.LLAMA_CPP
@@ -51,46 +52,8 @@ def engine_environment(deployment: ModelDeployment, secrets: Mapping[ObjectKey, 
 
 
 def refuse_unsupported(deployment: ModelDeployment) -> None:
-    """Raises PointsmanError for what a cluster can run and local mode cannot, and for arguments that are
-    ours.
-    """
-    engine, model = deployment.spec.engine, deployment.spec.model
-    assert engine is not None
-    assert model is not None
-    if engine.name is not ENGINE:
-        raise PointsmanError(
-            f"{engine.name} does not run in local mode",
-            where="spec.engine.name",
-            todo=f"use {ENGINE}, or a cluster",
-        )
-    if model.adapters:
-        raise PointsmanError(
-            "adapters are not supported yet in local mode", where="spec.model.adapters", todo="remove them"
-        )
-    _refuse_tasks(deployment.spec.tasks)
-    _refuse_owned(engine)
-
-
-def _refuse_tasks(tasks: tuple[Task, ...]) -> None:
-    possible = shipped_catalog().engines[ENGINE].tasks
-    for index, task in enumerate(tasks):
-        if task not in possible:
-            listed = ", ".join(str(one) for one in possible)
-            raise PointsmanError(
-                f"{ENGINE} cannot do {task}", where=f"spec.tasks[{index}]", todo=f"use {listed}"
-            )
-
-
-def _refuse_owned(engine: Engine) -> None:
-    for index, argument in enumerate(engine.args):
-        owner = owned_argument(ENGINE, argument)
-        if owner is not None:
-            raise PointsmanError(
-                f"{argument} is set by Pointsman", where=f"spec.engine.args[{index}]", todo=owner.advice
-            )
-    for index, variable in enumerate(engine.env):
-        owner = owned_variable(ENGINE, variable.name)
-        if owner is not None:
-            raise PointsmanError(
-                f"{variable.name} is set by Pointsman", where=f"spec.engine.env[{index}]", todo=owner.advice
-            )
+    """Raises PointsmanError for what local mode cannot run, and for what its engine cannot do."""
+    wrong = [*unsupported(Located(deployment), "local"), *unmet_demands(deployment, shipped_catalog())]
+    for finding in wrong:
+        if finding.is_error:
+            raise PointsmanError(finding.what, where=finding.path, todo=finding.todo)
