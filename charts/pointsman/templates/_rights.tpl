@@ -36,12 +36,18 @@
   verbs: [update]
 {{- end -}}
 
-{{/* What a gateway reads: what is routed and where it answers. No pod's spec: that holds environment values. */}}
+{{/* What a gateway reads: what is routed and where it answers. Pods, whose specs hold environment values, only where replicas are found by them. */}}
 {{- define "pointsman.gatewayRules" -}}
 - apiGroups: [pointsman.dev]
   resources: [modeldeployments, modelroutes]
   verbs: [list, watch]
+{{- if eq .Values.gateway.endpoints "Pods" }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+{{- else }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, watch]
+{{- end }}
 {{- end -}}

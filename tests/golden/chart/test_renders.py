@@ -32,6 +32,7 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "operator": {"nodeSelector": {"pool": "system"}, "tolerations": [{"operator": "Exists"}]},
         "gateway": {
             "nodeSelector": {"pool": "edge"},
+            "endpoints": "Pods",
             "service": {"annotations": {"dns": "models.example.com"}},
         },
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},

@@ -1,6 +1,7 @@
-"""The gateway's own small HTTP server: /metrics for Prometheus, /ready for a readiness probe."""
+"""The gateway's own small HTTP server: /metrics for Prometheus, /ready and /live for probes."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import structlog
@@ -16,6 +17,9 @@ _log = structlog.get_logger(__name__)
 # Often enough that a price change or a crash of Envoy loses little; Prometheus asks about as often.
 _COST_EVERY_SECONDS = 15.0
 
+# Whoever asks is Prometheus or a probe, and asks again.
+_END_SECONDS = 1.0
+
 _UP = Family("envoy_up", "gauge", "Whether Envoy answers; without it there are only the numbers of our own.")
 _RESTARTS = Family(
     "envoy_restarts_total", "counter", "Times that Envoy ended by itself and was started again."
@@ -27,8 +31,17 @@ _ROUTES = Family("routes", "gauge", "Routes that this gateway was told of.")
 class MetricsPage:
     """Serves one gateway's metrics on its own address, apart from where clients go."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        is_ready: Callable[[], bool] | None = None,
+        more: Iterable[web.AbstractRouteDef] = (),
+    ) -> None:
+        """`is_ready` is what /ready says, by default whether Envoy serves; `more` is served beside."""
         self._gateway = gateway
+        self._is_ready = is_ready or gateway.is_ready
+        self._more = tuple(more)
         self._costs = CostMeter()
         self._runner: web.AppRunner | None = None
         self._meter: asyncio.Task[None] | None = None
@@ -40,7 +53,9 @@ class MetricsPage:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/ready", self._ready)
-        self._runner = web.AppRunner(app, access_log=None)
+        app.router.add_get("/live", self._live)
+        app.add_routes(self._more)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, address, port).start()
@@ -94,8 +109,12 @@ class MetricsPage:
         return web.Response(text=await self.text(), content_type="text/plain", charset="utf-8")
 
     async def _ready(self, request: web.Request) -> web.Response:
-        ready = self._gateway.is_ready()
-        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "Envoy is not ready\n")
+        ready = self._is_ready()
+        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not ready\n")
+
+    async def _live(self, request: web.Request) -> web.Response:
+        # An Envoy that ended is started again by us; a loop that does not go round does not answer.
+        return web.Response(text="live\n")
 
     async def _keep_metering(self) -> None:
         while True:

@@ -3,9 +3,16 @@
 Between gateways and the operator it travels as JSON.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from pointsman.api import ObjectKey
+from pointsman.errors import PointsmanError
+
+PATH: Final = "/programming"
+"""Where a gateway says it, beside its metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +58,22 @@ class RouteProgramming:
             unusable=tuple(sorted((str(name), str(why)) for name, why in said.get("unusable", {}).items())),
             unresolved=str(said.get("unresolved", "")),
         )
+
+
+def programming_json(revision: int, said: Mapping[ObjectKey, RouteProgramming]) -> str:
+    """All that a gateway says; `revision` names this state of it."""
+    routes = {str(key): one.to_json() for key, one in sorted(said.items())}
+    return json.dumps({"revision": revision, "routes": routes})
+
+
+def read_programming(text: str) -> tuple[int, dict[ObjectKey, RouteProgramming]]:
+    """The reverse. Raises PointsmanError for what no gateway of ours says."""
+    try:
+        document = json.loads(text)
+        routes = {}
+        for name, said in document["routes"].items():
+            namespace, _, plain = name.partition("/")
+            routes[ObjectKey(namespace, plain)] = RouteProgramming.from_json(said)
+        return int(document["revision"]), routes
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PointsmanError(f"what a gateway says of its routes cannot be read ({error!r})") from error

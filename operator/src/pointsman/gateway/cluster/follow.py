@@ -1,0 +1,118 @@
+"""Informers -> inputs -> the gateway: every change is carried over, a burst of changes at once."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from pointsman.errors import PointsmanError
+from pointsman.gateway.cluster.endpoints import ReadyEndpoints, in_pod, in_slice, kept_of_pod
+from pointsman.gateway.cluster.inputs import ClusterInputs
+from pointsman.gateway.cluster.settings import ClusterGatewaySettings, EndpointsFrom
+from pointsman.kube.difference import keep_own_fields
+from pointsman.kube.errors import Forbidden
+from pointsman.kube.informer import Informer, Listener
+from pointsman.kube.objects import (
+    ENDPOINT_SLICE,
+    MODEL_DEPLOYMENT,
+    MODEL_ROUTE,
+    POD,
+    SECRET,
+    Kind,
+    KubeObject,
+    label_selector,
+)
+from pointsman.kube.ports import Reader, Selection
+from pointsman.routing import RoutingInput
+from pointsman.workloads.naming import DEPLOYMENT, LEADER, ROLE
+
+_log = structlog.get_logger(__name__)
+
+_QUIET_SECONDS = 0.02
+"""A rollout or a list tells of many objects within a moment: they are one change. A replica that went is out
+of use after that long."""
+_LOOK_AGAIN_SECONDS = 0.1
+# Large, many, and never a key of a provider or a client.
+_SECRETS = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
+
+
+class Follower:
+    """Follows the cluster for one gateway. `changed` is set whenever what is to be said may be another."""
+
+    def __init__(
+        self, reader: Reader, settings: ClusterGatewaySettings, update: Callable[[RoutingInput], None]
+    ) -> None:
+        """`update` takes a new input and raises PointsmanError if it cannot."""
+        by_pods = settings.endpoints_from is EndpointsFrom.PODS
+        self.inputs = ClusterInputs(
+            settings.fleet, settings.secret_namespaces, ReadyEndpoints(in_pod if by_pods else in_slice)
+        )
+        self._update = update
+        self._heard = asyncio.Event()
+        self.has_begun = False
+        self.changed = asyncio.Event()
+        if by_pods:
+            where, labels = POD, label_selector({ROLE: LEADER}, present=(DEPLOYMENT,))
+        else:
+            where, labels = ENDPOINT_SLICE, label_selector({}, present=(DEPLOYMENT,))
+        everywhere = settings.namespaces or ("",)
+        selections = [
+            *(Selection(MODEL_DEPLOYMENT, namespace) for namespace in everywhere),
+            *(Selection(MODEL_ROUTE, namespace) for namespace in everywhere),
+            *(Selection(where, namespace, labels=labels) for namespace in everywhere),
+            *(Selection(SECRET, namespace, fields=_SECRETS) for namespace in settings.secret_namespaces),
+        ]
+        self.informers = [
+            Informer(
+                reader,
+                selection,
+                self._listener(selection.kind),
+                keep=kept_of_pod if selection.kind == POD else _bare,
+            )
+            for selection in selections
+        ]
+
+    async def run(self) -> None:
+        """Follow until cancelled. Nothing is given before everything is known: half of the routes of a
+        gateway that begins would be refused as unknown.
+        """
+        async with asyncio.TaskGroup() as group:
+            for informer in self.informers:
+                group.create_task(informer.run(), name=f"informer {informer.selection}")
+            for informer in self.informers:
+                await _complete(informer)
+            self._carry_over()
+            self.has_begun = True
+            while True:
+                await self._heard.wait()
+                await asyncio.sleep(_QUIET_SECONDS)
+                self._carry_over()
+
+    def _carry_over(self) -> None:
+        self._heard.clear()
+        try:
+            self._update(self.inputs.refresh())
+        except PointsmanError as error:
+            # What the gateway has goes on; the next change is tried anew.
+            _log.error("input_refused", reason=str(error))
+        self.changed.set()
+
+    def _listener(self, kind: Kind) -> Listener:
+        def hear(before: KubeObject | None, now: KubeObject | None) -> None:
+            if self.inputs.hear(kind, before, now):
+                self._heard.set()
+
+        return hear
+
+
+async def _complete(informer: Informer) -> None:
+    """Wait for the first list; Secrets that may not be read are none, and said to be."""
+    while not (informer.selection.kind == SECRET and isinstance(informer.problem, Forbidden)):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
+            return
+
+
+def _bare(obj: KubeObject) -> KubeObject:
+    return keep_own_fields(obj, frozenset())

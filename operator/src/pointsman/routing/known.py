@@ -1,0 +1,120 @@
+"""Objects as an API server tells of them, read once: what did not change stays the same Python object.
+
+A status that was written, or a label, is no change of what is routed; so is a list that comes again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, Secret
+from pointsman.api.secret import ALLOWED_HOSTS
+
+R = TypeVar("R", ModelDeployment, ModelRoute, Secret)
+
+Document = Mapping[str, Any]
+"""An object as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that an API server with older or looser rules took, and why there is no reading it."""
+
+    why: str
+    generation: int
+
+
+class KnownObjects(Generic[R]):
+    """One kind's objects. The last version that could be read stays, as long as it is the same object."""
+
+    def __init__(self, kind: type[R], reduced: Callable[[Document], Document]) -> None:
+        """`reduced` leaves of a document what is read, nothing of which may change by itself."""
+        self._kind: type[R] = kind
+        self._reduced = reduced
+        self._read: dict[ObjectKey, R] = {}
+        self._of: dict[ObjectKey, Document] = {}
+        self._snapshot: Mapping[ObjectKey, R] = {}
+        self._is_stale = False
+        self.unreadable: dict[ObjectKey, Unreadable] = {}
+
+    @property
+    def objects(self) -> Mapping[ObjectKey, R]:
+        """All that could be read; the same mapping while nothing changes."""
+        if self._is_stale:
+            self._snapshot = dict(self._read)
+            self._is_stale = False
+        return self._snapshot
+
+    def take(self, document: Document) -> bool:
+        """An object is there; gives whether it differs from what was known."""
+        reduced = self._reduced(document)
+        meta = reduced["metadata"]
+        key = ObjectKey(str(meta.get("namespace") or ""), str(meta["name"]))
+        former = self._of.get(key)
+        if former == reduced:
+            return False
+        self._of[key] = reduced
+        try:
+            read = self._kind.model_validate(reduced, extra="ignore")
+        except ValidationError as error:
+            self.unreadable[key] = Unreadable(_why(error), int(meta.get("generation") or 0))
+            if former is not None and former["metadata"].get("uid") != meta.get("uid"):
+                self._forget(key)
+            return True
+        self.unreadable.pop(key, None)
+        self._read[key] = read
+        self._is_stale = True
+        return True
+
+    def drop(self, key: ObjectKey) -> None:
+        """The object is gone."""
+        self._of.pop(key, None)
+        self.unreadable.pop(key, None)
+        self._forget(key)
+
+    def _forget(self, key: ObjectKey) -> None:
+        if self._read.pop(key, None) is not None:
+            self._is_stale = True
+
+
+def known_deployments() -> KnownObjects[ModelDeployment]:
+    return KnownObjects(ModelDeployment, _stated)
+
+
+def known_routes() -> KnownObjects[ModelRoute]:
+    return KnownObjects(ModelRoute, _stated)
+
+
+def known_secrets() -> KnownObjects[Secret]:
+    return KnownObjects(Secret, _secret)
+
+
+def _stated(document: Document) -> Document:
+    """Name, age and generation, and the spec."""
+    named = ("name", "namespace", "uid", "generation", "creationTimestamp")
+    meta = document.get("metadata") or {}
+    return {"metadata": {name: meta[name] for name in named if name in meta}, "spec": document.get("spec")}
+
+
+def _secret(document: Document) -> Document:
+    """What chooses it, where it may go, and its values."""
+    meta = document.get("metadata") or {}
+    hosts = (meta.get("annotations") or {}).get(ALLOWED_HOSTS)
+    return {
+        "metadata": {
+            "name": meta.get("name"),
+            "namespace": meta.get("namespace"),
+            "uid": meta.get("uid"),
+            "labels": meta.get("labels") or {},
+            "annotations": {} if hosts is None else {ALLOWED_HOSTS: hosts},
+        },
+        "data": document.get("data") or {},
+    }
+
+
+def _why(error: ValidationError) -> str:
+    """The first mistake in one line, without the value, which may be a secret."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
