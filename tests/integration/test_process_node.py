@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.conditions import facts, seen
 from tests.support.cluster.admin import Admin
+from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.process_node import GPU_TAINT, Image, NodeSettings, ProcessNode, gpu_labels
 from tests.support.cluster.process_node.images import TREE, module
@@ -402,3 +403,29 @@ async def test_a_node_that_vanishes_leaves_its_pods_behind_and_no_process(
     assert facts(admin.get("v1", "Pod", "left", namespace))["ready"]
     assert admin.find("v1", "Node", "node-b") is not None
     admin.delete("v1", "Node", "node-b")
+
+
+async def test_pods_survive_an_api_server_that_is_away_and_are_told_of_afterwards() -> None:
+    options = Options(controller_manager=False, scheduler=False)
+    settings = NodeSettings(name="node", images=(SHELL,), restart_backoff_seconds=0.2, resync_seconds=0.2)
+    plane = await asyncio.to_thread(ControlPlane.start, options)
+    with plane:
+        async with ProcessNode.of(plane, settings) as node:
+            plane.admin.create(pod("stays", shell("sleep 300"), nodeName="node"))
+            plane.admin.create(pod("ends", shell("read line < /dev/null; sleep 2"), nodeName="node"))
+            await seen(plane.admin, "default", "stays", ready=True)
+            await seen(plane.admin, "default", "ends", ready=True)
+            before = node.container("default", "stays", "main").pid
+            plane.component("kube-apiserver").kill()
+            ends = node.container("default", "ends", "main")
+            await eventually_async(lambda: ends.state.restart_count > 0, 20, "one ends meanwhile")
+            plane.component("kube-apiserver").start()
+            await asyncio.to_thread(plane.wait_ready)
+
+            def told() -> bool:
+                found = plane.admin.get("v1", "Pod", "ends")
+                return bool(found["status"]["containerStatuses"][0]["restartCount"])
+
+            await eventually_async(told, 20, "its restart is told")
+            assert node.container("default", "stays", "main").pid == before
+            assert facts(plane.admin.get("v1", "Pod", "stays"))["restarts"] == 0

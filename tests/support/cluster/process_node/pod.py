@@ -14,20 +14,18 @@ import aiohttp
 from yarl import URL
 
 from tests.support.cluster.access import account_kubeconfig
-from tests.support.cluster.api_client import STRATEGIC, ApiClient, ApiError
+from tests.support.cluster.api_client import ApiClient, ApiError
 from tests.support.cluster.process_node.container import Container, now
 from tests.support.cluster.process_node.environment import MissingReference, Sources
 from tests.support.cluster.process_node.images import Image
+from tests.support.cluster.process_node.pod_api import PodApi
 from tests.support.cluster.process_node.pod_status import Ended, PodPicture, is_sidecar, status
-from tests.support.cluster.process_node.references import referenced
 from tests.support.cluster.process_node.settings import NodeSettings
 from tests.support.cluster.process_node.volumes import Places, make_volumes, wanted_tokens
 
 HOST_ADDRESS = "127.0.0.1"
 
-_WRITE_AGAIN_SECONDS = 0.5
 _TOGETHER_SECONDS = 0.01  # changes of several containers at one moment are one write
-_TOKEN_RENEW_SHARE = 0.8
 _ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _FORGOTTEN_GRACE_SECONDS = 1.0
 
@@ -56,17 +54,17 @@ class Pod:
         self.folder = folder
         self.address = address
         self.places = Places(folder / "volumes", claims, settings.image_volumes)
-        self._client = client
+        self._api = PodApi(client, pod, settings)
         self._tell = tell
         self._start_time = pod.get("status", {}).get("startTime") or now()
         self._has_sandbox = False
         self._ended: Ended | None = None
         self._written: dict[str, Any] = {}
         self._dirty = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._stop = asyncio.Event()
         self._deleted = asyncio.Event()
         self._grace_seconds = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
-        self._tokens: dict[tuple[str, int], tuple[str, float]] = {}
         policy = pod["spec"].get("restartPolicy", "Always")
         before = _restart_counts(pod)
         self.init = [
@@ -139,33 +137,10 @@ class Pod:
         return {**self.pod, "status": {**self.pod.get("status", {}), **addresses}}
 
     async def sources(self) -> Sources:
-        config_maps, secrets = referenced(self.pod)
-        found = [await self._found("configmaps", name) for name in sorted(config_maps)]
-        hidden = [await self._found("secrets", name) for name in sorted(secrets)]
-        allocatable = {"cpu": self.settings.cpu, "memory": self.settings.memory, **self.settings.resources}
-        return Sources(
-            {one["metadata"]["name"]: one for one in found if one},
-            {one["metadata"]["name"]: one for one in hidden if one},
-            allocatable,
-        )
-
-    async def _found(self, plural: str, name: str) -> dict[str, Any] | None:
-        try:
-            one: dict[str, Any] = await self._client.request("GET", self._path(plural, name))
-            return one
-        except ApiError as error:
-            # The node may read an object once the API server has noticed that a pod here refers to it.
-            if error.status in (403, 404):
-                return None
-            raise
+        return await self._api.sources(self.pod)
 
     async def services(self) -> list[dict[str, Any]]:
-        """Those that its containers hear of by variables."""
-        if self.pod["spec"].get("enableServiceLinks") is False:
-            return []
-        listed = await self._client.request("GET", self._path("services", "").rstrip("/"))
-        services: list[dict[str, Any]] = listed["items"]
-        return services
+        return await self._api.services(self.pod)
 
     def api_environment(
         self, container: Mapping[str, Any], folder: Path, paths: Mapping[str, str] | None
@@ -206,7 +181,7 @@ class Pod:
             await self._end_containers(self._grace_seconds)
             await self._write_status()
             await self._deleted.wait()
-            await self._delete()
+            await self._api.delete()
         finally:
             for task in (living, stopping, *others):
                 task.cancel()
@@ -223,6 +198,7 @@ class Pod:
             else:
                 await _over([task])
                 if container.state.exit_code != 0:
+                    await self._end_sidecars(time.monotonic() + self._grace_seconds)
                     return
         await _over([container.start() for container in self.main])
         await self._end_sidecars(time.monotonic() + self._grace_seconds)
@@ -237,7 +213,8 @@ class Pod:
                 await asyncio.sleep(self.settings.resync_seconds)
 
     async def _make_volumes(self) -> None:
-        tokens = {wanted: await self._token(*wanted) for wanted in wanted_tokens(self.pod)}
+        account = self.pod["spec"].get("serviceAccountName", "default")
+        tokens = {wanted: await self._api.token(account, *wanted) for wanted in wanted_tokens(self.pod)}
         make_volumes(self.described(), self.places, await self.sources(), tokens)
 
     async def _refresh_volumes(self) -> None:
@@ -246,29 +223,8 @@ class Pod:
             await asyncio.sleep(self.settings.resync_seconds)
             if self._has_sandbox:
                 # What has been deleted since stays as it was.
-                with contextlib.suppress(MissingReference, ApiError, aiohttp.ClientError):
+                with contextlib.suppress(MissingReference, ApiError):
                     await self._make_volumes()
-
-    async def _token(self, audience: str, seconds: int) -> str:
-        token, until = self._tokens.get((audience, seconds), ("", 0.0))
-        if time.monotonic() < until:
-            return token
-        metadata = self.pod["metadata"]
-        bound = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-        spec: dict[str, Any] = {"expirationSeconds": seconds, "boundObjectRef": bound}
-        if audience:
-            spec["audiences"] = [audience]
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        account = self.pod["spec"].get("serviceAccountName", "default")
-        try:
-            answer = await self._client.request(
-                "POST", f"{self._path('serviceaccounts', account)}/token", request
-            )
-        except ApiError as error:
-            raise MissingReference(f"failed to fetch token: {error.message}") from error
-        token = answer["status"]["token"]
-        self._tokens[audience, seconds] = (token, time.monotonic() + seconds * _TOKEN_RENEW_SHARE)
-        return str(token)
 
     async def _end_containers(self, grace_seconds: float) -> None:
         """Main containers together, then sidecars in the reverse of their order."""
@@ -283,9 +239,6 @@ class Pod:
                 await container.stop(max(0.0, deadline - time.monotonic()))
 
     # What the API is told.
-
-    def _path(self, plural: str, name: str) -> str:
-        return f"/api/v1/namespaces/{self.pod['metadata']['namespace']}/{plural}/{name}"
 
     def _picture(self) -> dict[str, Any]:
         # What we wrote last may not have come back yet.
@@ -312,38 +265,13 @@ class Pod:
             await self._write_status()
 
     async def _write_status(self) -> None:
-        """Write what has changed; tried until the API server answers, or has no such pod any more."""
-        while True:
+        """Write what has changed; one write at a time, so that an older one never comes last."""
+        async with self._writing:
             self._dirty.clear()
             wanted = self._picture()
-            if _lasting(wanted) == _lasting(self._written):
-                return
-            body = {"metadata": {"uid": self.uid}, "status": wanted}
-            try:
-                path = f"{self._path('pods', self.pod['metadata']['name'])}/status"
-                await self._client.request("PATCH", path, body, content_type=STRATEGIC)
+            if _lasting(wanted) != _lasting(self._written):
+                await self._api.write_status(wanted)
                 self._written = wanted
-            except ApiError as error:
-                if error.status in (404, 409, 422):
-                    return  # gone, or another pod has its name
-                await asyncio.sleep(_WRITE_AGAIN_SECONDS)
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(_WRITE_AGAIN_SECONDS)
-
-    async def _delete(self) -> None:
-        """Tell that nothing of it runs: the API server may forget it."""
-        path = self._path("pods", self.pod["metadata"]["name"])
-        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
-        while True:
-            try:
-                await self._client.request("DELETE", path, body)
-                return
-            except ApiError as error:
-                if error.status in (404, 409):
-                    return
-            except (aiohttp.ClientError, TimeoutError):
-                pass
-            await asyncio.sleep(_WRITE_AGAIN_SECONDS)
 
 
 async def _over(tasks: list[asyncio.Task[None]]) -> None:
