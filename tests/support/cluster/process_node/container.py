@@ -237,7 +237,7 @@ class Container:
         self._runs += 1
         process = await ContainerProcess.start(command, inside.environment, self._folder, self.log())
         self._process, self._inside = process, inside
-        container_id = f"process://{self._around.pod['metadata']['uid']}-{self.name}-{process.pid}"
+        container_id = f"process://{self._around.pod['metadata']['uid']}-{self.name}-{self._runs}"
         self._set(self.state.runs(started_at, container_id, f"{image.pattern}@{self.state.image}"))
         health = asyncio.create_task(self._health(inside), name=f"health {self.name}")
         try:

@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.cluster.tethered import start_tethered
+from tests.support.polling import eventually_async
+
+_MOUNTED_SECONDS = 60.0  # some ten milliseconds on an idle machine
 
 
 class ContainerProcess:
@@ -33,17 +36,33 @@ class ContainerProcess:
             start_tethered(command, log=log, environment=environment, folder=folder)
         )
         try:
-            return cls(await asyncio.shield(starting), is_parent="--mounts" in command)
+            started = cls(await asyncio.shield(starting), is_parent="--mounts" in command)
         except asyncio.CancelledError:
             starting.add_done_callback(_end_unwanted)  # it starts although nobody waits for it any more
             raise
+        try:
+            await started._first_process()
+        except asyncio.CancelledError:
+            started.kill()
+            raise
+        return started
+
+    async def _first_process(self) -> None:
+        """Wait for the tether to have made its child, or to have failed."""
+        if self._is_parent:
+            await eventually_async(
+                lambda: not self.is_running or self._children(), _MOUNTED_SECONDS, "a container begins"
+            )
+
+    def _children(self) -> list[str]:
+        tether = self._child.pid
+        return Path(f"/proc/{tether}/task/{tether}/children").read_text().split()
 
     @property
     def pid(self) -> int:
         """The container's first process, as this machine counts."""
-        tether = self._child.pid
-        children = Path(f"/proc/{tether}/task/{tether}/children").read_text().split()
-        return int(children[0]) if self._is_parent and children else tether
+        assert self.is_running, "it has ended"
+        return int(self._children()[0]) if self._is_parent else self._child.pid
 
     @property
     def is_running(self) -> bool:
