@@ -9,7 +9,7 @@ import click
 from pointsman.api import EngineName, Task
 from pointsman.cli.processes import log_as_json
 from pointsman.engine_agent.agent import serve
-from pointsman.engine_agent.settings import AgentSettings
+from pointsman.engine_agent.settings import AgentSettings, EngineSettings
 
 
 @click.command(name="engine-agent")
@@ -18,7 +18,9 @@ from pointsman.engine_agent.settings import AgentSettings
 @click.option("--engine-host", default="127.0.0.1", show_default=True)
 @click.option("--engine-port", required=True, type=click.IntRange(1, 65535))
 @click.option("--served-name", required=True, help="A name that the engine answers to.")
-@click.option("--task", required=True, type=click.Choice([task.value for task in Task]))
+@click.option(
+    "--task", "tasks", multiple=True, required=True, type=click.Choice([task.value for task in Task])
+)
 @click.option("--drain-seconds", required=True, type=click.FloatRange(min=0))
 @click.option("--host", default="0.0.0.0", show_default=True)
 @click.option("--port", required=True, type=click.IntRange(1, 65535))
@@ -28,24 +30,22 @@ def command(
     engine_host: str,
     engine_port: int,
     served_name: str,
-    task: str,
+    tasks: tuple[str, ...],
     drain_seconds: float,
     host: str,
     port: int,
 ) -> None:
     """Say honestly whether an engine serves, and let it end without cutting answers. Pods run it."""
     log_as_json(sys.stderr)
-    settings = AgentSettings(
-        engine=EngineName(engine),
-        version=engine_version or None,
-        engine_host=engine_host,
-        engine_port=engine_port,
-        served_name=served_name,
-        task=Task(task),
-        drain_seconds=drain_seconds,
-        host=host,
-        port=port,
+    beside = EngineSettings(
+        EngineName(engine),
+        engine_host,
+        engine_port,
+        served_name,
+        tuple(Task(task) for task in tasks),
+        engine_version or None,
     )
+    settings = AgentSettings(beside, drain_seconds, host, port)
     asyncio.run(_until_asked_to_end(settings))
 
 

@@ -10,13 +10,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pointsman.catalog import shipped_catalog
 from pointsman.engine_agent.asking import Engine, running_requests
 from pointsman.engine_agent.draining import Drain
 from pointsman.engine_agent.engine_metrics import PREFIX, Readings
-from pointsman.engine_agent.liveness import PATIENCE, Verdict
+from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
 from pointsman.engine_agent.settings import AgentSettings
-from pointsman.engine_agent.watching import until_silent
+from pointsman.engine_agent.watching import SILENT, until_it_hangs
 from pointsman.errors import PointsmanError
 
 _ASK_AGAIN_SECONDS = 0.5
@@ -26,9 +25,9 @@ _LOOK_SECONDS = 0.5
 class Agent:
     """`run` until cancelled. Serves /livez, /readyz, /engine, /drain and /metrics."""
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: AgentSettings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
-        self._facts = shipped_catalog().engines[settings.engine]
+        self._patience = patience
         self._log = structlog.get_logger("engine_agent")
         self._trouble = "the engine has not answered yet"
         self._hangs = False
@@ -37,7 +36,7 @@ class Agent:
     async def run(self) -> None:
         """Raises PointsmanError where it cannot listen."""
         async with aiohttp.ClientSession() as session:
-            self._engine = Engine(self._settings, self._facts, session)
+            self._engine = Engine(self._settings.engine, session)
             runner = web.AppRunner(self._routes(), access_log=None)
             await runner.setup()
             try:
@@ -63,25 +62,36 @@ class Agent:
         while True:
             await self._until_it_serves()
             self._log.info("ready")
-            await until_silent(self._engine.is_alive, self._hear, PATIENCE)
-            self._trouble, self._hangs = "the engine does not answer", True
-            self._log.warning("engine_hangs")
+            self._trouble = await until_it_hangs(self._engine, self._hear, self._patience)
+            self._hangs = True
+            self._log.warning("engine_hangs", trouble=self._trouble)
 
     async def _until_it_serves(self) -> None:
+        """One that hangs is held for that until it serves, or until another process has loaded the model."""
+        loop = asyncio.get_running_loop()
+        loaded_at: float | None = None
+        was_gone = False
         while True:
             answer = await self._engine.is_loaded()
             if answer.is_good:
+                loaded_at = loop.time() if loaded_at is None or was_gone else loaded_at
+                self._hangs = self._hangs and not was_gone
+                was_gone = False
                 answer = await self._engine.answers_a_request()
+            was_gone = was_gone or answer.is_gone
             if answer.trouble != self._trouble:
                 self._log.info("asked", trouble=answer.trouble)
             self._trouble = answer.trouble
             if answer.is_good:
                 self._hangs = False
                 return
+            if loaded_at is not None and not answer.is_final and not was_gone:
+                # It says that it could, and does not: no other start would say more.
+                self._hangs = self._hangs or loop.time() - loaded_at >= self._patience.stalled_seconds
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     def _hear(self, verdict: Verdict) -> None:
-        self._trouble = "" if verdict is Verdict.READY else "the engine does not answer"
+        self._trouble = "" if verdict is Verdict.READY else SILENT
         self._log.info("heard", verdict=str(verdict))
 
     async def _livez(self, _: web.Request) -> web.Response:
@@ -93,7 +103,8 @@ class Agent:
 
     async def _enginez(self, _: web.Request) -> web.Response:
         """Whether the engine lives, for its own container's liveness probe."""
-        return web.Response(status=503 if self._hangs else 200, text="hangs\n" if self._hangs else "lives\n")
+        text = f"hangs: {self._trouble}" if self._hangs else "lives"
+        return web.Response(status=503 if self._hangs else 200, text=f"{text}\n")
 
     async def _drained(self, _: web.Request) -> web.Response:
         """Answers when the engine may be ended: the pod's preStop waits for it."""
@@ -111,7 +122,7 @@ class Agent:
     async def _metrics(self, _: web.Request) -> web.Response:
         readings = await self._engine.readings()
         registry = CollectorRegistry()
-        registry.register(_Page(readings, sorted(self._facts.metric_names(self._settings.version))))
+        registry.register(_Page(readings, self._engine.metric_names))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import aiohttp
 
 from pointsman.api import Task
-from pointsman.catalog import EngineFacts
+from pointsman.catalog import EngineFacts, shipped_catalog
 from pointsman.engine_agent.engine_metrics import Readings, read
-from pointsman.engine_agent.settings import AgentSettings
+from pointsman.engine_agent.settings import EngineSettings
 
 # A first token on a slow machine with a large model takes some seconds; its budget bounds all attempts.
 _TOKEN_TIMEOUT = aiohttp.ClientTimeout(total=120)
@@ -31,6 +31,10 @@ class Answer:
     """What came of a question: "" in `trouble` where all is well."""
 
     trouble: str = ""
+    is_final: bool = False
+    """Asking again cannot help: the engine refuses what it was asked."""
+    is_gone: bool = False
+    """Nobody listens there, or whoever did has gone: the process has ended, or is only starting."""
 
     @property
     def is_good(self) -> bool:
@@ -40,10 +44,15 @@ class Answer:
 class Engine:
     """One engine, asked over one session."""
 
-    def __init__(self, settings: AgentSettings, facts: EngineFacts, session: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: EngineSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
-        self._facts = facts
+        self._facts: EngineFacts = shipped_catalog().engines[settings.name]
         self._session = session
+
+    @property
+    def metric_names(self) -> list[str]:
+        """Ours, of those that its version has."""
+        return sorted(self._facts.metric_names(self._settings.version))
 
     async def is_alive(self) -> bool:
         """Whether it says that it lives. Not bounded: the caller's timeout is."""
@@ -58,10 +67,11 @@ class Engine:
 
         Tasks whose requests are no JSON (speech, images) are believed by their ready endpoint.
         """
-        asked = _ASKED.get(self._settings.task)
+        task = self._settings.asked_task
+        asked = _ASKED.get(task)
         if asked is None:
             return Answer()
-        path = self._facts.endpoints.tasks.get(self._settings.task, asked[0])
+        path = self._facts.endpoints.tasks.get(task, asked[0])
         body = {"model": self._settings.served_name, **asked[1]}
         try:
             async with self._session.post(
@@ -103,8 +113,10 @@ def running_requests(readings: Readings | None) -> int | None:
 
 
 def _refused(path: str, status: int, text: str) -> Answer:
-    return Answer(f"{path} answers {status}: {' '.join(text[:_MOST_SAID].split())}")
+    said = f"{path} answers {status}: {' '.join(text[:_MOST_SAID].split())}"
+    return Answer(said, is_final=400 <= status < 500)
 
 
 def _silent(path: str, error: Exception) -> Answer:
-    return Answer(f"{path} does not answer ({type(error).__name__})")
+    is_gone = isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, TimeoutError)
+    return Answer(f"{path} does not answer ({type(error).__name__})", is_gone=is_gone)

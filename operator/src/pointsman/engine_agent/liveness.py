@@ -40,6 +40,14 @@ RESTART_SECONDS = 30.0
 may be about to listen again.
 """
 
+LOOK_SECONDS = 10.0
+"""Between two looks at the metrics: some pages have thousands of lines."""
+
+STALLED_SECONDS = 300.0
+"""At least so long with requests and without a step. The longest step is a piece of a long prompt: seconds on
+an accelerator, a minute for a large model on CPUs.
+"""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -50,6 +58,8 @@ class Patience:
     not_ready_failures: int = NOT_READY_FAILURES
     restart_failures: int = RESTART_FAILURES
     restart_seconds: float = RESTART_SECONDS
+    look_seconds: float = LOOK_SECONDS
+    stalled_seconds: float = STALLED_SECONDS
 
 
 PATIENCE = Patience()

@@ -16,7 +16,7 @@ from pointsman.local.engines import backoff
 from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.prepare import engine_environment, hub_token, refuse_unsupported
 from pointsman.local.engines.replica import Surroundings
-from pointsman.local.engines.spec import EngineSpec, engine_spec
+from pointsman.local.engines.spec import LOOPBACK, EngineSpec, engine_spec
 from pointsman.local.engines.supervisor import Supervisor, Wanted, ready_ports
 from pointsman.local.placement import Need, fits, memory_need, room_for, too_big
 from pointsman.local.state import StateFolder
@@ -26,8 +26,6 @@ from pointsman.local.weights.gguf import ModelFacts, read_facts
 from pointsman.local.weights.located import Weights
 from pointsman.local.weights.trouble import WeightsError, from_os_error
 from pointsman.routing import Endpoint
-
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ import aiohttp
 
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
+from pointsman.engine_agent.asking import Engine, running_requests
 from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
-from pointsman.engine_agent.watching import until_silent
+from pointsman.engine_agent.watching import until_it_hangs
 from pointsman.errors import PointsmanError
 from pointsman.local.background import Failed, spawn
 from pointsman.local.engines import backoff
 from pointsman.local.engines.launch import Launched, Launcher
 from pointsman.local.engines.log_tail import LastWords, last_words
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
-from pointsman.local.engines.probe import answers, first_token, running_requests
 from pointsman.local.engines.records import EngineRecord, write_record
 from pointsman.local.engines.spec import EngineSpec
 from pointsman.local.processes import RunningProcess
@@ -117,17 +117,17 @@ class Replica:
         process = self._process
         if process is not None and self._port:
             idle = asyncio.create_task(self._until_idle(process, self._port))
-            silent = asyncio.create_task(self._until_silent(lambda verdict: None))
+            hangs = asyncio.create_task(self._until_it_hangs(lambda verdict: None))
             try:
                 done, _ = await asyncio.wait(
-                    (idle, silent), timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+                    (idle, hangs), timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
                 idle.cancel()
-                silent.cancel()
+                hangs.cancel()
             for ended in done:
                 ended.result()
-            if silent in done:
+            if hangs in done:
                 self._around.say(f"{self._deployment}: an engine that did not answer any more was ended")
             elif not done:
                 self._around.say(f"{self._deployment}: requests still ran after drain.timeout and were cut")
@@ -149,10 +149,12 @@ class Replica:
 
     async def _until_idle(self, process: RunningProcess, port: int) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)
+        engine = self._engine(port)
         idle_polls = 0
         while process.is_alive and idle_polls < 2:
             # An engine that does not say counts as busy: blind means hold.
-            idle_polls = idle_polls + 1 if await running_requests(self._around.session, port) == 0 else 0
+            running = running_requests(await engine.readings())
+            idle_polls = idle_polls + 1 if running == 0 else 0
             await asyncio.sleep(_DRAIN_POLL_SECONDS)
 
     def _change(self, phase: Phase, *, trouble: Trouble | None = None) -> None:
@@ -186,23 +188,26 @@ class Replica:
     async def _serve(self, process: RunningProcess) -> None:
         """Watch a ready engine; raises _Failed once it is gone, by itself or because it stayed silent."""
         exited = asyncio.create_task(process.exited())
-        silent = asyncio.create_task(self._until_silent(self._hear))
+        hangs = asyncio.create_task(self._until_it_hangs(self._hear))
         try:
-            done, _ = await asyncio.wait((exited, silent), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((exited, hangs), return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
-            silent.cancel()
+            hangs.cancel()
         if exited in done:
             raise _Failed(self._exit_trouble(process, 0, ENGINE_EXITED))
-        silent.result()
+        how = hangs.result()
         # What hangs does not hear a request to end.
         process.send(signal.SIGKILL)
         await process.exited()
-        message = f"the engine ran but did not answer any more, and was ended (log: {self._logs})"
+        message = f"an engine was ended because it hung: {how} (log: {self._logs})"
         raise _Failed(Trouble(ENGINE_SILENT, message))
 
-    async def _until_silent(self, hear: Callable[[Verdict], None]) -> None:
-        await until_silent(lambda: answers(self._around.session, self._port), hear, self._around.patience)
+    async def _until_it_hangs(self, hear: Callable[[Verdict], None]) -> str:
+        return await until_it_hangs(self._engine(self._port), hear, self._around.patience)
+
+    def _engine(self, port: int) -> Engine:
+        return Engine(self.spec.settings(port), self._around.session)
 
     def _hear(self, verdict: Verdict) -> None:
         if verdict is Verdict.READY:
@@ -258,13 +263,11 @@ class Replica:
                 self._exit_trouble(launched.process, launched.log_begin, ENGINE_DIED_AT_START)
             ) from None
         while True:
-            refusal = await first_token(
-                self._around.session, port, self.spec.tasks, self.spec.served_names[0]
-            )
-            if refusal is None:
+            answer = await self._engine(port).answers_a_request()
+            if answer.is_good:
                 return port
-            trouble = Trouble("FirstTokenRefused", f"the engine is up but {refusal.message}")
-            if refusal.final:
+            trouble = Trouble("FirstTokenRefused", f"the engine is up but {answer.trouble}")
+            if answer.is_final:
                 raise _Failed(trouble)
             self._change(Phase.STARTING, trouble=trouble)
             await asyncio.sleep(_PROBE_AGAIN_SECONDS)

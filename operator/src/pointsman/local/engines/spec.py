@@ -6,14 +6,18 @@ replica gets.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pointsman.api import ModelDeployment
+from pointsman.api import EngineName, ModelDeployment, Task
+from pointsman.engine_agent.settings import EngineSettings
 from pointsman.local.engines.llamacpp_flags import Value, read_arguments
 from pointsman.local.weights.gguf import ModelFacts
 from pointsman.local.weights.located import Weights
+
+LOOPBACK = "127.0.0.1"
+"""Where the engines of this machine listen."""
 
 DEFAULT_CONTEXT_LENGTH = 4096
 """Tokens of one request where spec.model.contextLength is not given: llama.cpp's own least context
@@ -55,6 +59,11 @@ class EngineSpec:
         del document["environment"], document["weights_bytes"], document["weights_stamp"]
         return {**document, "threads": threads}
 
+    def settings(self, port: int) -> EngineSettings:
+        """How one of these engines is asked, by whoever knows its port."""
+        tasks = tuple(Task(task) for task in self.tasks)
+        return EngineSettings(EngineName.LLAMA_CPP, LOOPBACK, port, self.served_names[0], tasks)
+
 
 def engine_spec(
     deployment: ModelDeployment, weights: Weights, facts: ModelFacts, environment: Mapping[str, str]
@@ -94,10 +103,3 @@ def cores_for_replica(cores: int, replicas_on_machine: int) -> int:
     37 ms (270M model, two threads, one other busy process, 2 cores).
     """
     return max(1, (cores - 1) // max(1, replicas_on_machine))
-
-
-def probe_order(tasks: Sequence[str]) -> str:
-    """The task that readiness asks for: the first that the engine was started for."""
-    return next(
-        (task for task in ("chat", "completion", "embedding", "rerank") if task in tasks), "completion"
-    )

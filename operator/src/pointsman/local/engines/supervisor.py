@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pointsman.api import ObjectKey
+from pointsman.engine_agent.asking import Engine
 from pointsman.local.background import spawn
 from pointsman.local.engines.plan import Phase, ReplicaView, plan
-from pointsman.local.engines.probe import answers, first_token
 from pointsman.local.engines.records import EngineRecord, record_path, slot_of
 from pointsman.local.engines.replica import Replica, Surroundings
 from pointsman.local.engines.spec import EngineSpec
@@ -167,25 +167,24 @@ class Supervisor:
             record = EngineRecord.from_document(document)
             if record is None or record.spec_hash != spec.hash or not record.port or slot_of(path) < 0:
                 return False
-            if not await self._answers_soon(record.port):
+            engine = Engine(spec.settings(record.port), self._around.session)
+            if not await self._answers_soon(engine):
                 return False
             ports.append(record.port)
-            model = spec.served_names[0]
-            refusal = await first_token(self._around.session, record.port, spec.tasks, model)
-            return refusal is None and process.is_alive
+            return (await engine.answers_a_request()).is_good and process.is_alive
 
         process = await adopt_or_end(path, adoptable, grace_seconds=_END_GRACE_SECONDS)
         if process is not None:
             self._add(spec, slot_of(path)).start((process, ports[0]))
             self._around.changed()
 
-    async def _answers_soon(self, port: int) -> bool:
+    async def _answers_soon(self, engine: Engine) -> bool:
         """Asked before a token is, for which one waits long: an engine that hangs must not hold the others
         up.
         """
         try:
             async with asyncio.timeout(self._around.patience.timeout_seconds):
-                return await answers(self._around.session, port)
+                return await engine.is_alive()
         except TimeoutError:
             return False
 
