@@ -3,67 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
-import psutil
 import pytest
 
 from tests.integration.conditions import facts, seen
+from tests.integration.pods import node_settings, pod, printed, probe, say, server, shell
 from tests.support.cluster.admin import Admin
-from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.process_node import GPU_TAINT, Image, NodeSettings, ProcessNode, gpu_labels
-from tests.support.cluster.process_node.images import TREE, module
+from tests.support.cluster.process_node import GPU_TAINT, Image, NodeSettings, ProcessNode
 from tests.support.polling import eventually_async
-
-PYTHON = Image("python:*", (sys.executable,))
-SHELL = Image("shell:*", ("/bin/sh", "-c"))
-SERVER = Image("server:*", module("tests.integration.container_program"), environment=TREE)
 
 Json = dict[str, Any]
 
 
 @pytest.fixture
 async def node(control_plane: ControlPlane) -> AsyncIterator[ProcessNode]:
-    settings = NodeSettings(
-        name="node-a",
-        cpu="64",
-        gpus=2,
-        labels=gpu_labels("NVIDIA-H100-80GB-HBM3", memory_mebibytes=81559, count=2),
-        images=(PYTHON, SHELL, SERVER),
-        restart_backoff_seconds=0.2,
-        pull_backoff_seconds=0.5,
-        resync_seconds=0.2,
-    )
-    async with ProcessNode.of(control_plane, settings) as running:
+    async with ProcessNode.of(control_plane, node_settings()) as running:
         yield running
-
-
-def pod(name: str, *containers: Json, **spec: Any) -> Json:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {"containers": list(containers), "terminationGracePeriodSeconds": 2, **spec},
-    }
-
-
-def shell(script: str, name: str = "main", **fields: Any) -> Json:
-    return {"name": name, "image": "shell:1", "args": [script], **fields}
-
-
-async def printed(node: ProcessNode, namespace: str, name: str, wanted: str, container: str = "main") -> None:
-    def look() -> bool:
-        text = node.log(namespace, name, container)
-        assert text == wanted, text
-        return True
-
-    await eventually_async(look, 5, f"what {name} printed")
 
 
 async def test_the_node_offers_what_it_was_told_to_and_goes_when_it_is_left(
@@ -254,22 +213,6 @@ async def test_init_containers_run_in_order_and_sidecars_are_there_before_and_af
     assert steps.read_text().splitlines() == ["first", "sidecar", "last", "main", "main ends", "sidecar ends"]
 
 
-def server(name: str = "main", port: int = 8080, **fields: Any) -> Json:
-    """A container with an HTTP server; see `container_program`."""
-    ports = [{"name": "http", "containerPort": port}]
-    return {"name": name, "image": "server:1", "args": ["0.0.0.0", str(port)], "ports": ports, **fields}
-
-
-def probe(path: str, **fields: Any) -> Json:
-    return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": 1, **fields}
-
-
-async def say(found: Json, code: int, path: str, port: int = 8080) -> None:
-    """Make the server answer `code` to a path."""
-    async with aiohttp.ClientSession() as session:
-        await session.get(f"http://{found['status']['podIP']}:{port}/say/{code}{path}")
-
-
 async def test_two_pods_listen_on_one_port(node: ProcessNode, admin: Admin, namespace: str) -> None:
     admin.create(pod("a", server(readinessProbe=probe("/"))), namespace)
     admin.create(pod("b", server(readinessProbe=probe("/"))), namespace)
@@ -349,83 +292,3 @@ async def test_a_pod_that_ends_asks_its_hook_first_and_is_killed_when_its_time_i
     assert polite.log().read_text().splitlines()[-2:] == ["/drain", "SIGTERM"]
     assert polite.state.exit_code == 0
     assert stubborn_one.state.exit_code == 137
-
-
-async def test_all_that_a_container_started_ends_with_its_first_process(
-    node: ProcessNode, admin: Admin, namespace: str
-) -> None:
-    admin.create(pod("parent", shell("setsid sleep 298 & exec sleep 299"), restartPolicy="Never"), namespace)
-    await seen(admin, namespace, "parent", ready=True)
-    first = psutil.Process(node.container(namespace, "parent", "main").pid)
-
-    def left_behind() -> list[psutil.Process]:
-        return [child for child in first.children(recursive=True) if child.cmdline() == ["sleep", "298"]]
-
-    (other,) = await eventually_async(left_behind, 5, "its child runs")
-    first.kill()
-    await seen(admin, namespace, "parent", phase="Failed", exit_code=137)
-    await eventually_async(lambda: not other.is_running(), 5, "its child is gone")
-
-
-async def test_an_evicted_pod_stays_as_failed_and_says_why(
-    node: ProcessNode, admin: Admin, namespace: str
-) -> None:
-    admin.create(pod("evicted", shell("sleep 300")), namespace)
-    await seen(admin, namespace, "evicted", ready=True)
-    node.evict(namespace, "evicted")
-    found = await seen(admin, namespace, "evicted", phase="Failed", reason="Evicted", ready=False)
-    assert facts(found)["conditions"]["DisruptionTarget"] == "True"
-    admin.delete("v1", "Pod", "evicted", namespace)
-    await eventually_async(lambda: admin.find("v1", "Pod", "evicted", namespace) is None, 10, "it is gone")
-
-
-async def test_a_container_without_memory_is_said_to_be_killed_for_it(
-    node: ProcessNode, admin: Admin, namespace: str
-) -> None:
-    admin.create(pod("large", shell("sleep 300"), restartPolicy="Never"), namespace)
-    await seen(admin, namespace, "large", ready=True)
-    node.container(namespace, "large", "main").out_of_memory()
-    found = await seen(admin, namespace, "large", phase="Failed", exit_code=137)
-    assert found["status"]["containerStatuses"][0]["state"]["terminated"]["reason"] == "OOMKilled"
-
-
-async def test_a_node_that_vanishes_leaves_its_pods_behind_and_no_process(
-    control_plane: ControlPlane, admin: Admin, namespace: str, tmp_path: Path
-) -> None:
-    settings = NodeSettings(name="node-b", images=(SHELL,))
-    node = ProcessNode.of(control_plane, settings, folder=tmp_path)
-    async with node:
-        admin.create(pod("left", shell("sleep 300"), nodeName="node-b"), namespace)
-        await seen(admin, namespace, "left", ready=True)
-        child = psutil.Process(node.container(namespace, "left", "main").pid)
-        node.vanish()
-        await eventually_async(lambda: not child.is_running(), 5, "its process is gone")
-    assert facts(admin.get("v1", "Pod", "left", namespace))["ready"]
-    assert admin.find("v1", "Node", "node-b") is not None
-    admin.delete("v1", "Node", "node-b")
-
-
-async def test_pods_survive_an_api_server_that_is_away_and_are_told_of_afterwards() -> None:
-    options = Options(controller_manager=False, scheduler=False)
-    settings = NodeSettings(name="node", images=(SHELL,), restart_backoff_seconds=0.2, resync_seconds=0.2)
-    plane = await asyncio.to_thread(ControlPlane.start, options)
-    with plane:
-        async with ProcessNode.of(plane, settings) as node:
-            plane.admin.create(pod("stays", shell("sleep 300"), nodeName="node"))
-            plane.admin.create(pod("ends", shell("read line < /dev/null; sleep 2"), nodeName="node"))
-            await seen(plane.admin, "default", "stays", ready=True)
-            await seen(plane.admin, "default", "ends", ready=True)
-            before = node.container("default", "stays", "main").pid
-            plane.component("kube-apiserver").kill()
-            ends = node.container("default", "ends", "main")
-            await eventually_async(lambda: ends.state.restart_count > 0, 20, "one ends meanwhile")
-            plane.component("kube-apiserver").start()
-            await asyncio.to_thread(plane.wait_ready)
-
-            def told() -> bool:
-                found = plane.admin.get("v1", "Pod", "ends")
-                return bool(found["status"]["containerStatuses"][0]["restartCount"])
-
-            await eventually_async(told, 20, "its restart is told")
-            assert node.container("default", "stays", "main").pid == before
-            assert facts(plane.admin.get("v1", "Pod", "stays"))["restarts"] == 0
