@@ -7,7 +7,14 @@ import sys
 
 import click
 
-from tests.bench import gateway_overhead, placement, quickstart_second_start, scale_1000, streaming_chunks
+from tests.bench import (
+    gateway_overhead,
+    operator_scale,
+    placement,
+    quickstart_second_start,
+    scale_1000,
+    streaming_chunks,
+)
 from tests.bench.load_generator import generator_name
 from tests.bench.measurement import Effort, Program
 from tests.bench.ranges import RANGES_FILE, Verdict, judge, load_ranges
@@ -19,6 +26,7 @@ PROGRAMS: dict[str, Program] = {
     "scale_1000": scale_1000.measure,
     "quickstart_second_start": quickstart_second_start.measure,
     "placement": placement.measure,
+    "operator_scale": operator_scale.measure,
 }
 
 

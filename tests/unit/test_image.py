@@ -1,4 +1,4 @@
-"""The Dockerfile says what there is: files that it copies, extras that it installs, a command that it starts."""
+"""The Dockerfile names what there is: files that it copies, extras that it installs, our command."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from pointsman.local.weights.fetcher import Fetcher, FetchProgress, WeightsRequest
 from pointsman.local.weights.located import Weights
-from pointsman.local.weights.trouble import WeightsError
+from pointsman.weights.trouble import WeightsError
 from tests.support.hub import Hub, HubRepository
 from tests.support.polling import eventually_async
 from tests.support.processes import running_with

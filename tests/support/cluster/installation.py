@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from tests.support.ports import free_port
 
 SYSTEM = "pointsman-system"
 OPERATOR = "pointsman-operator"
+GATEWAY = "pointsman-gateway"
 OPERATOR_USER = f"system:serviceaccount:{SYSTEM}:{OPERATOR}"
 _RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
 _DEFINITION = "CustomResourceDefinition"
@@ -56,6 +58,50 @@ class Installation:
         """A replica of the operator, with the rights of the chart's account and no others."""
         kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, OPERATOR)
         return OperatorProcess(name, kubeconfig, self.control_plane.folder / f"{name}.log", arguments)
+
+    def gateway(
+        self, name: str = "gateway-0", *, host: str = "127.0.0.1", arguments: Sequence[str] = ()
+    ) -> GatewayProcess:
+        """A gateway, with the rights of the chart's account and no others; `host` is where it says how it is."""
+        kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, GATEWAY)
+        return GatewayProcess(name, kubeconfig, self.control_plane.folder, host, arguments)
+
+
+class GatewayProcess(Component):
+    """`pointsman gateway`, which serves on `port` and says how it is on `metrics_port`. It is ended without a
+    drain: kill -9 would leave its Envoy, which ends with its container elsewhere.
+    """
+
+    def __init__(
+        self, name: str, kubeconfig: Path, folder: Path, host: str, arguments: Sequence[str]
+    ) -> None:
+        self.host = host
+        self.port = free_port()
+        self.metrics_port = free_port(host)
+        super().__init__(
+            name,
+            [
+                *("/usr/bin/env", f"KUBECONFIG={kubeconfig}"),
+                *(sys.executable, "-m", "pointsman.cli.main", "gateway"),
+                *("--listen", f"127.0.0.1:{self.port}", "--metrics", f"{host}:{self.metrics_port}"),
+                *("--state-dir", str(folder / f"{name}.state"), "--drain", "0s"),
+                *arguments,
+            ],
+            folder / f"{name}.log",
+        )
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, without waiting."""
+        self._send(signal.SIGTERM)
+
+    def __enter__(self) -> GatewayProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
 
 class OperatorProcess(Component):

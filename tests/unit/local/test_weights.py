@@ -9,9 +9,9 @@ from pointsman.errors import PointsmanError
 from pointsman.local.weights import checksum
 from pointsman.local.weights.gguf import ModelFacts, read_facts
 from pointsman.local.weights.located import locate
-from pointsman.local.weights.package import assemble, find_packaged
+from pointsman.weights.packages import assemble, find_packaged
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, parse_source
-from pointsman.local.weights.trouble import WeightsError
+from pointsman.weights.trouble import WeightsError
 from tests.support.gguf import LLAMA, gguf
 
 HERE = Path("/manifests")

@@ -5,7 +5,7 @@ import time
 
 import click
 
-from pointsman.weights import FetchError, Item, fetch
+from pointsman.weights import WeightsError, Item, fetch
 
 CREDENTIAL = "POINTSMAN_WEIGHTS_CREDENTIAL"
 
@@ -29,7 +29,7 @@ def command(items: tuple[str, ...]) -> int:
             # The credential is the model's: an adapter from elsewhere must not carry it there.
             shown = credential if item.shares_credentials_with(told[0]) else None
             came = fetch(item, shown, lambda line: click.echo(line, err=True))
-        except FetchError as error:
+        except WeightsError as error:
             click.echo(error.last_line(), err=True)
             return 1
         done = f"took {time.monotonic() - began:.0f} s" if came else "was there already"

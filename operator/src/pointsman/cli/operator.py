@@ -12,6 +12,7 @@ from pointsman.api import FleetSettings, ObjectKey
 from pointsman.cli.processes import log_as_json, read_fleet
 from pointsman.controller.process import Operator
 from pointsman.controller.settings import OperatorSettings
+from pointsman.errors import PointsmanError
 from pointsman.kube.credentials import find_credentials
 from pointsman.local.listening import parse_listen
 from pointsman.workloads import Images
@@ -23,6 +24,9 @@ from pointsman.workloads import Images
 @click.option(
     "--lease", default="pointsman-operator", show_default=True, help="The Lease that replicas share."
 )
+@click.option(
+    "--gateways", default="", metavar="NAMESPACE/SERVICE", help="The Service behind which gateways are found."
+)
 @click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
 @click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
 @click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
@@ -31,6 +35,7 @@ def command(
     fleet: Path | None,
     agent_image: str,
     lease: str,
+    gateways: str,
     namespaces: tuple[str, ...],
     listen: str,
     kubeconfig: str,
@@ -47,5 +52,13 @@ def command(
         namespaces=namespaces,
         address=served.host,
         port=served.port,
+        gateways=_service(gateways) if gateways else None,
     )
     asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))
+
+
+def _service(text: str) -> ObjectKey:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise PointsmanError(f"{text!r} is no Service", where="--gateways", todo="write NAMESPACE/SERVICE")
+    return ObjectKey(namespace, name)

@@ -11,12 +11,16 @@ from pointsman.kube.objects import Kind, KubeObject, key_of
 
 _OURS = frozenset({MANAGER})
 
+Keep = Callable[[KubeObject, frozenset[str]], KubeObject]
+
 
 class Primaries:
     """One kind's objects. `changed` hears of each that changed."""
 
-    def __init__(self, kind: Kind, changed: Callable[[Ident], None]) -> None:
+    def __init__(self, kind: Kind, changed: Callable[[Ident], None], keep: Keep = keep_own_fields) -> None:
+        """`keep` makes of an object what is kept of it, with the managed fields of these managers."""
         self.kind = kind
+        self._keep = keep
         self._changed = changed
         self._objects: dict[ObjectKey, KubeObject] = {}
 
@@ -36,7 +40,7 @@ class Primaries:
         if gone:
             self._objects.pop(key, None)
         elif held is None or not is_newer(held, obj):
-            self._objects[key] = keep_own_fields(obj, _OURS)
+            self._objects[key] = self._keep(obj, _OURS)
         self._changed(Ident(self.kind.kind, key))
 
     def wrote(self, answer: KubeObject) -> None:
@@ -44,4 +48,4 @@ class Primaries:
         key = key_of(answer)
         held = self._objects.get(key)
         if held is not None and is_newer(answer, held):
-            self._objects[key] = keep_own_fields(answer, _OURS)
+            self._objects[key] = self._keep(answer, _OURS)

@@ -45,7 +45,9 @@ class PrimaryWatch:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop` is set, or until the process is asked to end."""
-        await kopf.operator(
+        # kopf.operator would wait five seconds for every task that began after it, and then end it: all of
+        # ours, which have an order of their own in which to end.
+        tasks = await kopf.spawn_tasks(
             registry=self._registry,
             settings=_settings(),
             standalone=True,
@@ -53,6 +55,14 @@ class PrimaryWatch:
             namespaces=self._namespaces,
             stop_flag=stop,
         )
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in ended:
+            task.result()
 
     def _follow(self, kind: Kind, seen: Seen) -> None:
         # kopf calls its handlers with keywords of its own, and more in each release.

@@ -1,6 +1,7 @@
 """The operator put together: watches, store, election, workers. Composition only."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -13,10 +14,14 @@ from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
+from pointsman.controller.gateways import Gateways
 from pointsman.controller.health import HealthPage
 from pointsman.controller.identity import Ident
 from pointsman.controller.metrics import OperatorMetrics
+from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
+from pointsman.controller.modelroute.book import RouteBook
+from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
 from pointsman.controller.plan import Announcement
 from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primaries import Primaries
@@ -34,6 +39,7 @@ from pointsman.kube.informer import Informer
 from pointsman.kube.lease import Election
 from pointsman.kube.objects import (
     MODEL_DEPLOYMENT,
+    MODEL_ROUTE,
     NODE,
     POD,
     POD_MONITOR,
@@ -55,6 +61,10 @@ _GATHER_SECONDS = 0.25
 """A pod that starts changes several times within a moment: one look at all of it is one status written. What
 a user changed is looked at immediately."""
 _LOOK_AGAIN_SECONDS = 0.1
+_GATEWAYS_SECONDS = 0.5
+"""Gateways have a changed route in use within that long: its status is written once, with their word."""
+_HEARD_SECONDS = 5.0
+"""A leader that begins waits so long for what gateways say, or it would unsay what the former one said."""
 _OURS = frozenset({MANAGER})
 
 
@@ -67,7 +77,12 @@ class Operator:
         self._log = structlog.get_logger("operator")
         self.metrics = OperatorMetrics()
         self._queue: WorkQueue[Ident] = WorkQueue(Random())
-        self._deployments = Primaries(MODEL_DEPLOYMENT, self._queue.add)
+        self._deployments = Primaries(MODEL_DEPLOYMENT, self._queue.add, holding.keep)
+        self._routes = Primaries(MODEL_ROUTE, self._route_changed)
+        self._book = RouteBook(settings.fleet)
+        self._gateways = (
+            None if settings.gateways is None else Gateways(settings.gateways, self._gateways_say)
+        )
         self._children = Children(self._child_changed)
         self._stores: dict[Kind, Store] = {}
         self._informers: list[Informer] = []
@@ -89,9 +104,9 @@ class Operator:
     async def _run(self, connection: Connection, stop: asyncio.Event) -> None:
         primary = PrimaryWatch(
             self._credentials,
-            (MODEL_DEPLOYMENT,),
+            (MODEL_DEPLOYMENT, MODEL_ROUTE),
             self._settings.namespaces,
-            lambda kind, obj, gone: self._deployments.saw(obj, gone),
+            self._saw,
         )
         watching = asyncio.create_task(primary.run(stop), name="watch our kinds")
         tasks = [
@@ -139,19 +154,36 @@ class Operator:
         reconciler = ModelDeploymentReconciler(
             self._deployments, self._children, actor, platform, _now, _announcer(recorder)
         )
+        routes = ModelRouteReconciler(
+            self._routes,
+            self._deployments,
+            self._book,
+            # Of its own: a route and a deployment of one name are two owners.
+            Actor(writer, self._children),
+            lambda key: () if self._gateways is None else self._gateways.said_of(key),
+            _now,
+            _announcer(recorder),
+        )
+        by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
+        asking = asyncio.create_task(self._ask_gateways(), name="ask gateways")
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
-        self._workers = Workers(self._queue, lambda ident: reconciler.reconcile(ident.key), self.metrics)
+        for key in self._routes:
+            self._queue.add(Ident(MODEL_ROUTE.kind, key))
+        self._workers = Workers(self._queue, lambda ident: by_kind[ident.kind](ident.key), self.metrics)
         telling = asyncio.create_task(recorder.run(), name="events")
-        self._log.info("leads", deployments=len(self._deployments))
+        self._log.info("leads", deployments=len(self._deployments), routes=len(self._routes))
         self._is_leading = True
         try:
+            if self._gateways is not None:
+                await self._gateways.heard(_HEARD_SECONDS)
             await self._workers.run()
         finally:
             self._is_leading = False
             self._workers = None
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
+            asking.cancel()
 
     async def _synced(self, reader: KubeReader) -> None:
         """Wait until every list is complete. A kind that is not installed has no objects."""
@@ -161,7 +193,32 @@ class Operator:
         for namespace in self._settings.namespaces or ("",):
             for obj in await reader.list(Selection(MODEL_DEPLOYMENT, namespace)):
                 if self._deployments.get(key_of(obj)) is None:
-                    self._deployments.saw(obj, gone=False)
+                    self._saw(MODEL_DEPLOYMENT, obj, gone=False)
+            for obj in await reader.list(Selection(MODEL_ROUTE, namespace)):
+                if self._routes.get(key_of(obj)) is None:
+                    self._saw(MODEL_ROUTE, obj, gone=False)
+
+    async def _ask_gateways(self) -> None:
+        if self._gateways is not None:
+            await self._gateways.run()
+
+    def _saw(self, kind: Kind, obj: KubeObject, gone: bool) -> None:
+        """One of our kinds came, changed or went."""
+        if kind == MODEL_ROUTE:
+            self._routes.saw(obj, gone)
+            concerned = self._book.saw_route(obj, gone)
+        else:
+            self._deployments.saw(obj, gone)
+            concerned = self._book.saw_deployment(obj, gone)
+        for key in concerned:
+            self._route_changed(Ident(MODEL_ROUTE.kind, key))
+
+    def _route_changed(self, ident: Ident) -> None:
+        self._queue.add_after(ident, _GATEWAYS_SECONDS)
+
+    def _gateways_say(self, routes: Iterable[ObjectKey] | None) -> None:
+        for key in tuple(self._routes) if routes is None else routes:
+            self._queue.add_after(Ident(MODEL_ROUTE.kind, key), _GATHER_SECONDS)
 
     def _child_changed(self, deployment: ObjectKey) -> None:
         self._queue.add_after(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
@@ -180,6 +237,8 @@ class Operator:
                         keep=lambda obj: keep_own_fields(obj, _OURS),
                     )
                 )
+        if self._gateways is not None:
+            self._informers.append(Informer(reader, self._gateways.selection, self._gateways.hear))
         self._stores[NODE] = Store()
         self._informers.append(
             Informer(reader, Selection(NODE), store=self._stores[NODE], keep=_without_managers)

@@ -19,6 +19,8 @@ class OperatorSettings:
     address: str = ""
     """Where health and metrics are served; "" is every address."""
     port: int = 9090
+    gateways: ObjectKey | None = None
+    """The headless Service behind which gateways say what they have in use; None: none is known."""
 
     def surroundings_with(self, *, pod_monitors: bool) -> Surroundings:
         """The surroundings, with what the API server was seen to serve."""

@@ -30,6 +30,7 @@ class Agent:
         self._patience = patience
         self._log = structlog.get_logger("engine_agent")
         self._trouble = "the engine has not answered yet"
+        self._serving = asyncio.Event()
         self._hangs = False
         self._drain: Drain | None = None
 
@@ -61,8 +62,10 @@ class Agent:
     async def _watch(self) -> None:
         while True:
             await self._until_it_serves()
+            self._serving.set()
             self._log.info("ready")
             self._trouble = await until_it_hangs(self._engine, self._hear, self._patience)
+            self._serving.clear()
             self._hangs = True
             self._log.warning("engine_hangs", trouble=self._trouble)
 
@@ -75,8 +78,8 @@ class Agent:
             answer = await self._engine.is_loaded()
             if answer.is_good:
                 loaded_at = loop.time() if loaded_at is None or was_gone else loaded_at
-                self._hangs = self._hangs and not was_gone
-                was_gone = False
+                if was_gone:
+                    was_gone, self._hangs, self._drain = False, False, None
                 answer = await self._engine.answers_a_request()
             was_gone = was_gone or answer.is_gone
             if answer.trouble != self._trouble:
@@ -107,15 +110,17 @@ class Agent:
         return web.Response(status=503 if self._hangs else 200, text=f"{text}\n")
 
     async def _drained(self, _: web.Request) -> web.Response:
-        """Answers when the engine may be ended: the pod's preStop waits for it."""
+        """Answers when the engine may be ended. Its container's preStop waits for it: at the end of the pod,
+        and before a restart, when nothing is left to wait for.
+        """
+        if not self._serving.is_set():
+            return web.Response(text="nothing to wait for\n")
         loop = asyncio.get_running_loop()
-        if self._drain is None:
-            self._drain = Drain(loop.time(), self._settings.drain_seconds)
-            self._log.info("drains")
-        while not self._drain.is_over(loop.time()):
+        drain = self._drain = self._drain or Drain(loop.time(), self._settings.drain_seconds)
+        self._log.info("drains")
+        while self._serving.is_set() and not drain.is_over(loop.time()):
             await asyncio.sleep(_LOOK_SECONDS)
-            running = running_requests(await self._engine.readings())
-            self._drain = self._drain.seen(running, loop.time())
+            drain = drain.seen(running_requests(await self._engine.readings()), loop.time())
         self._log.info("drained")
         return web.Response(text="drained\n")
 

@@ -6,6 +6,6 @@ under its name only when it is whole, so that pods can share one volume.
 
 from pointsman.weights.fetching import fetch
 from pointsman.weights.item import Item
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
-__all__ = ["FetchError", "Item", "Reason", "fetch"]
+__all__ = ["WeightsError", "Item", "Reason", "fetch"]

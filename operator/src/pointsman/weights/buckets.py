@@ -22,14 +22,14 @@ from obstore.store import ObjectStore, from_url
 
 from pointsman.weights.item import Item
 from pointsman.weights.selection import only_weights_file
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
 _PIECE_BYTES = 16 * 1024 * 1024
 _DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 
 
 def bring(item: Item, credential: str | None, folder: Path) -> None:
-    """Put the object, or what lies below the prefix, into the folder. FetchError with the store's reason."""
+    """Put the object, or what lies below the prefix, into the folder. WeightsError with the store's reason."""
     bucket, _, path = item.rest.partition("/")
     try:
         store = from_url(f"{item.scheme}://{bucket}", **_settings(item, credential))
@@ -48,7 +48,7 @@ def _wanted(store: ObjectStore, item: Item, path: str) -> Iterator[tuple[str, st
     keys = [str(found["path"]) for page in obstore.list(store, prefix or None) for found in page]
     names = {key.removeprefix(prefix): key for key in keys if not key.endswith("/")}
     if not names:
-        raise FetchError(
+        raise WeightsError(
             Reason.FILE_NOT_FOUND,
             f"has nothing below {prefix or 'its root'}",
             where=item.source,
@@ -82,7 +82,7 @@ def _settings(item: Item, credential: str | None) -> Mapping[str, Any]:
     """
     if credential is None:
         return {}
-    unreadable = FetchError(
+    unreadable = WeightsError(
         Reason.CREDENTIALS_UNREADABLE,
         "the Secret of spec.model.credentials holds no JSON object",
         where=item.source,
@@ -105,7 +105,7 @@ def _settings(item: Item, credential: str | None) -> Mapping[str, Any]:
     }
 
 
-def _refusal(item: Item, error: BaseError) -> FetchError:
+def _refusal(item: Item, error: BaseError) -> WeightsError:
     where = item.source
     # A list that is refused has no type of its own, only the server's answer in its text.
     denied = _DENIED.search(str(error)) is not None
@@ -113,7 +113,7 @@ def _refusal(item: Item, error: BaseError) -> FetchError:
         case _ if denied:
             return _access_denied(where)
         case NotFoundError():
-            return FetchError(
+            return WeightsError(
                 Reason.FILE_NOT_FOUND,
                 "there is no such object",
                 where=where,
@@ -122,14 +122,14 @@ def _refusal(item: Item, error: BaseError) -> FetchError:
         case PermissionDeniedError() | UnauthenticatedError():
             return _access_denied(where)
         case UnknownConfigurationKeyError():
-            return FetchError(
+            return WeightsError(
                 Reason.CREDENTIALS_UNREADABLE,
                 "the Secret of spec.model.credentials has a key that this store does not know",
                 where=where,
                 todo="use the store's own names, such as access_key_id",
             )
         case _:
-            return FetchError(
+            return WeightsError(
                 Reason.SOURCE_UNREACHABLE,
                 f"the store cannot be reached ({type(error).__name__})",
                 where=where,
@@ -137,8 +137,8 @@ def _refusal(item: Item, error: BaseError) -> FetchError:
             )
 
 
-def _access_denied(where: str) -> FetchError:
-    return FetchError(
+def _access_denied(where: str) -> WeightsError:
+    return WeightsError(
         Reason.ACCESS_DENIED,
         "the store refuses these credentials",
         where=where,

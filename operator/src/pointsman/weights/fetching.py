@@ -13,7 +13,7 @@ from pathlib import Path
 from pointsman.weights.item import Item
 from pointsman.weights.progress import told
 from pointsman.weights.selection import only_weights_file
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 # Some network file systems have no locks; then two pods may fetch the same, and the first to end is kept.
@@ -21,7 +21,7 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
 
 def fetch(item: Item, credential: str | None, say: Callable[[str], None]) -> bool:
-    """Bring an item; False where it was there already. `say` hears how far it is. Raises FetchError.
+    """Bring an item; False where it was there already. `say` hears how far it is. Raises WeightsError.
 
     Pods that share a volume wait for the one that fetches; what a killed one left is continued.
     """
@@ -62,7 +62,7 @@ def _bring(item: Item, credential: str | None, folder: Path) -> None:
 
             asyncio.run(web.bring(item, credential, folder))
         case _:
-            raise FetchError(
+            raise WeightsError(
                 Reason.SOURCE_NOT_SUPPORTED,
                 f"{item.scheme}:// cannot be fetched",
                 where=item.source,
@@ -79,7 +79,7 @@ def _check(item: Item, folder: Path) -> None:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != item.sha256:
         shutil.rmtree(folder)
-        raise FetchError(
+        raise WeightsError(
             Reason.CHECKSUM_MISMATCH,
             f"sha256 is {found}, expected {item.sha256}",
             where=item.source,
@@ -124,16 +124,16 @@ def _alone(target: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _from_os_error(error: OSError, target: Path) -> FetchError:
+def _from_os_error(error: OSError, target: Path) -> WeightsError:
     if error.errno in _DISK_FULL:
-        return FetchError(
+        return WeightsError(
             Reason.DISK_FULL,
             "the volume is full",
             where=str(target.parent),
             todo="use a larger one; what has arrived is kept",
         )
     where = str(error.filename or target)
-    return FetchError(
+    return WeightsError(
         Reason.ACCESS_DENIED,
         f"cannot be written ({os.strerror(error.errno or 0)})",
         where=where,

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 
 from pointsman.weights.item import Item
 from pointsman.weights.selection import below, only_weights_file, whole_repository
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
 _REPOSITORY = re.compile(r"(?P<repository>[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)(/(?P<path>.+))?")
 # What the library keeps beside the files to go on with a broken download.
@@ -28,10 +28,10 @@ _AT_ONCE = 4
 
 
 def bring(item: Item, token: str | None, folder: Path) -> None:
-    """Put the files into the folder, as they lie in the repository. FetchError with the hub's reason."""
+    """Put the files into the folder, as they lie in the repository. WeightsError with the hub's reason."""
     match = _REPOSITORY.fullmatch(item.rest)
     if match is None:
-        raise FetchError(
+        raise WeightsError(
             Reason.REPOSITORY_NOT_FOUND,
             "names no repository",
             where=item.source,
@@ -52,7 +52,7 @@ def bring(item: Item, token: str | None, folder: Path) -> None:
             for _ in pool.map(bring_one, names):
                 pass
     except (httpx2.TransportError, LocalEntryNotFoundError) as error:
-        raise FetchError(
+        raise WeightsError(
             Reason.SOURCE_UNREACHABLE,
             f"the hub cannot be reached ({type(error).__name__})",
             where=item.source,
@@ -69,11 +69,11 @@ def _wanted(item: Item, names: list[str], path: str) -> list[str]:
     found = below(names, path) if path else whole_repository(names)
     if not found:
         what = f"has no file {path}" if path else "has no files"
-        raise FetchError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
+        raise WeightsError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
     return found
 
 
-def _refusal(item: Item, error: HfHubHTTPError) -> FetchError:
+def _refusal(item: Item, error: HfHubHTTPError) -> WeightsError:
     secret = "name a Secret with a token in spec.model.credentials"
     match error:
         case GatedRepoError():
@@ -90,4 +90,4 @@ def _refusal(item: Item, error: HfHubHTTPError) -> FetchError:
             denied = status in (401, 403)
             reason = Reason.ACCESS_DENIED if denied else Reason.SOURCE_UNREACHABLE
             what, todo = f"the hub answers {status}", secret if denied else "it is tried again by itself"
-    return FetchError(reason, what, where=item.source, todo=todo)
+    return WeightsError(reason, what, where=item.source, todo=todo)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
 # The same weights in forms that none of our engines prefers; gpt-oss holds its weights three times.
@@ -44,13 +44,13 @@ def parts(name: str) -> list[str]:
 
 
 def only_weights_file(names: Iterable[str], where: str) -> str:
-    """The one GGUF file among them. FetchError where there is none, or more than one to choose from."""
+    """The one GGUF file among them. WeightsError where there is none, or more than one to choose from."""
     found = sorted(name for name in names if name.endswith(".gguf"))
     if len(found) == 1:
         return found[0]
     first = sorted({parts(name)[0] for name in found})
     listed = ", ".join(first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
-    raise FetchError(
+    raise WeightsError(
         Reason.SOURCE_AMBIGUOUS if found else Reason.FILE_NOT_FOUND,
         f"has {len(found) or 'no'} GGUF files",
         where=where,

@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 
 from pointsman.weights.item import Item
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.trouble import WeightsError, Reason
 
 _PIECE_BYTES = 1024 * 1024
 # Between two pieces: a large file takes as long as it takes, a dead connection does not.
@@ -15,7 +15,7 @@ _PARTIAL = 206
 
 
 async def bring(item: Item, token: str | None, folder: Path) -> None:
-    """Put the file into the folder, going on where a former attempt ended. FetchError with the server's
+    """Put the file into the folder, going on where a former attempt ended. WeightsError with the server's
     answer.
     """
     target = folder / item.file
@@ -42,7 +42,7 @@ async def bring(item: Item, token: str | None, folder: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise FetchError(
+        raise WeightsError(
             Reason.SOURCE_UNREACHABLE,
             f"the server cannot be reached ({type(error).__name__})",
             where=item.source,
@@ -51,11 +51,11 @@ async def bring(item: Item, token: str | None, folder: Path) -> None:
     partial.replace(target)
 
 
-def _refusal(item: Item, status: int) -> FetchError:
+def _refusal(item: Item, status: int) -> WeightsError:
     what = f"the server answers {status}"
     if status in (401, 403):
         todo = "name a Secret with a token in spec.model.credentials"
-        return FetchError(Reason.ACCESS_DENIED, what, where=item.source, todo=todo)
+        return WeightsError(Reason.ACCESS_DENIED, what, where=item.source, todo=todo)
     if status in (404, 410):
-        return FetchError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
-    return FetchError(Reason.SOURCE_UNREACHABLE, what, where=item.source, todo="it is tried again by itself")
+        return WeightsError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
+    return WeightsError(Reason.SOURCE_UNREACHABLE, what, where=item.source, todo="it is tried again by itself")

@@ -157,7 +157,11 @@ def engine(
             failureThreshold=math.ceil(startup / _PROBE_SECONDS),
         ),
         # Not the engine's own word: one whose computing half hangs goes on to say that it is well.
-        "livenessProbe": _asks(AGENT_PORT, "/engine", **_LIVENESS),
+        "livenessProbe": {
+            **_asks(AGENT_PORT, "/engine", **_LIVENESS),
+            # The pod's own is for answers that are still to come.
+            "terminationGracePeriodSeconds": chosen.facts.shutdown.stop_seconds,
+        },
         "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": AGENT_PORT, "scheme": "HTTP"}}},
     }
 

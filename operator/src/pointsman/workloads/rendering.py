@@ -119,8 +119,11 @@ def _digest(value: Any) -> str:
 
 def _stored(value: Any) -> Any:
     """As an API server gives it back: without nulls, which an apply leaves out, and 1.0 is 1."""
-    if isinstance(value, Mapping):
+    kind = type(value)  # not isinstance: every value of every template comes by here
+    if kind is str or kind is int or kind is bool:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return {key: _stored(member) for key, member in value.items() if member is not None}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [_stored(member) for member in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if kind is float and value.is_integer() else value

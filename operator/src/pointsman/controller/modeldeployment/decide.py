@@ -14,16 +14,29 @@ from pointsman.api.support import unsupported
 from pointsman.api.verdicts import Verdict
 from pointsman.controller.modeldeployment import verdicts
 from pointsman.controller.modeldeployment.frozen import Refusal, frozen, surging_pools
+from pointsman.controller.modeldeployment.holding import held as held_replicas
+from pointsman.controller.modeldeployment.holding import noted
 from pointsman.controller.modeldeployment.observed import observe
 from pointsman.controller.modeldeployment.pod_trouble import pod_trouble
 from pointsman.controller.modeldeployment.pools import split
 from pointsman.controller.modeldeployment.snapshot import Snapshot
 from pointsman.controller.modeldeployment.status import hosted_status, own_status
 from pointsman.controller.plan import Announcement, Doomed, Plan
-from pointsman.kube.objects import KubeObject, is_being_deleted, key_of, kind_of, uid_of
-from pointsman.workloads import refusals
+from pointsman.kube.objects import (
+    DEPLOYMENT,
+    LEADER_WORKER_SET,
+    KubeObject,
+    is_being_deleted,
+    key_of,
+    kind_of,
+    labels_of,
+    uid_of,
+)
+from pointsman.workloads import naming, refusals
 from pointsman.workloads.render import render
 from pointsman.workloads.rendering import Rendering
+
+_WORKLOADS = frozenset({DEPLOYMENT, LEADER_WORKER_SET})
 
 
 def decide(snapshot: Snapshot) -> Plan:
@@ -49,14 +62,19 @@ def _hosted(snapshot: Snapshot) -> Plan:
 
 
 def _own(snapshot: Snapshot) -> Plan:
-    deployment = snapshot.deployment
+    as_it_ran = {} if snapshot.replicas_written else held_replicas(snapshot.deployment, snapshot.workloads)
+    deployment = _wanting(snapshot.deployment, as_it_ran)
     held = frozen(snapshot, _findings(snapshot))
     if isinstance(held, Refusal):
         return _without_rendering(snapshot, held)
     rendering = held.rendering
-    replicas = split(deployment, [pool.name for pool in rendering.pools])
+    pools = [pool.name for pool in rendering.pools]
+    replicas = as_it_ran if set(as_it_ran) == set(pools) else split(deployment, pools)
     surging = surging_pools(snapshot.workloads, rendering, snapshot)
-    objects = render(deployment, rendering, replicas, snapshot.platform.with_spare(surging).surroundings)
+    objects = _with_notes(
+        render(deployment, rendering, replicas, snapshot.platform.with_spare(surging).surroundings),
+        replicas if as_it_ran else {},
+    )
     seen = observe(snapshot.workloads, snapshot.pods, rendering.revisions, deployment.spec.replicas)
     said = verdicts.own(
         deployment,
@@ -66,6 +84,7 @@ def _own(snapshot: Snapshot) -> Plan:
         pod_trouble(snapshot.pods, _resources(rendering)),
         snapshot.contests,
         one_by_one=any(pool.on_accelerator and pool.name not in surging for pool in rendering.pools),
+        holds=bool(as_it_ran),
     )
     children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
     return Plan(
@@ -77,6 +96,24 @@ def _own(snapshot: Snapshot) -> Plan:
             own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now),
         ),
         announcements=_announced(deployment, said),
+    )
+
+
+def _wanting(deployment: ModelDeployment, as_it_ran: Mapping[str, int]) -> ModelDeployment:
+    """The deployment with the number of replicas that is held, where one is."""
+    if not as_it_ran:
+        return deployment
+    spec = deployment.spec.model_copy(update={"replicas": sum(as_it_ran.values())})
+    return deployment.model_copy(update={"spec": spec})
+
+
+def _with_notes(objects: Sequence[KubeObject], held: Mapping[str, int]) -> tuple[KubeObject, ...]:
+    """The objects with the number that is held noted at each workload, so that it is known next time."""
+    if not held:
+        return tuple(objects)
+    return tuple(
+        noted(one, held[labels_of(one)[naming.POOL]]) if kind_of(one) in _WORKLOADS else one
+        for one in objects
     )
 
 

@@ -9,6 +9,7 @@ from pointsman.api import ModelDeployment, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.decide import decide
+from pointsman.controller.modeldeployment.holding import is_written
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.controller.plan import Announcement
 from pointsman.kube.objects import (
@@ -72,6 +73,7 @@ class ModelDeploymentReconciler:
                 others=self._children.of(key, OTHERS),
                 pods=self._children.of(key, (POD,)),
                 contests=self._actor.contests(key),
+                replicas_written=is_written(live),
             )
         )
         again = await self._actor.act(plan, key, self._objects)

@@ -48,3 +48,5 @@ class Snapshot:
     others: tuple[KubeObject, ...] = ()
     pods: tuple[KubeObject, ...] = ()
     contests: tuple[Contest, ...] = ()
+    replicas_written: bool = True
+    """Whether spec.replicas is somebody's word, and not the API's default."""

@@ -4,6 +4,7 @@ Every message is stable: the same state says the same, whatever passes in betwee
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pointsman.api import ModelDeployment
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
@@ -34,12 +35,18 @@ def own(
     contests: Sequence[Contest],
     *,
     one_by_one: bool,
+    holds: bool = False,
 ) -> tuple[Verdict, ...]:
-    """A model of our own. `one_by_one`: no accelerator is free for a rollout to start one more replica."""
+    """A model of our own. `one_by_one`: no accelerator is free for a rollout to start one more replica.
+    `holds`: as many replicas are kept as ran before, for want of a number in the spec.
+    """
     placed = _placed(rendering, refusal, trouble)
     weights = _weights(deployment, rendering, replicas, trouble)
     progressing = _progressing(refusal, replicas, trouble, contests, one_by_one=one_by_one)
     available = _available(deployment, replicas)
+    if holds:
+        kept = f"{deployment.spec.replicas} replicas are kept as they ran: nobody has written spec.replicas"
+        available = replace(available, message=f"{available.message}; {kept}".removeprefix("; "))
     if available.status is TRUE:
         ready = Verdict("Ready", TRUE, available.reason, available.message)
     elif available.reason == "ScaledToZero" and refusal is None:

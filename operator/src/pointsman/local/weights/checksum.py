@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pointsman.local.state import read_json, to_json, write_whole
-from pointsman.local.weights.trouble import CHECKSUM_MISMATCH, WeightsError
+from pointsman.weights.trouble import Reason, WeightsError
 
 _BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -52,4 +52,4 @@ def compute_sha256(path: Path, cache: Path, progress: Callable[[int], None]) -> 
 
 
 def mismatch(where: str, expected: str, got: str, todo: str) -> WeightsError:
-    return WeightsError(CHECKSUM_MISMATCH, f"sha256 is {got}, expected {expected}", where=where, todo=todo)
+    return WeightsError(Reason.CHECKSUM_MISMATCH, f"sha256 is {got}, expected {expected}", where=where, todo=todo)

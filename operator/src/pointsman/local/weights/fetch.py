@@ -19,9 +19,9 @@ from typing import Any
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights import checksum
-from pointsman.local.weights.package import assemble, find_packaged
+from pointsman.weights.packages import assemble, find_packaged
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource, parse_source
-from pointsman.local.weights.trouble import MISSING_FILE, UNREADABLE, WeightsError, from_os_error
+from pointsman.weights.trouble import Reason, WeightsError, from_os_error
 
 # Often enough for a bar that moves, and for noticing within a second that the parent is gone.
 _REPORT_SECONDS = 0.5
@@ -100,7 +100,7 @@ def _bring(source: WeightsSource, token: str | None, cache: Path, report: Report
         case FileSource(path):
             if not path.is_file():
                 raise WeightsError(
-                    MISSING_FILE,
+                    Reason.FILE_NOT_FOUND,
                     "no such weights file",
                     where=str(path),
                     todo="put the file there or correct spec.model.source",
@@ -143,7 +143,7 @@ def main() -> None:
         report.end({"trouble": error.to_document()})
     except PointsmanError as error:
         # What is remembered of the weights cannot be kept.
-        trouble = WeightsError(UNREADABLE, error.what, where=error.where, todo=error.todo)
+        trouble = WeightsError(Reason.UNREADABLE, error.what, where=error.where, todo=error.todo)
         report.end({"trouble": trouble.to_document()})
     else:
         report.end({"path": str(path)})

@@ -11,9 +11,9 @@ from typing import Any
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights.located import Weights, locate
-from pointsman.local.weights.shards import total_bytes
+from pointsman.weights.shards import total_bytes
 from pointsman.local.weights.source import parse_source
-from pointsman.local.weights.trouble import UNREADABLE, UNSUPPORTED, WeightsError
+from pointsman.weights.trouble import Reason, WeightsError
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Fetcher:
         try:
             source = parse_source(request.source, request.revision, beside=request.beside)
         except PointsmanError as error:
-            raise WeightsError(UNSUPPORTED, error.what, todo=error.todo) from error
+            raise WeightsError(Reason.SOURCE_NOT_SUPPORTED, error.what, todo=error.todo) from error
         return locate(source, request.sha256, self._cache)
 
     async def fetch(
@@ -104,7 +104,7 @@ class Fetcher:
         await child.wait()
         last = (await complaints).decode(errors="replace").strip().splitlines()[-1:]
         raise WeightsError(
-            UNREADABLE,
+            Reason.UNREADABLE,
             f"fetching ended with exit code {child.returncode}: {' '.join(last)}",
             where=request.source,
             todo="it is tried again by itself",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pointsman.local.weights.trouble import UNREADABLE, WeightsError
+from pointsman.weights.trouble import Reason, WeightsError
 
 _MAGIC = b"GGUF"
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -39,7 +39,7 @@ def read_facts(path: Path) -> ModelFacts:
             return _facts(_metadata(file))
         except (struct.error, UnicodeDecodeError, ValueError, KeyError) as error:
             raise WeightsError(
-                UNREADABLE,
+                Reason.UNREADABLE,
                 "is not a GGUF file that can be read",
                 where=str(path),
                 todo="llama.cpp needs a GGUF file",

@@ -36,18 +36,9 @@ from huggingface_hub.file_download import HfFileMetadata, http_get
 
 from pointsman.local.weights import located
 from pointsman.local.weights.checksum import mismatch, remember_sha256
-from pointsman.local.weights.shards import is_first_or_whole, is_shard, with_shards
+from pointsman.weights.shards import is_first_or_whole, is_shard, with_shards
 from pointsman.local.weights.source import HubSource, stays_below
-from pointsman.local.weights.trouble import (
-    ACCESS_DENIED,
-    AMBIGUOUS,
-    DISK_IS_FULL,
-    MISSING_FILE,
-    MISSING_REPOSITORY,
-    MISSING_REVISION,
-    UNREACHABLE,
-    WeightsError,
-)
+from pointsman.weights.trouble import Reason, WeightsError
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -91,12 +82,12 @@ def _resolve(download: _Download) -> tuple[str, tuple[str, ...]]:
     names = {name for name in files if name.endswith(".gguf") and stays_below(name)}
     if source.file and source.file not in names and not is_shard(source.file):
         raise WeightsError(
-            MISSING_FILE, f"the repository has no file {source.file}", where=str(source), todo=_choose(names)
+            Reason.FILE_NOT_FOUND, f"the repository has no file {source.file}", where=str(source), todo=_choose(names)
         )
     candidates = {source.file} if source.file else {name for name in names if is_first_or_whole(name)}
     if len(candidates) != 1:
         raise WeightsError(
-            AMBIGUOUS if candidates else MISSING_FILE,
+            Reason.SOURCE_AMBIGUOUS if candidates else Reason.FILE_NOT_FOUND,
             f"the repository has {len(candidates) or 'no'} GGUF files",
             where=str(source),
             todo=_choose(candidates),
@@ -145,7 +136,7 @@ def _download(download: _Download, url: str, metadata: HfFileMetadata, partial: 
         free = shutil.disk_usage(partial.parent).free
         if free < metadata.size - done:
             raise WeightsError(
-                DISK_IS_FULL,
+                Reason.DISK_FULL,
                 f"{(metadata.size - done) / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free",
                 where=str(partial.parent),
                 todo="free some space; what has arrived is kept and the rest is fetched again later",
@@ -180,7 +171,7 @@ def _verify(source: HubSource, metadata: HfFileMetadata, partial: Path, target: 
 
 def _unreachable(source: HubSource, error: Exception) -> WeightsError:
     return WeightsError(
-        UNREACHABLE,
+        Reason.SOURCE_UNREACHABLE,
         f"the hub cannot be reached ({type(error).__name__})",
         where=str(source),
         todo="check the network; it is tried again by itself",
@@ -194,28 +185,28 @@ def _refusal(download: _Download, error: HfHubHTTPError) -> WeightsError:
         case GatedRepoError():
             what = "the repository is gated and this token may not read it"
             todo = "accept its terms on the hub, and name a Secret with a token in spec.model.credentials"
-            return WeightsError(ACCESS_DENIED, what, where=where, todo=todo)
+            return WeightsError(Reason.ACCESS_DENIED, what, where=where, todo=todo)
         case RevisionNotFoundError():
             newest = _newest(download)
             todo = f"the newest is {newest}" if newest else "use a commit of the repository"
             return WeightsError(
-                MISSING_REVISION, f"has no revision {source.revision}", where=where, todo=todo
+                Reason.REVISION_NOT_FOUND, f"has no revision {source.revision}", where=where, todo=todo
             )
         case RepositoryNotFoundError():
             todo = "correct spec.model.source; a private one needs a token in spec.model.credentials"
             return WeightsError(
-                MISSING_REPOSITORY, "the hub shows no such repository", where=where, todo=todo
+                Reason.REPOSITORY_NOT_FOUND, "the hub shows no such repository", where=where, todo=todo
             )
         case EntryNotFoundError():
             what = f"has no file {source.file} at revision {source.revision}"
-            return WeightsError(MISSING_FILE, what, where=where, todo="correct spec.model.source")
+            return WeightsError(Reason.FILE_NOT_FOUND, what, where=where, todo="correct spec.model.source")
         case _:
             status = error.response.status_code
             if status in (401, 403):
                 todo = "name a Secret with a valid token in spec.model.credentials"
-                return WeightsError(ACCESS_DENIED, f"the hub answers {status}", where=where, todo=todo)
+                return WeightsError(Reason.ACCESS_DENIED, f"the hub answers {status}", where=where, todo=todo)
             return WeightsError(
-                UNREACHABLE, f"the hub answers {status}", where=where, todo="it is tried again by itself"
+                Reason.SOURCE_UNREACHABLE, f"the hub answers {status}", where=where, todo="it is tried again by itself"
             )
 
 

