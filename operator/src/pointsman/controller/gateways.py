@@ -1,0 +1,173 @@
+"""The gateways of a cluster: where they are by their EndpointSlices, and what each says of its routes.
+
+Each is asked in a long poll. What one said stays until it says something else or is gone.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import aiohttp
+import structlog
+
+from pointsman.api import ObjectKey
+from pointsman.errors import PointsmanError
+from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
+from pointsman.kube.objects import ENDPOINT_SLICE, KubeObject, key_of, label_selector
+from pointsman.kube.ports import Selection
+from pointsman.kube.retrying import Retries
+from pointsman.routing import RouteProgramming
+from pointsman.routing.programming import PATH, read_programming
+
+_log = structlog.get_logger(__name__)
+
+_PORT_NAME = "metrics"
+_ANSWER_SECONDS = 40.0
+"""A gateway answers after 25 seconds at the latest, if only that nothing changed."""
+_SILENT_SECONDS = 10.0
+"""A gateway is ready when it has everything in use: one that was not asked yet makes no route unready."""
+_RETRIES = Retries(first_seconds=0.5, longest_seconds=15.0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{PATH}"
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One gateway. `routes` is None until it has answered."""
+
+    since: float
+    revision: int | None = None
+    routes: Mapping[ObjectKey, RouteProgramming] | None = None
+    task: asyncio.Task[None] | None = None
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Gateways:
+    """`hear` what the informer of `selection` tells, `run` while leading."""
+
+    def __init__(
+        self,
+        service: ObjectKey,
+        changed: Callable[[Iterable[ObjectKey] | None], None],
+        clock: Clock = elapsed_seconds,
+        jitter: Fraction = fraction,
+    ) -> None:
+        """`changed` is told of which routes a gateway says something else, None: of any."""
+        self.selection = Selection(
+            ENDPOINT_SLICE,
+            service.namespace,
+            labels=label_selector({"kubernetes.io/service-name": service.name}),
+        )
+        self._changed = changed
+        self._clock = clock
+        self._jitter = jitter
+        self._slices: dict[ObjectKey, frozenset[Address]] = {}
+        self._asked: dict[Address, _Asked] = {}
+        self._moved = asyncio.Event()
+
+    def hear(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """An EndpointSlice came, changed or went."""
+        if now is not None:
+            self._slices[key_of(now)] = ready_addresses(now)
+        elif before is not None:
+            self._slices.pop(key_of(before), None)
+        self._moved.set()
+
+    def said_of(self, route: ObjectKey) -> tuple[RouteProgramming | None, ...]:
+        """What each ready gateway says of a route, None for one that does not know it; empty where there is
+        no gateway.
+        """
+        now = self._clock()
+        return tuple(
+            None if asked.routes is None else asked.routes.get(route)
+            for _, asked in sorted(self._asked.items(), key=lambda item: item[0])
+            if asked.routes is not None or now - asked.since >= _SILENT_SECONDS
+        )
+
+    async def run(self) -> None:
+        """Ask all of them until cancelled."""
+        try:
+            async with aiohttp.ClientSession() as session:
+                while True:
+                    self._moved.clear()
+                    self._follow(session)
+                    await self._moved.wait()
+        finally:
+            for asked in self._asked.values():
+                if asked.task is not None:
+                    asked.task.cancel()
+            self._asked.clear()
+
+    async def heard(self, within_seconds: float) -> None:
+        """Wait until each that is there has answered once, or the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_seconds):
+                await asyncio.sleep(0)
+                for asked in list(self._asked.values()):
+                    await asked.answered.wait()
+
+    def _follow(self, session: aiohttp.ClientSession) -> None:
+        there = frozenset().union(*self._slices.values())
+        gone = self._asked.keys() - there
+        for address in gone:
+            task = self._asked.pop(address).task
+            if task is not None:
+                task.cancel()
+        for address in sorted(there - self._asked.keys()):
+            asked = self._asked[address] = _Asked(since=self._clock())
+            asked.task = asyncio.create_task(self._ask(session, address, asked), name=f"gateway {address}")
+        if gone:
+            self._changed(None)
+
+    async def _ask(self, session: aiohttp.ClientSession, address: Address, asked: _Asked) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._once(session, address, asked)
+            except (aiohttp.ClientError, TimeoutError, PointsmanError) as error:
+                failures += 1
+                if failures == 1:
+                    _log.warning("gateway_does_not_answer", url=address.url, reason=str(error) or repr(error))
+                await asyncio.sleep(_RETRIES.pause_seconds(failures, None, self._jitter()))
+                if asked.routes is None and self._clock() - asked.since >= _SILENT_SECONDS:
+                    self._changed(None)
+            else:
+                failures = 0
+
+    async def _once(self, session: aiohttp.ClientSession, address: Address, asked: _Asked) -> None:
+        query = {} if asked.revision is None else {"after": str(asked.revision)}
+        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=5.0)
+        async with session.get(address.url, params=query, timeout=timeout) as answer:
+            if answer.status == 304:
+                return
+            if answer.status != 200:
+                raise PointsmanError(f"it answers {answer.status}", where=address.url)
+            revision, routes = read_programming(await answer.text())
+        former, asked.routes, asked.revision = asked.routes, routes, revision
+        asked.answered.set()
+        if former is None:
+            self._changed(None)
+        else:
+            self._changed(key for key in former.keys() | routes.keys() if former.get(key) != routes.get(key))
+
+
+def ready_addresses(found: KubeObject) -> frozenset[Address]:
+    """Where the ready gateways of an EndpointSlice say what is programmed."""
+    port = next((one.get("port") for one in found.get("ports") or () if one.get("name") == _PORT_NAME), None)
+    if not port or found.get("addressType") == "FQDN":
+        return frozenset()
+    return frozenset(
+        Address(str(one["addresses"][0]), int(port))
+        for one in found.get("endpoints") or ()
+        if (one.get("conditions") or {}).get("ready") is not False
+    )

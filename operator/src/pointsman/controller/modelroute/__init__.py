@@ -1,0 +1,1 @@
+"""What the operator says of ModelRoutes; gateways serve them by themselves."""
