@@ -62,7 +62,7 @@ class Installation:
     def gateway(
         self, name: str = "gateway-0", *, host: str = "127.0.0.1", arguments: Sequence[str] = ()
     ) -> GatewayProcess:
-        """A gateway, with the rights of the chart's account and no others; `host` is where it says how it is."""
+        """A gateway, with the rights of the chart's account alone; `host` is where it says how it is."""
         kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, GATEWAY)
         return GatewayProcess(name, kubeconfig, self.control_plane.folder, host, arguments)
 
@@ -78,6 +78,7 @@ class GatewayProcess(Component):
         self.host = host
         self.port = free_port()
         self.metrics_port = free_port(host)
+        self.metrics_url = f"http://{host}:{self.metrics_port}"
         super().__init__(
             name,
             [

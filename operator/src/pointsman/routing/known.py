@@ -93,25 +93,25 @@ def known_secrets() -> KnownObjects[Secret]:
 
 def _stated(document: Document) -> Document:
     """Name, age and generation, and the spec."""
-    named = ("name", "namespace", "uid", "generation", "creationTimestamp")
-    meta = document.get("metadata") or {}
-    return {"metadata": {name: meta[name] for name in named if name in meta}, "spec": document.get("spec")}
+    return {
+        "metadata": _members(document, "name", "namespace", "uid", "generation", "creationTimestamp"),
+        "spec": document.get("spec"),
+    }
 
 
 def _secret(document: Document) -> Document:
     """What chooses it, where it may go, and its values."""
-    meta = document.get("metadata") or {}
-    hosts = (meta.get("annotations") or {}).get(ALLOWED_HOSTS)
+    annotations = (document.get("metadata") or {}).get("annotations") or {}
+    kept = {name: value for name, value in annotations.items() if name == ALLOWED_HOSTS}
     return {
-        "metadata": {
-            "name": meta.get("name"),
-            "namespace": meta.get("namespace"),
-            "uid": meta.get("uid"),
-            "labels": meta.get("labels") or {},
-            "annotations": {} if hosts is None else {ALLOWED_HOSTS: hosts},
-        },
+        "metadata": {**_members(document, "name", "namespace", "uid", "labels"), "annotations": kept},
         "data": document.get("data") or {},
     }
+
+
+def _members(document: Document, *names: str) -> Document:
+    meta = document.get("metadata") or {}
+    return {name: meta[name] for name in names if meta.get(name) is not None}
 
 
 def _why(error: ValidationError) -> str:

@@ -1,0 +1,82 @@
+"""A gateway of a cluster serves what the API server has, with the rights of the chart's account alone."""
+
+from __future__ import annotations
+
+from tests.integration.gateway.conftest import SECRETS_OF
+from tests.integration.gateway.scene import Scene, answers, programming, status_of
+from tests.support import manifests
+from tests.support.polling import eventually
+
+
+def test_a_route_and_a_deployment_are_served_without_an_operator(scene: Scene) -> None:
+    engine = scene.engine("a")
+    scene.deployment("a")
+    scene.endpoints("a", engine)
+    scene.route("chat", ["a"])
+    gateway = scene.gateway()
+    assert answers(gateway, "chat") == f"{scene.namespace}/a"
+    expected = {"accepted": True, "programmed": True, "reason": "Programmed", "message": "", "generation": 1}
+    eventually(lambda: programming(gateway)[f"{scene.namespace}/chat"] == expected, 5, "it is said")
+    assert status_of(gateway, "/live") == 200
+    assert status_of(gateway, "/metrics") == 200
+
+
+def test_replicas_are_followed(scene: Scene) -> None:
+    first, second = scene.engine("first"), scene.engine("second")
+    scene.deployment("a")
+    scene.endpoints("a", first, unready=[second])
+    scene.route("chat", ["a"])
+    gateway = scene.gateway()
+    answers(gateway, "chat")
+    assert second.log.total == 0
+    scene.endpoints("a", second, unready=[first])
+
+    def second_answers() -> bool:
+        answers(gateway, "chat")
+        return second.log.total > 0
+
+    eventually(second_answers, 20, "the other replica answers")
+    scene.endpoints("a", unready=[first, second])
+    answers(gateway, "chat", 503)
+
+
+def test_a_bad_edit_keeps_what_serves_and_is_said(scene: Scene) -> None:
+    engine = scene.engine("a")
+    scene.deployment("a")
+    scene.endpoints("a", engine)
+    scene.route("chat", ["a"])
+    gateway = scene.gateway()
+    answers(gateway, "chat")
+    limits = {"spec": {"limits": {"maxOutputTokens": 5}}}
+    scene.admin.patch("pointsman.dev/v1alpha1", "ModelRoute", "chat", limits, scene.namespace)
+
+    def refused() -> bool:
+        said = programming(gateway)[f"{scene.namespace}/chat"]
+        return (said["accepted"], said["reason"], said["generation"]) == (False, "InvalidSpec", 2)
+
+    eventually(refused, 10, "the edit is refused")
+    answers(gateway, "chat")
+
+
+def test_a_secret_of_a_namespace_that_was_not_opted_in_is_not_used_and_that_is_said(scene: Scene) -> None:
+    provider = scene.engine("provider")
+    url = f"http://{provider.host}:{provider.port}/v1"
+    for namespace in (scene.namespace, SECRETS_OF):
+        secret = manifests.secret("b", {"key": "sk-1"}, namespace=namespace, allowed_hosts=[provider.host])
+        hosted = manifests.hosted("b", url, namespace=namespace, secret=("b", "key"))
+        for one in (secret, hosted, manifests.route(namespace, ["b"], namespace=namespace)):
+            scene.admin.create(one, namespace)
+    gateway = scene.gateway("gateway-0", "--secrets-of", SECRETS_OF)
+    closed = programming(gateway)[f"{scene.namespace}/{scene.namespace}"]
+    assert f"gateways do not read Secrets of namespace {scene.namespace}" in closed["unusable"]["b"]
+    answers(gateway, scene.namespace, 503)
+    opened = programming(gateway)[f"{SECRETS_OF}/{SECRETS_OF}"]
+    assert "unusable" not in opened
+
+
+def test_readiness_fails_first_when_it_is_asked_to_end(scene: Scene) -> None:
+    gateway = scene.gateway("gateway-0", "--drain", "3s")
+    gateway.ask_to_end()
+    eventually(lambda: status_of(gateway, "/ready") == 503, 2, "readiness fails")
+    assert gateway.is_running
+    eventually(lambda: not gateway.is_running, 15, "it ends")
