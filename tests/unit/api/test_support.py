@@ -109,7 +109,7 @@ CASES = {
     "a version": engine("{name: llama.cpp, version: '1'}", local="spec.engine.version"),
     "arguments and environment": engine("{name: llama.cpp, args: [a], env: [{name: A, value: b}]}"),
     "weights of this machine": source("{source: 'file:///a.gguf'}", cluster="spec.model.source"),
-    "weights of a package": source("{source: 'package://a'}", cluster="spec.model.source"),
+    "weights of a package": source("{source: 'package://a'}"),
     "weights in a bucket": source("{source: 's3://a/b'}", local="spec.model.source"),
     "weights in a volume": source("{source: 'pvc://a/b'}", local="spec.model.source"),
     "adapters": source(

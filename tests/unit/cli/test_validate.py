@@ -68,6 +68,7 @@ def test_the_examples_are_valid_everywhere_they_can_run(
     monkeypatch.setenv("OPENAI_API_KEY", "as examples/hosted says")
     for mode in ("any", "local"):
         assert validate(capsys, str(ROOT / "examples"), "--for", mode).code == 0
+    assert validate(capsys, str(ROOT / "examples" / "quickstart"), "--for", "cluster").code == 0
 
 
 def test_a_finding_is_one_line_and_the_last_line_counts(

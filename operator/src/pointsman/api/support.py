@@ -110,8 +110,8 @@ _GAPS = (
         "spec.model.source",
         _CLUSTER,
         what="is a source of this machine, which a cluster does not have",
-        todo="use hf://, s3://, gs://, az://, oci://, pvc:// or https://",
-        fits=_from("hf", "s3", "gs", "az", "oci", "pvc", "https"),
+        todo="use hf://, s3://, gs://, az://, oci://, pvc://, https:// or package://",
+        fits=_from("hf", "s3", "gs", "az", "oci", "pvc", "https", "package"),
     ),
     _Gap("ModelDeployment", "spec.model.adapters", _LOCAL, what="is not supported in local mode yet"),
     _Gap(

@@ -1,5 +1,6 @@
-"""What a deployment asks of its engine, held against what the catalogue knows of the engine: true wherever the
-engine runs. What pods add to it is said in `workloads`, what nodes add in `placement`.
+"""What a deployment asks of its engine, held against what the catalogue knows of the engine.
+
+True wherever the engine runs. What pods add to it is said in `workloads`, what nodes add in `placement`.
 """
 
 from collections.abc import Iterator

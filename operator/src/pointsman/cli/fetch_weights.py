@@ -5,7 +5,7 @@ import time
 
 import click
 
-from pointsman.weights import WeightsError, Item, fetch
+from pointsman.weights import Item, WeightsError, fetch
 
 CREDENTIAL = "POINTSMAN_WEIGHTS_CREDENTIAL"
 

@@ -24,8 +24,8 @@ from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 from pointsman.local.weights.fetcher import Fetcher, FetchProgress, WeightsRequest
 from pointsman.local.weights.gguf import ModelFacts, read_facts
 from pointsman.local.weights.located import Weights
-from pointsman.weights.trouble import WeightsError, from_os_error
 from pointsman.routing import Endpoint
+from pointsman.weights.trouble import WeightsError, from_os_error
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,6 @@ under its name only when it is whole, so that pods can share one volume.
 
 from pointsman.weights.fetching import fetch
 from pointsman.weights.item import Item
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.trouble import Reason, WeightsError
 
-__all__ = ["WeightsError", "Item", "Reason", "fetch"]
+__all__ = ["Item", "Reason", "WeightsError", "fetch"]

@@ -22,14 +22,14 @@ from obstore.store import ObjectStore, from_url
 
 from pointsman.weights.item import Item
 from pointsman.weights.selection import only_weights_file
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.trouble import Reason, WeightsError
 
 _PIECE_BYTES = 16 * 1024 * 1024
 _DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 
 
 def bring(item: Item, credential: str | None, folder: Path) -> None:
-    """Put the object, or what lies below the prefix, into the folder. WeightsError with the store's reason."""
+    """Put the object, or what lies below the prefix, into the folder. WeightsError with the reason."""
     bucket, _, path = item.rest.partition("/")
     try:
         store = from_url(f"{item.scheme}://{bucket}", **_settings(item, credential))

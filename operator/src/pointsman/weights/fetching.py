@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pointsman.weights import packages
 from pointsman.weights.item import Item
 from pointsman.weights.progress import told
 from pointsman.weights.selection import only_weights_file
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.trouble import Reason, WeightsError, from_os_error, mismatch
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 # Some network file systems have no locks; then two pods may fetch the same, and the first to end is kept.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
@@ -43,7 +43,7 @@ def fetch(item: Item, credential: str | None, say: Callable[[str], None]) -> boo
             _show(partial, target)
             return True
     except OSError as error:
-        raise _from_os_error(error, target) from error
+        raise from_os_error(error, Path(str(error.filename or target))) from error
 
 
 def _bring(item: Item, credential: str | None, folder: Path) -> None:
@@ -61,12 +61,14 @@ def _bring(item: Item, credential: str | None, folder: Path) -> None:
             from pointsman.weights import web
 
             asyncio.run(web.bring(item, credential, folder))
+        case "package":
+            packages.bring(item, folder)
         case _:
             raise WeightsError(
                 Reason.SOURCE_NOT_SUPPORTED,
                 f"{item.scheme}:// cannot be fetched",
                 where=item.source,
-                todo="use hf://, s3://, gs://, az:// or https://",
+                todo="use hf://, s3://, gs://, az://, https:// or package://",
             )
 
 
@@ -79,11 +81,8 @@ def _check(item: Item, folder: Path) -> None:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != item.sha256:
         shutil.rmtree(folder)
-        raise WeightsError(
-            Reason.CHECKSUM_MISMATCH,
-            f"sha256 is {found}, expected {item.sha256}",
-            where=item.source,
-            todo="correct spec.model.sha256, or the file at the source",
+        raise mismatch(
+            item.source, item.sha256, found, "correct spec.model.sha256, or the file at the source"
         )
 
 
@@ -122,20 +121,3 @@ def _alone(target: Path) -> Iterator[bool]:
             yield True
     finally:
         os.close(descriptor)
-
-
-def _from_os_error(error: OSError, target: Path) -> WeightsError:
-    if error.errno in _DISK_FULL:
-        return WeightsError(
-            Reason.DISK_FULL,
-            "the volume is full",
-            where=str(target.parent),
-            todo="use a larger one; what has arrived is kept",
-        )
-    where = str(error.filename or target)
-    return WeightsError(
-        Reason.ACCESS_DENIED,
-        f"cannot be written ({os.strerror(error.errno or 0)})",
-        where=where,
-        todo="check the volume's owner and permissions",
-    )

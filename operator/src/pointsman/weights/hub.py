@@ -3,27 +3,19 @@
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
 
+from pointsman.weights.hub_files import BOOKKEEPING, HubPlace, bring_file, refused, unreachable
 from pointsman.weights.item import Item
 from pointsman.weights.selection import below, only_weights_file, whole_repository
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.trouble import Reason, WeightsError
 
 _REPOSITORY = re.compile(r"(?P<repository>[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)(/(?P<path>.+))?")
-# What the library keeps beside the files to go on with a broken download.
-_BOOKKEEPING = ".cache"
-# Files that are fetched side by side; a large one is itself fetched in parts.
+# Files that are fetched side by side.
 _AT_ONCE = 4
 
 
@@ -41,26 +33,15 @@ def bring(item: Item, token: str | None, folder: Path) -> None:
     try:
         info = HfApi(token=token).model_info(repository, revision=item.revision or None)
         names = _wanted(item, [file.rfilename for file in info.siblings or ()], match["path"] or "")
+        place = HubPlace(item.source, repository, info.sha or item.revision or None, token)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            bring_one = partial(
-                hf_hub_download,
-                repository,
-                revision=info.sha or item.revision or None,
-                local_dir=folder,
-                token=token,
-            )
-            for _ in pool.map(bring_one, names):
+            for _ in pool.map(lambda name: bring_file(place, name, folder, lambda *_: None), names):
                 pass
-    except (httpx2.TransportError, LocalEntryNotFoundError) as error:
-        raise WeightsError(
-            Reason.SOURCE_UNREACHABLE,
-            f"the hub cannot be reached ({type(error).__name__})",
-            where=item.source,
-            todo="check the network, its policy and the proxy of the fleet settings",
-        ) from error
+    except httpx2.TransportError as error:
+        raise unreachable(item.source, error) from error
     except HfHubHTTPError as error:
-        raise _refusal(item, error) from error
-    shutil.rmtree(folder / _BOOKKEEPING, ignore_errors=True)
+        raise refused(item.source, item.revision, error) from error
+    shutil.rmtree(folder / BOOKKEEPING, ignore_errors=True)
 
 
 def _wanted(item: Item, names: list[str], path: str) -> list[str]:
@@ -71,23 +52,3 @@ def _wanted(item: Item, names: list[str], path: str) -> list[str]:
         what = f"has no file {path}" if path else "has no files"
         raise WeightsError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
     return found
-
-
-def _refusal(item: Item, error: HfHubHTTPError) -> WeightsError:
-    secret = "name a Secret with a token in spec.model.credentials"
-    match error:
-        case GatedRepoError():
-            reason, what = Reason.ACCESS_DENIED, "the repository is gated and this token may not read it"
-            todo = f"accept its terms on the hub, and {secret}"
-        case RevisionNotFoundError():
-            reason, what = Reason.REVISION_NOT_FOUND, f"has no revision {item.revision}"
-            todo = "use a commit of the repository"
-        case RepositoryNotFoundError():
-            reason, what = Reason.REPOSITORY_NOT_FOUND, "the hub shows no such repository"
-            todo = "correct spec.model.source; a private one needs a token in spec.model.credentials"
-        case _:
-            status = error.response.status_code
-            denied = status in (401, 403)
-            reason = Reason.ACCESS_DENIED if denied else Reason.SOURCE_UNREACHABLE
-            what, todo = f"the hub answers {status}", secret if denied else "it is tried again by itself"
-    return WeightsError(reason, what, where=item.source, todo=todo)

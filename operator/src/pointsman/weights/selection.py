@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Iterable
 
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.shards import with_shards
+from pointsman.weights.trouble import Reason, WeightsError
 
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
 # The same weights in forms that none of our engines prefers; gpt-oss holds its weights three times.
 _OTHER_FORMS = re.compile(
     r"^(original|metal|onnx|openvino|coreml|tflite)/|\.(msgpack|h5|ot|tflite|mlmodel|pth)$"
@@ -30,17 +30,8 @@ def below(names: Iterable[str], path: str) -> list[str]:
     """The file of that name with its further parts, or everything in the folder of that name."""
     listed = set(names)
     if path in listed:
-        return [part for part in parts(path) if part in listed] or [path]
+        return [part for part in with_shards(path) if part in listed] or [path]
     return sorted(name for name in listed if name.startswith(f"{path}/"))
-
-
-def parts(name: str) -> list[str]:
-    """A file and the files that belong to it: `x-00001-of-00003.gguf` comes with two more."""
-    shard = _SHARD.fullmatch(name)
-    if shard is None:
-        return [name]
-    count = int(shard["count"])
-    return [f"{shard['stem']}-{number:05}-of-{shard['count']}.gguf" for number in range(1, count + 1)]
 
 
 def only_weights_file(names: Iterable[str], where: str) -> str:
@@ -48,7 +39,7 @@ def only_weights_file(names: Iterable[str], where: str) -> str:
     found = sorted(name for name in names if name.endswith(".gguf"))
     if len(found) == 1:
         return found[0]
-    first = sorted({parts(name)[0] for name in found})
+    first = sorted({with_shards(name)[0] for name in found})
     listed = ", ".join(first[:_SHOWN]) + (", …" if len(first) > _SHOWN else "")
     raise WeightsError(
         Reason.SOURCE_AMBIGUOUS if found else Reason.FILE_NOT_FOUND,

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pointsman.errors import PointsmanError
 
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Reason(StrEnum):

@@ -6,7 +6,7 @@ from pathlib import Path
 import aiohttp
 
 from pointsman.weights.item import Item
-from pointsman.weights.trouble import WeightsError, Reason
+from pointsman.weights.trouble import Reason, WeightsError
 
 _PIECE_BYTES = 1024 * 1024
 # Between two pieces: a large file takes as long as it takes, a dead connection does not.
@@ -58,4 +58,6 @@ def _refusal(item: Item, status: int) -> WeightsError:
         return WeightsError(Reason.ACCESS_DENIED, what, where=item.source, todo=todo)
     if status in (404, 410):
         return WeightsError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
-    return WeightsError(Reason.SOURCE_UNREACHABLE, what, where=item.source, todo="it is tried again by itself")
+    return WeightsError(
+        Reason.SOURCE_UNREACHABLE, what, where=item.source, todo="it is tried again by itself"
+    )

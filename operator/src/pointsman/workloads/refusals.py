@@ -72,7 +72,7 @@ class _Said:
     def _source(self, source: str) -> Iterator[Finding]:
         scheme, file, takes = scheme_of(source), file_of(source), self._facts.launch.weights
         path = "spec.model.source"
-        if takes == "folder" and (file or scheme == "https"):
+        if takes == "folder" and (file or scheme in ("https", "package")):
             what = f"{self._engine.name} takes a folder, and this is one file"
             yield refusal(self._deployment, path, what, "name the repository or folder that holds it")
         elif takes == "file" and not file and scheme in ("pvc", "oci"):

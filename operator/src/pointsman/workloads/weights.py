@@ -20,7 +20,7 @@ STORE_VOLUME: Final = "weights"
 _MOUNTED = "/weights/source"
 _ADAPTERS = "/weights/adapters"
 
-_DOWNLOADED = frozenset({"hf", "s3", "gs", "az", "https"})
+_DOWNLOADED = frozenset({"hf", "s3", "gs", "az", "https", "package"})
 # What ends in one of these is a file of the source, anything else below it a folder.
 _FILE = re.compile(r"\.(gguf|safetensors|bin|pt|pth|onnx|json|tar|zip)$", re.IGNORECASE)
 
@@ -153,7 +153,7 @@ def _place(
     raise PointsmanError(
         f"{scheme}:// names a place on one machine, which a cluster does not have",
         where="spec.model.source",
-        todo="use hf://, s3://, gs://, az://, oci://, pvc:// or https://",
+        todo="use hf://, s3://, gs://, az://, oci://, pvc://, https:// or package://",
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pointsman.local.state import read_json, to_json, write_whole
-from pointsman.weights.trouble import Reason, WeightsError
 
 _BLOCK_BYTES = 4 * 1024 * 1024
 
@@ -49,7 +48,3 @@ def compute_sha256(path: Path, cache: Path, progress: Callable[[int], None]) -> 
     if _identity(path) == before:
         remember_sha256(path, cache, digest.hexdigest())
     return digest.hexdigest()
-
-
-def mismatch(where: str, expected: str, got: str, todo: str) -> WeightsError:
-    return WeightsError(Reason.CHECKSUM_MISMATCH, f"sha256 is {got}, expected {expected}", where=where, todo=todo)

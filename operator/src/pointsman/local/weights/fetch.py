@@ -19,9 +19,10 @@ from typing import Any
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights import checksum
-from pointsman.weights.packages import assemble, find_packaged
+from pointsman.local.weights.located import package_path
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource, parse_source
-from pointsman.weights.trouble import Reason, WeightsError, from_os_error
+from pointsman.weights.packages import assemble, find_packaged
+from pointsman.weights.trouble import Reason, WeightsError, from_os_error, mismatch
 
 # Often enough for a bar that moves, and for noticing within a second that the parent is gone.
 _REPORT_SECONDS = 0.5
@@ -107,14 +108,16 @@ def _bring(source: WeightsSource, token: str | None, cache: Path, report: Report
                 )
             return path
         case PackageSource():
-            packaged = find_packaged(source)
-            target = packaged.cached_at(cache)
+            packaged = find_packaged(source.distribution, source.version)
+            target = package_path(packaged, cache)
             if target.is_file() and (
                 packaged.is_whole or checksum.known_sha256(target, cache) == packaged.sha256
             ):
                 return target
             report.begin("puts together", packaged.size_bytes)
-            return assemble(packaged, cache, report.progress)
+            assemble(packaged, target, report.progress)
+            checksum.remember_sha256(target, cache, packaged.sha256)
+            return target
         case HubSource():
             # Imported here: the other sources work without the library, and start half a second sooner.
             from pointsman.local.weights import hub
@@ -130,7 +133,7 @@ def _check(source: WeightsSource, path: Path, sha256: str, cache: Path, report: 
         got = checksum.compute_sha256(path, cache, report.progress)
     if got != sha256:
         where = str(path) if isinstance(source, FileSource) else str(source)
-        raise checksum.mismatch(where, sha256, got, "correct spec.model.sha256, or replace the weights")
+        raise mismatch(where, sha256, got, "correct spec.model.sha256, or replace the weights")
 
 
 def main() -> None:

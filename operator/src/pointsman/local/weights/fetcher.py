@@ -11,8 +11,8 @@ from typing import Any
 
 from pointsman.errors import PointsmanError
 from pointsman.local.weights.located import Weights, locate
-from pointsman.weights.shards import total_bytes
 from pointsman.local.weights.source import parse_source
+from pointsman.weights.shards import total_bytes
 from pointsman.weights.trouble import Reason, WeightsError
 
 

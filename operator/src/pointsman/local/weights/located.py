@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pointsman.local.state import read_json, to_json, write_whole
 from pointsman.local.weights.checksum import known_sha256
-from pointsman.weights.packages import find_packaged
-from pointsman.weights.shards import total_bytes
 from pointsman.local.weights.source import FileSource, HubSource, PackageSource, WeightsSource
+from pointsman.weights.packages import PackagedWeights, find_packaged
+from pointsman.weights.shards import total_bytes
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,16 @@ class Weights:
     terms: str = ""
 
 
-def hub_path(repository: str, commit: str, file: str, cache: Path) -> Path:
-    """Where a file of the hub is kept."""
-    return cache / "weights" / "hub" / repository.replace("/", "--") / commit / file
+def hub_folder(repository: str, commit: str, cache: Path) -> Path:
+    """Where the files of a commit of the hub are kept, as they lie in the repository."""
+    return cache / "weights" / "hub" / repository.replace("/", "--") / commit
+
+
+def package_path(packaged: PackagedWeights, cache: Path) -> Path:
+    """Where a package's file is, or will be once it is put together."""
+    if packaged.is_whole:
+        return packaged.parts[0]
+    return cache / "weights" / "packages" / packaged.sha256[:16] / packaged.name
 
 
 def _hub_memory(source: HubSource, cache: Path) -> Path:
@@ -56,8 +63,8 @@ def locate(source: WeightsSource, sha256: str | None, cache: Path) -> Weights | 
             document = read_json(_hub_memory(source, cache)) or {}
             path, origin, terms = Path(str(document.get("path", ""))), "the hub's cache", ""
         case PackageSource():
-            packaged = find_packaged(source)
-            path, origin = packaged.cached_at(cache), "the package cache"
+            packaged = find_packaged(source.distribution, source.version)
+            path, origin = package_path(packaged, cache), "the package cache"
             terms = "" if packaged.terms is None else str(packaged.terms)
             if not packaged.is_whole and path.is_file() and known_sha256(path, cache) != packaged.sha256:
                 return None

@@ -36,6 +36,8 @@ class PackageSource:
     """An installed Python distribution that brings a GGUF file, whole or in parts."""
 
     distribution: str
+    version: str = ""
+    """"" for the one that is installed."""
 
     def __str__(self) -> str:
         return f"package://{self.distribution}"
@@ -60,7 +62,7 @@ def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
             # A home that nobody has is left as it is, and then found missing.
             return FileSource((beside / os.path.expanduser(rest)).absolute())
         case "package" if _PACKAGE.fullmatch(rest):
-            return PackageSource(rest)
+            return PackageSource(rest, revision)
         case "package":
             raise PointsmanError(f"{source} names no Python package", todo="write package://NAME")
         case "hf":
