@@ -16,10 +16,12 @@ from aiohttp import web
 from tests.support.certificates import CertificateAuthority
 from tests.support.hub import Hub, HubRepository
 from tests.support.object_store import ACCESS_KEY, ObjectStore
+from tests.support.polling import eventually_async
 
 COMMIT = "c" * 40
 TOKEN = "hf_hush_hush"
 GGUF = b"GGUF" + bytes(range(256)) * 4096
+LARGE = bytes(range(256)) * 100_000
 REPOSITORIES = {
     "acme/one": HubRepository(COMMIT, {"README.md": b"hi", "model.gguf": GGUF}),
     "acme/many": HubRepository(COMMIT, {"q4/a.gguf": GGUF, "b.gguf": b"GGUFb"}),
@@ -101,6 +103,30 @@ async def test_the_only_file_has_the_name_that_the_engine_was_told(into: Path) -
         ended = await run(item, HF_ENDPOINT=hub.url)
     assert ended.code == 0, ended.said
     assert (into / "weights.gguf").read_bytes() == GGUF
+
+
+async def test_a_fetch_that_was_killed_goes_on_where_it_was(into: Path) -> None:
+    item = {"source": "hf://acme/large", "into": str(into), "link": "model.gguf"}
+
+    def arrived() -> int:
+        sizes = [file.stat().st_size for file in into.parent.rglob("*.partial") if file.is_file()]
+        return max(sizes, default=0)
+
+    async with Hub({"acme/large": HubRepository(COMMIT, {"large.gguf": LARGE})}, pieces=240) as hub:
+        killed = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", COMMAND, "--item", json.dumps(item)),
+            env={**os.environ, "HF_ENDPOINT": hub.url},
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await eventually_async(lambda: arrived() > 5_000_000, 30, "a part has arrived")
+        killed.kill()
+        await killed.wait()
+        kept = arrived()
+        hub.pieces = None
+        ended = await run(item, HF_ENDPOINT=hub.url)
+    assert ended.code == 0, ended.said
+    assert hub.ranges[-1] == f"bytes={kept}-"
+    assert (into / "model.gguf").read_bytes() == LARGE
 
 
 async def test_a_package_that_is_installed_beside_the_program_is_put_together(into: Path) -> None:
