@@ -9,7 +9,8 @@ from tests.support.own_address import own_address
 from tests.support.polling import eventually
 
 SERVICE = f"{GATEWAY}-programming"
-GATEWAYS = ("--gateways", f"{SYSTEM}/{SERVICE}")
+URL = f"http://{GATEWAY}.{SYSTEM}.svc/v1"
+GATEWAYS = ("--gateways", f"{SYSTEM}/{SERVICE}", "--gateway-url", URL)
 
 
 def announce(scene: Scene, *gateways: GatewayProcess) -> None:
@@ -53,6 +54,7 @@ def test_ready_once_every_gateway_has_it_in_use(scene: Scene) -> None:
         Programmed=("True", "Programmed"),
         Ready=("True", "TargetsReady"),
     )
+    assert scene.route_status("chat")["url"] == URL
     for gateway in (first, second):
         answers(gateway, "chat")
     kubeconfig = scene.installation.control_plane.kubeconfig()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.integration.gateway.conftest import SECRETS_OF
 from tests.integration.gateway.scene import Scene, answers, programming, status_of
 from tests.support import manifests
+from tests.support.cluster.control_plane import ControlPlane
 from tests.support.polling import eventually
 
 
@@ -80,3 +83,28 @@ def test_readiness_fails_first_when_it_is_asked_to_end(scene: Scene) -> None:
     eventually(lambda: status_of(gateway, "/ready") == 503, 2, "readiness fails")
     assert gateway.is_running
     eventually(lambda: not gateway.is_running, 15, "it ends")
+
+
+def test_while_the_api_server_is_away_what_serves_goes_on(
+    scene: Scene, control_plane: ControlPlane, fleet: Path
+) -> None:
+    engine = scene.engine("a")
+    scene.deployment("a")
+    scene.endpoints("a", engine)
+    scene.route("chat", ["a"])
+    gateway = scene.gateway()
+    answers(gateway, "chat")
+    late = scene.installation.gateway("gateway-1", arguments=("--fleet", str(fleet)))
+    control_plane.component("kube-apiserver").pause()
+    try:
+        with late:
+            # One that begins now knows of no route: it is alive and takes none of the requests.
+            eventually(lambda: status_of(late, "/live") == 200, 30, "it lives")
+            assert status_of(late, "/ready") == 503
+            assert answers(gateway, "chat") == f"{scene.namespace}/a"
+            assert status_of(gateway, "/ready") == 200
+            control_plane.component("kube-apiserver").resume()
+            eventually(lambda: status_of(late, "/ready") == 200, 60, "it is ready")
+            assert answers(late, "chat") == f"{scene.namespace}/a"
+    finally:
+        control_plane.component("kube-apiserver").resume()

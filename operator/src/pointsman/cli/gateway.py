@@ -16,6 +16,9 @@ from pointsman.local.listening import free_port, parse_listen
 from pointsman.local.machine import usable_cores
 from pointsman.routing import ProxySettings
 
+_MOST_WORKERS = 4
+"""Each has connections of its own to every replica; more requests are served by more gateways."""
+
 
 @click.command(name="gateway")
 @click.option("--fleet", type=click.Path(path_type=Path, dir_okay=False), help="The fleet settings.")
@@ -65,7 +68,7 @@ def command(
             listen_address=served.host,
             listen_port=served.port,
             tombstone_port=free_port(),
-            workers=usable_cores(),
+            workers=min(usable_cores(), _MOST_WORKERS),
         ),
         folder=state_dir.absolute(),
         metrics_address=said.host,

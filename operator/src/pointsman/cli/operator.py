@@ -27,6 +27,7 @@ from pointsman.workloads import Images
 @click.option(
     "--gateways", default="", metavar="NAMESPACE/SERVICE", help="The Service behind which gateways are found."
 )
+@click.option("--gateway-url", default="", help="Where clients find the gateways: routes' statuses show it.")
 @click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
 @click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
 @click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
@@ -36,6 +37,7 @@ def command(
     agent_image: str,
     lease: str,
     gateways: str,
+    gateway_url: str,
     namespaces: tuple[str, ...],
     listen: str,
     kubeconfig: str,
@@ -53,6 +55,7 @@ def command(
         address=served.host,
         port=served.port,
         gateways=_service(gateways) if gateways else None,
+        gateway_url=gateway_url,
     )
     asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))
 

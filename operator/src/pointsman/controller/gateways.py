@@ -47,6 +47,7 @@ class _Asked:
 
     since: float
     revision: int | None = None
+    is_missed: bool = False
     routes: Mapping[ObjectKey, RouteProgramming] | None = None
     task: asyncio.Task[None] | None = None
     answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,15 +120,23 @@ class Gateways:
     def _follow(self, session: aiohttp.ClientSession) -> None:
         there = frozenset().union(*self._slices.values())
         gone = self._asked.keys() - there
-        for address in gone:
-            task = self._asked.pop(address).task
-            if task is not None:
-                task.cancel()
+        for asked in [self._asked.pop(address) for address in gone]:
+            if asked.task is not None:
+                asked.task.cancel()
+            self._changed(self._differing(asked))
         for address in sorted(there - self._asked.keys()):
             asked = self._asked[address] = _Asked(since=self._clock())
             asked.task = asyncio.create_task(self._ask(session, address, asked), name=f"gateway {address}")
-        if gone:
-            self._changed(None)
+
+    def _differing(self, asked: _Asked) -> Iterable[ObjectKey] | None:
+        """The routes of which it says something else than another gateway; None where there is no other. A
+        gateway that comes or goes and says what others say changes nothing: there may be thousands of routes.
+        """
+        others = (one.routes for one in self._asked.values() if one is not asked and one.routes is not None)
+        other = next(others, None)
+        if other is None or asked.routes is None:
+            return None
+        return _unlike(other, asked.routes)
 
     async def _ask(self, session: aiohttp.ClientSession, address: Address, asked: _Asked) -> None:
         failures = 0
@@ -139,7 +148,9 @@ class Gateways:
                 if failures == 1:
                     _log.warning("gateway_does_not_answer", url=address.url, reason=str(error) or repr(error))
                 await asyncio.sleep(_RETRIES.pause_seconds(failures, None, self._jitter()))
-                if asked.routes is None and self._clock() - asked.since >= _SILENT_SECONDS:
+                is_silent = asked.routes is None and self._clock() - asked.since >= _SILENT_SECONDS
+                if is_silent and not asked.is_missed:
+                    asked.is_missed = True
                     self._changed(None)
             else:
                 failures = 0
@@ -155,10 +166,13 @@ class Gateways:
             revision, routes = read_programming(await answer.text())
         former, asked.routes, asked.revision = asked.routes, routes, revision
         asked.answered.set()
-        if former is None:
-            self._changed(None)
-        else:
-            self._changed(key for key in former.keys() | routes.keys() if former.get(key) != routes.get(key))
+        self._changed(self._differing(asked) if former is None else _unlike(former, routes))
+
+
+def _unlike(
+    one: Mapping[ObjectKey, RouteProgramming], other: Mapping[ObjectKey, RouteProgramming]
+) -> list[ObjectKey]:
+    return [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
 
 
 def ready_addresses(found: KubeObject) -> frozenset[Address]:

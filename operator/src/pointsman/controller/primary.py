@@ -87,6 +87,13 @@ class PrimaryWatch:
         )
 
 
+class _NoDifferences(kopf.AnnotationsDiffBaseStorage):
+    """kopf copies each object to find what changed since its handlers saw it: we have none that ask."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
@@ -105,5 +112,5 @@ def _settings() -> kopf.OperatorSettings:
     # Nothing of kopf's is ever written into an object; if a release began to, it would carry our name.
     settings.persistence.finalizer = "pointsman.dev/operator"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix="pointsman.dev")
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix="pointsman.dev")
+    settings.persistence.diffbase_storage = _NoDifferences(prefix="pointsman.dev")
     return settings

@@ -169,6 +169,7 @@ class Operator:
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
         for key in self._routes:
+            url=self._settings.gateway_url,
             self._queue.add(Ident(MODEL_ROUTE.kind, key))
         self._workers = Workers(self._queue, lambda ident: by_kind[ident.kind](ident.key), self.metrics)
         telling = asyncio.create_task(recorder.run(), name="events")

@@ -21,6 +21,8 @@ class OperatorSettings:
     port: int = 9090
     gateways: ObjectKey | None = None
     """The headless Service behind which gateways say what they have in use; None: none is known."""
+    gateway_url: str = ""
+    """Where clients in the cluster find the gateways, as routes' statuses show it."""
 
     def surroundings_with(self, *, pod_monitors: bool) -> Surroundings:
         """The surroundings, with what the API server was seen to serve."""

@@ -174,8 +174,11 @@ def label_selector(labels: Mapping[str, str], *, present: Iterable[str] = ()) ->
 
 def without_nothing(value: Any) -> Any:
     """The same JSON without members that are null, which a patch would read in a way of its own."""
-    if isinstance(value, Mapping):
+    kind = type(value)  # not isinstance: every value of every object that is written comes by here
+    if kind is str or kind is int or kind is bool:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return {name: without_nothing(member) for name, member in value.items() if member is not None}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [without_nothing(member) for member in value]
     return value

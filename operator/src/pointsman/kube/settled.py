@@ -4,6 +4,9 @@ The API server may fill in, inside a list without keys, what no table of ours kn
 defaults), or an admission policy may put a value of its own in place of ours. Then the answer to an apply
 still differs from what was wanted. That is remembered for this very intent: another intent, another
 difference or another object asks for a call again. After a restart it costs one call that changes nothing.
+
+An object that is as our own apply left it need not be looked at again while the same is wanted: its version
+says so, and most looks at an object come from its own writes.
 """
 
 import hashlib
@@ -11,38 +14,73 @@ import json
 from collections import OrderedDict
 
 from pointsman.kube.difference import Difference, differences
-from pointsman.kube.objects import KubeObject, uid_of
+from pointsman.kube.objects import KubeObject, resource_version_of, uid_of
 
 _MOST = 10_000  # objects with such a difference; they are few
+_MOST_REMEMBERED = 100_000  # objects whose last comparison is remembered: some 300 bytes each
 
 
 class Settled:
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._left: OrderedDict[tuple[str, str, str], tuple[str, tuple[Difference, ...]]] = OrderedDict()
+        self._same: OrderedDict[tuple[str, str, str], tuple[str, str]] = OrderedDict()
+        # What a call is under way for: the version that was looked at, the intent, and the differences.
+        self._asked: dict[tuple[str, str, str], tuple[str, str, tuple[Difference, ...]]] = {}
 
     def open_differences(
         self, live: KubeObject | None, wanted: KubeObject, manager: str, *, subresource: str = ""
     ) -> tuple[Difference, ...]:
         """The differences that an apply may change; empty where nothing needs to be written."""
+        if live is None:
+            return differences(live, wanted, manager, subresource=subresource)
+        key = (uid_of(live), manager, subresource)
+        state = (resource_version_of(live), intent_digest(wanted))
+        if state[0] and self._same.get(key) == state:
+            return ()
         found = differences(live, wanted, manager, subresource=subresource)
-        if not found or live is None:
+        if found and self._left.get(key) != (state[1], found):
+            self._asked[key] = (*state, found)
             return found
-        left = self._left.get((uid_of(live), manager, subresource))
-        return () if left == (intent_digest(wanted), found) else found
+        self._remember(key, state)
+        return ()
 
     def applied(
         self, answer: KubeObject, wanted: KubeObject, manager: str, *, subresource: str = ""
     ) -> tuple[Difference, ...]:
-        """Take in the answer to an apply, and give what it left different."""
-        left = differences(answer, wanted, manager, subresource=subresource)
+        """Take in the answer to an apply, and give what is known that it left different.
+
+        Of Kubernetes' own kinds nothing is expected to be: there it is only noticed when the next apply of
+        the same changes nothing, which spares a comparison after each write.
+        """
         key = (uid_of(answer), manager, subresource)
+        state = (resource_version_of(answer), intent_digest(wanted))
+        asked = self._asked.pop(key, None)
+        left: tuple[Difference, ...] = ()
+        if asked is not None and asked[:2] == state:
+            left = asked[2]
+        elif subresource or not _is_own_kind(answer):
+            left = differences(answer, wanted, manager, subresource=subresource)
         self._left.pop(key, None)
         if left:
-            self._left[key] = (intent_digest(wanted), left)
+            self._left[key] = (state[1], left)
             if len(self._left) > self._most:
                 self._left.popitem(last=False)
+        self._remember(key, state)
         return left
+
+    def _remember(self, key: tuple[str, str, str], state: tuple[str, str]) -> None:
+        """The object in this version needs no write for this intent."""
+        self._same.pop(key, None)
+        self._same[key] = state
+        if len(self._same) > _MOST_REMEMBERED:
+            self._same.popitem(last=False)
+
+
+def _is_own_kind(obj: KubeObject) -> bool:
+    """Whether it is Kubernetes' own: `apps/v1`, `policy/v1`, `networking.k8s.io/v1`."""
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def intent_digest(wanted: KubeObject) -> str:

@@ -52,7 +52,8 @@ def _somebody_wrote(obj: KubeObject) -> bool:
 
 
 def _has_replicas(entry: Mapping[str, Any]) -> bool:
-    return "f:replicas" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+    fields = entry.get("fieldsV1")
+    return isinstance(fields, Mapping) and "f:replicas" in fields.get("f:spec", {})
 
 
 def held(deployment: ModelDeployment, workloads: Sequence[KubeObject]) -> Mapping[str, int]:

@@ -20,7 +20,7 @@ def decide(snapshot: RouteSnapshot) -> Plan:
         snapshot.unready,
         None,
         route.status,
-        url=route.status.url,
+        url=snapshot.url,
         now=snapshot.now,
     )
     return Plan(

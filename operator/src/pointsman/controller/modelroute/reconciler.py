@@ -32,6 +32,8 @@ class ModelRouteReconciler:
         said_of: SaidOf,
         now: Callable[[], str],
         announce: Callable[[KubeObject, Announcement], None],
+        *,
+        url: str,
     ) -> None:
         self._routes = routes
         self._deployments = deployments
@@ -40,6 +42,7 @@ class ModelRouteReconciler:
         self._said_of = said_of
         self._now = now
         self._announce = announce
+        self._url = url
         self._log = structlog.get_logger("modelroute")
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -64,6 +67,7 @@ class ModelRouteReconciler:
                 lost=self._book.lost(route),
                 unready=self._unready(route),
                 gateways=self._said_of(key),
+                url=self._url,
             )
         )
         await self._actor.act(plan, key, self._routes)

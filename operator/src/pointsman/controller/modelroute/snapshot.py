@@ -19,7 +19,7 @@ class Lost:
 class RouteSnapshot:
     """One moment. `refusal` is what the checks between objects find, "" for nothing; `unready` says of each
     target that cannot answer why; `gateways` is what each ready gateway says, None where it knows no such
-    route; `now` is RFC 3339 and used for nothing but transition times.
+    route; `url` is where clients find the gateways; `now` is RFC 3339, for nothing but transition times.
     """
 
     route: ModelRoute
@@ -28,3 +28,4 @@ class RouteSnapshot:
     lost: Lost | None = None
     unready: Mapping[str, str] = field(default_factory=dict)
     gateways: tuple[RouteProgramming | None, ...] = ()
+    url: str = ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +15,7 @@ from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
 from pointsman.kube.reader import KubeReader
 
+_STDERR = Path("/dev/stderr")
 _LEAVING_SECONDS = 5.0
 """How long new requests still come after readiness fails: load balancers and other nodes hear of it late."""
 
@@ -28,7 +30,7 @@ class ClusterGateway:
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
         self._gateway = Gateway(
-            settings.proxy, GatewayPlaces(settings.folder / "gateway", settings.folder / "envoy.log")
+            settings.proxy, GatewayPlaces(settings.folder / "gateway", _envoy_log(settings.folder))
         )
 
     async def run(self) -> None:
@@ -102,3 +104,12 @@ class ClusterGateway:
         if self._stop.is_set():
             self._at_once.set()
         self._stop.set()
+
+
+def _envoy_log(folder: Path) -> Path:
+    """Envoy's log goes with ours, where it is collected and cannot fill the folder; else into a file."""
+    try:
+        with _STDERR.open("ab"):
+            return _STDERR
+    except OSError:
+        return folder / "envoy.log"
