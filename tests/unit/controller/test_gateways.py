@@ -1,0 +1,129 @@
+"""Gateways are asked in long polls: what they say arrives when it is said, also after they begin anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from pointsman.api import ObjectKey
+from pointsman.controller.gateways import Gateways
+from pointsman.gateway.cluster.board import ProgrammingBoard
+from pointsman.routing import RouteProgramming
+from tests.support.builders import key
+from tests.support.polling import eventually_async
+from tests.support.ports import free_port
+
+USED = RouteProgramming(True, True, "Programmed", "", 1)
+CHAT, TALK = key("chat"), key("talk")
+Said = dict[ObjectKey, RouteProgramming]
+
+
+class Gateway:
+    """Says what `said` holds; `changed` makes it look."""
+
+    def __init__(self, **said: RouteProgramming) -> None:
+        self.said: Said = {key(name): one for name, one in said.items()}
+        self.changed = asyncio.Event()
+
+    def say(self, **said: RouteProgramming) -> None:
+        self.said |= {key(name): one for name, one in said.items()}
+        self.changed.set()
+
+    @asynccontextmanager
+    async def serving(self, port: int) -> AsyncIterator[None]:
+        board = ProgrammingBoard(lambda: self.said)
+        app = web.Application()
+        app.add_routes([board.route()])
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        keeping = asyncio.create_task(board.keep(self.changed))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            board.close()
+            await runner.cleanup()
+
+
+class Asking:
+    """The gateways of a Service, and the routes of which they were said to say something else."""
+
+    def __init__(self) -> None:
+        self.news: list[set[ObjectKey] | None] = []
+        self.gateways = Gateways(ObjectKey("system", "gateways"), self._changed, jitter=lambda: 0.0)
+
+    def _changed(self, routes: Iterable[ObjectKey] | None) -> None:
+        self.news.append(None if routes is None else set(routes))
+
+    def hear(self, *ports: int) -> None:
+        for number in range(2):
+            found = _slice(number, ports[number]) if number < len(ports) else None
+            self.gateways.hear(_slice(number, 0), found)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        running = asyncio.create_task(self.gateways.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def _slice(number: int, port: int) -> dict[str, Any]:
+    return {
+        "metadata": {"name": f"gateways-{number}", "namespace": "system"},
+        "addressType": "IPv4",
+        "ports": [{"name": "metrics", "port": port}],
+        "endpoints": [{"addresses": ["127.0.0.1"]}],
+    }
+
+
+async def _one_gateway() -> None:
+    asking, gateway, port = Asking(), Gateway(chat=USED, talk=USED), free_port()
+    async with asking.running():
+        async with gateway.serving(port):
+            asking.hear(port)
+            await asking.gateways.heard(5)
+            assert asking.gateways.said_of(CHAT) == (USED,)
+            assert asking.news == [None]
+            later = replace(USED, generation=2)
+            gateway.say(chat=later)
+            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (later,), 5, "it is heard")
+            assert asking.news == [None, {CHAT}]
+        # While it is away, what it said last stays.
+        assert asking.gateways.said_of(TALK) == (USED,)
+        again = Gateway(chat=USED)
+        async with again.serving(port):
+            await eventually_async(lambda: asking.gateways.said_of(TALK) == (None,), 10, "it is heard anew")
+        asking.hear()
+        await eventually_async(lambda: asking.gateways.said_of(CHAT) == (), 5, "it is gone")
+        assert asking.news[-1] is None
+
+
+def test_what_a_gateway_says_is_heard_when_it_says_it_and_when_it_begins_anew() -> None:
+    asyncio.run(_one_gateway())
+
+
+async def _another_gateway() -> None:
+    asking, one, two = Asking(), Gateway(chat=USED, talk=USED), Gateway(chat=USED)
+    first, second = free_port(), free_port()
+    async with asking.running(), one.serving(first), two.serving(second):
+        asking.hear(first)
+        await asking.gateways.heard(5)
+        asking.hear(first, second)
+        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 2, 5, "both are heard")
+        assert asking.news == [None, {TALK}]
+        asking.hear(first)
+        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 1, 5, "one is gone")
+        assert asking.news == [None, {TALK}, {TALK}]
+
+
+def test_a_gateway_that_says_what_others_say_is_no_news() -> None:
+    asyncio.run(_another_gateway())
