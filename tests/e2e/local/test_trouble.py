@@ -86,7 +86,7 @@ TROUBLE = {
         {"engine": {"args": ["--ctx-size=1"]}},
         "Placed",
         "NotSupported",
-        ("spec.engine.args[0]: --ctx-size=1 is set by Pointsman; use spec.model.contextLength",),
+        ("spec.engine.args[0]: --ctx-size is set by Pointsman; use spec.model.contextLength",),
     ),
 }
 

@@ -200,7 +200,7 @@ class Replica:
         # What hangs does not hear a request to end.
         process.send(signal.SIGKILL)
         await process.exited()
-        message = f"an engine was ended because it hung: {how} (log: {self._logs})"
+        message = f"an engine hung and was ended: {how} (log: {self._logs})"
         raise _Failed(Trouble(ENGINE_SILENT, message))
 
     async def _until_it_hangs(self, hear: Callable[[Verdict], None]) -> str:
