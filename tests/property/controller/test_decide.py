@@ -87,7 +87,7 @@ def test_the_order_in_which_things_are_seen_does_not_matter(manifest: Json, seed
     cluster.run_pods(ready=False)
     seen = cluster.snapshot()
     rng = random.Random(seed)
-    shuffled = {
+    shuffled: dict[str, Any] = {
         name: tuple(rng.sample(getattr(seen, name), len(getattr(seen, name))))
         for name in ("revisions", "workloads", "others", "pods")
     }

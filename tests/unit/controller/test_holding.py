@@ -92,7 +92,7 @@ def entry(manager: str, operation: str, *, replicas: bool, subresource: str = ""
 
 
 CLIENT_SIDE = "kubectl-client-side-apply"
-WRITERS = {
+WRITERS: dict[str, tuple[list[Any], Any, bool]] = {
     "an apply without it": ([entry("kubectl", "Apply", replicas=False)], None, False),
     "an apply with it": ([entry("kubectl", "Apply", replicas=True)], None, True),
     "a client-side apply without it": ([entry(CLIENT_SIDE, "Update", replicas=True)], {"engine": {}}, False),
@@ -123,3 +123,8 @@ def test_who_wrote_it(entries: list[Any], manifest: Any, written: bool) -> None:
     assert is_written(kept) is written
     # It is kept again as the answer to a write, and as what a watch told.
     assert all(one.get("manager") != CLIENT_SIDE for one in kept["metadata"]["managedFields"])
+
+
+def test_a_number_beside_the_default_was_written_by_somebody() -> None:
+    assert is_written({"metadata": {}, "spec": {"replicas": 2}})
+    assert not is_written({"metadata": {}, "spec": {"replicas": 1}})

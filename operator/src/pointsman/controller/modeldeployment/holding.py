@@ -16,6 +16,7 @@ from pointsman.workloads import naming
 
 HELD = f"{GROUP}/held-replicas"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_DEFAULT = 1  # as the definition of the kind has it
 _CLIENT_SIDE = "kubectl-client-side-apply"
 
 
@@ -30,7 +31,12 @@ def keep(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
 
 
 def is_written(kept: KubeObject) -> bool:
-    """Whether spec.replicas of an object that was kept is somebody's word and not the API's default."""
+    """Whether spec.replicas of an object that was kept is somebody's word and not the API's default.
+
+    The scale subresource of a custom resource notes no owner: any number but the default is a word too.
+    """
+    if kept.get("spec", {}).get("replicas", _DEFAULT) != _DEFAULT:
+        return True
     entries = metadata(kept).get("managedFields") or ()
     return any(_has_replicas(entry) for entry in entries)
 
