@@ -60,7 +60,8 @@ def test_ready_once_every_gateway_has_it_in_use(scene: Scene) -> None:
     kubeconfig = scene.installation.control_plane.kubeconfig()
     header, line = kubectl(kubeconfig, "-n", scene.namespace, "get", "pmr").splitlines()
     assert header.split()[:4] == ["NAME", "READY", "MODELS", "TARGETS"]
-    assert line.split()[:4] == ["chat", "True", '["chat"]', "a"]
+    name, ready, _, targets, *_ = line.split()
+    assert (name, ready, targets) == ("chat", "True", "a")
     # One of the two hangs: what is in use stays in use, what is new is not in use everywhere.
     second.pause()
     scene.admin.patch(API, "ModelRoute", "chat", {"spec": {"models": ["chat", "talk"]}}, scene.namespace)
