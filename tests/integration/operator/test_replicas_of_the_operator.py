@@ -1,0 +1,98 @@
+"""Two replicas of the operator, of which one writes; and what runs is kept by whoever leads next."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+from tests.integration.operator.by_way_of import operator_behind, proxied
+from tests.integration.operator.deployments import API, KIND, message, own, wait_until
+from tests.support.cluster.admin import Admin
+from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.faults import FaultProxy
+from tests.support.cluster.installation import SYSTEM, Installation, OperatorProcess
+from tests.support.polling import eventually
+
+_STOP_SECONDS = 2.0
+"""What kubelets, and people who roll an operator out, wait for."""
+
+
+def leads(operator: OperatorProcess) -> bool:
+    return '"event": "leads"' in operator.log_tail()
+
+
+def holder(admin: Admin) -> str:
+    found = admin.find("coordination.k8s.io/v1", "Lease", "pointsman-operator", SYSTEM)
+    return str((found or {}).get("spec", {}).get("holderIdentity", ""))
+
+
+def writes(proxy: FaultProxy) -> int:
+    """Of children and statuses."""
+    return proxy.count("PATCH") + proxy.count("DELETE")
+
+
+def test_one_that_stood_still_past_its_lease_writes_nothing(
+    admin: Admin, namespace: str, control_plane: ControlPlane, installation: Installation
+) -> None:
+    with proxied(control_plane) as proxy:
+        former = operator_behind(control_plane, proxy, "operator-stopped")
+        with former:
+            eventually(lambda: holder(admin) == "operator-stopped", 60, "the first one leads")
+            admin.create(own("chat"), namespace)
+            wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+            with installation.operator("operator-next"):
+                former.pause()
+                eventually(lambda: holder(admin) == "operator-next", 60, "the second one leads")
+                before = writes(proxy)
+                admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
+                admin.wait_for(
+                    "apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2
+                )
+                former.resume()
+                eventually(lambda: "leadership_lost" in former.log_tail(), 30, "it knows that it lost")
+                assert writes(proxy) == before
+                assert holder(admin) == "operator-next"
+
+
+def test_one_that_ends_hands_over_at_once(admin: Admin, namespace: str, installation: Installation) -> None:
+    with installation.operator("operator-a") as first:
+        eventually(lambda: holder(admin) == "operator-a", 60, "the first one leads")
+        with installation.operator("operator-b") as second:
+            eventually(lambda: "informer" in second.log_tail() or second.is_running, 30, "it has started")
+            began = time.monotonic()
+            first.stop()
+            took = time.monotonic() - began
+            assert took < _STOP_SECONDS
+            # Not after the lease has run out, which takes 15 s.
+            eventually(lambda: holder(admin) == "operator-b", 8, "the second one leads")
+            admin.create(own("chat"), namespace)
+            wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+
+
+def test_replicas_that_run_are_kept_when_all_is_applied_again(
+    admin: Admin, namespace: str, operator: OperatorProcess
+) -> None:
+    manifest = own("chat")
+    del manifest["spec"]["replicas"]
+    admin.apply(copy.deepcopy(manifest), namespace)
+    admin.patch(API, KIND, "chat", {"spec": {"replicas": 3}}, namespace, subresource="scale")
+    wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+    before = admin.wait_for(
+        "apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 3
+    )
+    admin.delete(API, KIND, "chat", namespace, propagation="Orphan")
+    admin.wait_gone(API, KIND, "chat", namespace)
+    made = admin.apply(copy.deepcopy(manifest), namespace)
+    found = wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+    after = admin.wait_for(
+        "apps/v1",
+        "Deployment",
+        "chat",
+        namespace,
+        until=lambda d: [o["uid"] for o in d["metadata"]["ownerReferences"]] == [made["metadata"]["uid"]],
+    )
+    assert after["spec"] == before["spec"]
+    assert "3 replicas are kept" in message(found, "Available")
+    admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace, subresource="scale")
+    admin.wait_for("apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2)
+    assert operator.is_running
