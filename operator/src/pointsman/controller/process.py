@@ -19,7 +19,7 @@ from pointsman.controller.gateways import Gateways
 from pointsman.controller.health import HealthPage
 from pointsman.controller.identity import Ident
 from pointsman.controller.metrics import OperatorMetrics
-from pointsman.controller.modeldeployment import holding
+from pointsman.controller.modeldeployment import frozen, holding
 from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
@@ -39,6 +39,7 @@ from pointsman.kube.fence import Fence
 from pointsman.kube.informer import Informer
 from pointsman.kube.lease import Election
 from pointsman.kube.objects import (
+    CONTROLLER_REVISION,
     MODEL_DEPLOYMENT,
     MODEL_ROUTE,
     NODE,
@@ -241,7 +242,7 @@ class Operator:
                         Selection(kind, namespace, labels=labelled),
                         self._children.listener(kind),
                         store=self._stores[kind],
-                        keep=lambda obj: keep_own_fields(obj, _OURS),
+                        keep=_keep_revision if kind == CONTROLLER_REVISION else _keep_child,
                     )
                 )
         if self._gateways is not None:
@@ -286,6 +287,14 @@ async def _complete(informer: Informer) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
             return
+
+
+def _keep_child(obj: KubeObject) -> KubeObject:
+    return keep_own_fields(obj, _OURS)
+
+
+def _keep_revision(obj: KubeObject) -> KubeObject:
+    return frozen.keep(obj, _OURS)
 
 
 def _without_managers(obj: KubeObject) -> KubeObject:

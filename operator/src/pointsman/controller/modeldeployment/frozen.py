@@ -1,6 +1,7 @@
 """Which rendering holds now: the frozen one while it is good, a new one when the spec asks for it. Pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,6 +9,7 @@ from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
+from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.objects import KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, place
 from pointsman.workloads import freeze, naming
@@ -35,7 +37,19 @@ class _Revision:
 @lru_cache(maxsize=4096)
 def _read(revision: _Revision) -> Rendering:
     """The rendering that it keeps. Raises PointsmanError."""
-    return frozen_rendering(revision.obj)
+    obj = revision.obj
+    data = obj.get("data")
+    rendering = frozen_rendering({**obj, "data": json.loads(data)} if isinstance(data, str) else obj)
+    revision.obj = {}  # it stays as a key of what is remembered, where its uid is enough
+    return rendering
+
+
+def keep(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
+    """A ControllerRevision with its data as text: what is read from it is kept once and not twice."""
+    kept = keep_own_fields(obj, managers)
+    if not isinstance(kept.get("data"), Mapping):
+        return kept
+    return {**kept, "data": json.dumps(kept["data"], separators=(",", ":"))}
 
 
 @dataclass(frozen=True, slots=True)
