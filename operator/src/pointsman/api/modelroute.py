@@ -72,7 +72,7 @@ class ModelRoute(Resource):
     short_name: ClassVar[str] = "pmr"
     columns: ClassVar[tuple[Column, ...]] = (
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
-        Column("Models", ".spec.models"),
+        Column("Models", ".status.models"),
         Column("Targets", ".status.summary"),
         Column("Canary", ".status.rollout.summary"),
         Column("Phase", ".status.rollout.phase"),

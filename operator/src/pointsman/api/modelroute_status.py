@@ -42,6 +42,8 @@ class RolloutStatus(Record):
 class ModelRouteStatus(Record):
     observed_generation: Generation = 0
     url: Annotated[str, Field(max_length=2048)] = ""
+    models: ShortText = ""
+    """The public names in a few characters, for the table: chat,chat-large."""
     summary: ShortText = ""
     """The default rule's targets and fallbacks in a few characters, for the table: qwen3-32b→gpt-5-mini."""
     targets: Annotated[tuple[TargetStatus, ...], Field(max_length=256), ListMap("deployment")] = ()

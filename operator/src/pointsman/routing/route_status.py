@@ -47,6 +47,7 @@ def route_status(
     return ModelRouteStatus(
         observed_generation=generation,
         url=url,
+        models=",".join(route.spec.models)[:_LONGEST_SUMMARY],
         summary=summary(route),
         targets=targets,
         conditions=conditions(verdicts, former.conditions, generation, now),
@@ -83,7 +84,11 @@ def summary(route: ModelRoute) -> str:
         else ",".join(f"{target.deployment} {round(100 * target.weight / total)}%" for target in weighted)
     )
     fallbacks = rule.fallback.targets if rule.fallback is not None else ()
-    return "→".join((primary, *(fallback.deployment for fallback in fallbacks)))[:253]
+    return "→".join((primary, *(fallback.deployment for fallback in fallbacks)))[:_LONGEST_SUMMARY]
+
+
+# What the API keeps of a short text.
+_LONGEST_SUMMARY = 253
 
 
 def _verdicts(
