@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,23 @@ def access(kubeconfig: Path) -> Access:
     return Access("admin", cluster["server"], authority, token=document["users"][0]["user"]["token"])
 
 
+def is_ready(found: dict[str, Any]) -> bool:
+    conditions = found.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def answer(said: str, question: str) -> str:
+    """What the model behind the gateway that the sandbox named answers."""
+    url = re.search(r"http://[0-9.:]+", said)
+    assert url is not None, said
+    asked = {"model": "chat", "messages": [{"role": "user", "content": question}]}
+    request = urllib.request.Request(
+        f"{url[0]}/v1/chat/completions", json.dumps(asked).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as found:
+        return str(json.load(found)["choices"][0]["message"]["content"])
+
+
 def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
     try:
         said = sandbox("up", tmp_path)
@@ -43,7 +62,10 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
         assert found is not None, said
         with Admin(access(Path(found[1]))) as admin:
             assert {node["metadata"]["name"] for node in admin.list("v1", "Node")} == {"cpu-node", "gpu-node"}
-            admin.list("pointsman.dev/v1alpha1", "ModelDeployment", "default")
+            admin.apply_files(REPOSITORY / "examples" / "quickstart")
+            route = ("pointsman.dev/v1alpha1", "ModelRoute", "chat")
+            admin.wait_for(*route, until=is_ready, within_seconds=90)
+            assert answer(said, "What is the capital of France?") == "Paris."
         assert found[1] in sandbox("up", tmp_path)  # a second time says the same
     finally:
         sandbox("down", tmp_path)

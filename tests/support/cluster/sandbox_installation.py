@@ -13,8 +13,8 @@ from tests.support.polling import eventually
 NAMESPACE = "pointsman-system"
 GATEWAY_PORT = 8080
 
-# One of each: a second would only show that it can take over, and this machine is small. EndpointSlices refuse
-# the loopback addresses that pods have here.
+# One of each: a second would only show that it can take over, and this machine is small. Slices refuse the
+# loopback addresses that pods have here.
 VALUES: dict[str, Any] = {
     "operator": {"replicas": 1},
     "gateway": {"replicas": 1, "autoscaling": {"enabled": False}, "endpoints": "Pods"},

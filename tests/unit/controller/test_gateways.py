@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from pointsman.api import ObjectKey
-from pointsman.controller.gateways import Gateways
+from pointsman.controller.gateways import Address, Gateways, behind_service, pod_addresses
 from pointsman.gateway.cluster.board import ProgrammingBoard
 from pointsman.routing import RouteProgramming
 from tests.support.builders import key
@@ -56,7 +56,8 @@ class Asking:
 
     def __init__(self) -> None:
         self.news: list[set[ObjectKey] | None] = []
-        self.gateways = Gateways(ObjectKey("system", "gateways"), self._changed, jitter=lambda: 0.0)
+        place = behind_service(ObjectKey("system", "gateways"))
+        self.gateways = Gateways(place, self._changed, jitter=lambda: 0.0)
 
     def _changed(self, routes: Iterable[ObjectKey] | None) -> None:
         self.news.append(None if routes is None else set(routes))
@@ -127,3 +128,19 @@ async def _another_gateway() -> None:
 
 def test_a_gateway_that_says_what_others_say_is_no_news() -> None:
     asyncio.run(_another_gateway())
+
+
+def _pod(*, ready: str = "True", ip: str = "127.0.0.9", **metadata: str) -> dict[str, Any]:
+    ports = [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 9090}]
+    return {
+        "metadata": {"name": "gateway-0", **metadata},
+        "spec": {"containers": [{"name": "gateway", "ports": ports}]},
+        "status": {"podIP": ip, "conditions": [{"type": "Ready", "status": ready}]},
+    }
+
+
+def test_a_gateway_in_a_pod_is_asked_while_it_is_ready() -> None:
+    assert pod_addresses(_pod()) == {Address("127.0.0.9", 9090)}
+    assert pod_addresses(_pod(ready="False")) == frozenset()
+    assert pod_addresses(_pod(ip="")) == frozenset()
+    assert pod_addresses(_pod(deletionTimestamp="2026-01-01T00:00:00Z")) == frozenset()

@@ -10,10 +10,12 @@ import click
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.cli.processes import log_as_json, read_fleet
+from pointsman.controller.gateways import behind_service, in_pods
 from pointsman.controller.process import Operator
 from pointsman.controller.settings import OperatorSettings
 from pointsman.errors import PointsmanError
 from pointsman.kube.credentials import find_credentials
+from pointsman.kube.ports import Selection
 from pointsman.local.listening import parse_listen
 from pointsman.workloads import Images
 
@@ -27,6 +29,9 @@ from pointsman.workloads import Images
 @click.option(
     "--gateways", default="", metavar="NAMESPACE/SERVICE", help="The Service behind which gateways are found."
 )
+@click.option(
+    "--gateway-pods", default="", metavar="NAMESPACE/LABELS", help="The same by labels of Pods: a=b,c=d."
+)
 @click.option("--gateway-url", default="", help="Where clients find the gateways: routes' statuses show it.")
 @click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
 @click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
@@ -37,6 +42,7 @@ def command(
     agent_image: str,
     lease: str,
     gateways: str,
+    gateway_pods: str,
     gateway_url: str,
     namespaces: tuple[str, ...],
     listen: str,
@@ -54,14 +60,25 @@ def command(
         namespaces=namespaces,
         address=served.host,
         port=served.port,
-        gateways=_service(gateways) if gateways else None,
+        gateways=_gateways(gateways, gateway_pods),
         gateway_url=gateway_url,
     )
     asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))
 
 
-def _service(text: str) -> ObjectKey:
-    namespace, slash, name = text.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise PointsmanError(f"{text!r} is no Service", where="--gateways", todo="write NAMESPACE/SERVICE")
-    return ObjectKey(namespace, name)
+def _gateways(service: str, pods: str) -> Selection | None:
+    if pods:
+        namespace, labels = _split(pods, "--gateway-pods", "NAMESPACE/LABELS")
+        return in_pods(namespace, labels)
+    if service:
+        namespace, name = _split(service, "--gateways", "NAMESPACE/SERVICE")
+        return behind_service(ObjectKey(namespace, name))
+    return None
+
+
+def _split(text: str, option: str, shape: str) -> tuple[str, str]:
+    """A namespace and what is in it; the label keys of the latter may have a slash of their own."""
+    namespace, _, rest = text.partition("/")
+    if not (namespace and rest):
+        raise PointsmanError(f"{text!r} names no place", where=option, todo=f"write {shape}")
+    return namespace, rest

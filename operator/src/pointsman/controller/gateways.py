@@ -1,4 +1,4 @@
-"""The gateways of a cluster: where they are by their EndpointSlices, and what each says of its routes.
+"""The gateways of a cluster: where they are, by EndpointSlices or Pods, and what each says of its routes.
 
 Each is asked in a long poll. What one said stays until it says something else or is gone.
 """
@@ -14,7 +14,7 @@ import structlog
 from pointsman.api import ObjectKey
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
-from pointsman.kube.objects import ENDPOINT_SLICE, KubeObject, key_of, label_selector
+from pointsman.kube.objects import ENDPOINT_SLICE, POD, KubeObject, is_being_deleted, key_of, label_selector
 from pointsman.kube.ports import Selection
 from pointsman.kube.retrying import Retries
 from pointsman.routing import RouteProgramming
@@ -53,35 +53,45 @@ class _Asked:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+def behind_service(service: ObjectKey) -> Selection:
+    """Gateways by the EndpointSlices of their headless Service."""
+    labels = label_selector({"kubernetes.io/service-name": service.name})
+    return Selection(ENDPOINT_SLICE, service.namespace, labels=labels)
+
+
+def in_pods(namespace: str, labels: str) -> Selection:
+    """Gateways by their Pods, where slices cannot carry the addresses."""
+    return Selection(POD, namespace, labels=labels)
+
+
 class Gateways:
     """`hear` what the informer of `selection` tells, `run` while leading."""
 
     def __init__(
         self,
-        service: ObjectKey,
+        selection: Selection,
         changed: Callable[[Iterable[ObjectKey] | None], None],
         clock: Clock = elapsed_seconds,
         jitter: Fraction = fraction,
     ) -> None:
-        """`changed` is told of which routes a gateway says something else, None: of any."""
-        self.selection = Selection(
-            ENDPOINT_SLICE,
-            service.namespace,
-            labels=label_selector({"kubernetes.io/service-name": service.name}),
-        )
+        """`selection`: see `behind_service` and `in_pods`. `changed` is told of which routes a gateway says
+        something else, None: of any.
+        """
+        self.selection = selection
         self._changed = changed
         self._clock = clock
         self._jitter = jitter
-        self._slices: dict[ObjectKey, frozenset[Address]] = {}
+        self._found: dict[ObjectKey, frozenset[Address]] = {}
         self._asked: dict[Address, _Asked] = {}
         self._moved = asyncio.Event()
 
     def hear(self, before: KubeObject | None, now: KubeObject | None) -> None:
-        """An EndpointSlice came, changed or went."""
+        """An EndpointSlice or a Pod came, changed or went."""
         if now is not None:
-            self._slices[key_of(now)] = ready_addresses(now)
+            by_kind = pod_addresses if self.selection.kind == POD else ready_addresses
+            self._found[key_of(now)] = by_kind(now)
         elif before is not None:
-            self._slices.pop(key_of(before), None)
+            self._found.pop(key_of(before), None)
         self._moved.set()
 
     def said_of(self, route: ObjectKey) -> tuple[RouteProgramming | None, ...]:
@@ -118,7 +128,7 @@ class Gateways:
                     await asked.answered.wait()
 
     def _follow(self, session: aiohttp.ClientSession) -> None:
-        there = frozenset().union(*self._slices.values())
+        there = frozenset().union(*self._found.values())
         gone = self._asked.keys() - there
         for asked in [self._asked.pop(address) for address in gone]:
             if asked.task is not None:
@@ -185,3 +195,19 @@ def ready_addresses(found: KubeObject) -> frozenset[Address]:
         for one in found.get("endpoints") or ()
         if (one.get("conditions") or {}).get("ready") is not False
     )
+
+
+def pod_addresses(pod: KubeObject) -> frozenset[Address]:
+    """Where the gateway in a Pod says what is programmed; empty while it is not ready."""
+    status = pod.get("status", {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
+    ports = (
+        port["containerPort"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", ())
+        if port.get("name") == _PORT_NAME
+    )
+    port = next(ports, None)
+    if port is None or conditions.get("Ready") != "True" or is_being_deleted(pod) or not status.get("podIP"):
+        return frozenset()
+    return frozenset((Address(str(status["podIP"]), int(port)),))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from pointsman.api import FleetSettings, ObjectKey
+from pointsman.kube.ports import Selection
 from pointsman.workloads import Images, Surroundings
 
 
@@ -19,8 +20,8 @@ class OperatorSettings:
     address: str = ""
     """Where health and metrics are served; "" is every address."""
     port: int = 9090
-    gateways: ObjectKey | None = None
-    """The headless Service behind which gateways say what they have in use; None: none is known."""
+    gateways: Selection | None = None
+    """Where gateways are that say what they have in use; None: none is known."""
     gateway_url: str = ""
     """Where clients in the cluster find the gateways, as routes' statuses show it."""
 
