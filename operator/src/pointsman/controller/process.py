@@ -15,6 +15,7 @@ from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
+from pointsman.controller.comparing import Comparison
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.health import HealthPage
 from pointsman.controller.identity import Ident
@@ -47,7 +48,6 @@ from pointsman.kube.objects import (
     POD_MONITOR,
     Kind,
     KubeObject,
-    key_of,
     label_selector,
 )
 from pointsman.kube.ports import Selection
@@ -174,6 +174,7 @@ class Operator:
         )
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
         asking = asyncio.create_task(self._ask_gateways(), name="ask gateways")
+        comparing = asyncio.create_task(self._comparison(reader).run(), name="compare with a list")
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
         for key in self._routes:
@@ -192,19 +193,17 @@ class Operator:
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
             asking.cancel()
+            comparing.cancel()
 
     async def _synced(self, reader: KubeReader) -> None:
         """Wait until every list is complete. A kind that is not installed has no objects."""
         for informer in self._informers:
             await _complete(informer)
-        # kopf tells of objects one by one and never that it told of all: the list says which there are.
-        for namespace in self._settings.namespaces or ("",):
-            for obj in await reader.list(Selection(MODEL_DEPLOYMENT, namespace)):
-                if self._deployments.get(key_of(obj)) is None:
-                    self._saw(MODEL_DEPLOYMENT, obj, gone=False)
-            for obj in await reader.list(Selection(MODEL_ROUTE, namespace)):
-                if self._routes.get(key_of(obj)) is None:
-                    self._saw(MODEL_ROUTE, obj, gone=False)
+        await self._comparison(reader).once()
+
+    def _comparison(self, reader: KubeReader) -> Comparison:
+        kinds = (self._deployments, self._routes)
+        return Comparison(reader, kinds, self._settings.namespaces, self._saw)
 
     async def _ask_gateways(self) -> None:
         if self._gateways is not None:

@@ -1,0 +1,73 @@
+"""Our own kinds compared with a list: at the start of leading, and now and then after it.
+
+kopf tells of objects one by one, never that it told of all; and when its watch has to begin anew it lists,
+and says nothing of what went meanwhile. An object that is gone and still held would have its children made again
+for ever.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from pointsman.api import ObjectKey
+from pointsman.controller.children import is_newer
+from pointsman.controller.primaries import Primaries
+from pointsman.kube.errors import KubeError
+from pointsman.kube.objects import Kind, KubeObject, key_of
+from pointsman.kube.ports import Selection
+
+_EVERY_SECONDS = 300.0
+"""A list of a thousand objects is some megabytes; what it finds comes of trouble, and is borne that long."""
+
+Saw = Callable[[Kind, KubeObject, bool], None]
+
+
+class Lister(Protocol):
+    """What is needed of a Reader."""
+
+    async def get(self, kind: Kind, key: ObjectKey) -> KubeObject | None: ...
+
+    async def list(self, selection: Selection) -> tuple[KubeObject, ...]: ...
+
+
+class Comparison:
+    """`saw` is told what the watch should have told."""
+
+    def __init__(
+        self, reader: Lister, primaries: Sequence[Primaries], namespaces: Sequence[str], saw: Saw
+    ) -> None:
+        self._reader = reader
+        self._primaries = primaries
+        self._namespaces = tuple(namespaces) or ("",)
+        self._saw = saw
+        self._log = structlog.get_logger("comparison")
+
+    async def run(self) -> None:
+        """Compare now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            try:
+                await self.once()
+            except KubeError as error:
+                self._log.warning("not_compared", why=str(error))
+
+    async def once(self) -> None:
+        """Raises KubeError where there is no list."""
+        for primaries in self._primaries:
+            held = frozenset(primaries)
+            listed: dict[ObjectKey, KubeObject] = {}
+            for namespace in self._namespaces:
+                for obj in await self._reader.list(Selection(primaries.kind, namespace)):
+                    listed[key_of(obj)] = obj
+            for key, obj in listed.items():
+                known = primaries.get(key)
+                if known is None or is_newer(obj, known):
+                    self._saw(primaries.kind, obj, False)
+            for key in held - listed.keys():
+                # Only what is still held, and still not there: the watch goes on beside this.
+                known = primaries.get(key)
+                if known is not None and await self._reader.get(primaries.kind, key) is None:
+                    self._log.info("missed", kind=primaries.kind.kind, object=str(key))
+                    self._saw(primaries.kind, known, True)

@@ -1,0 +1,58 @@
+"""What the watch missed is found by a list, and what it told meanwhile is not undone by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pointsman.api import ObjectKey
+from pointsman.controller.comparing import Comparison
+from pointsman.controller.primaries import Primaries
+from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
+from pointsman.kube.ports import Selection
+
+
+def obj(name: str, version: int) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "chat", "resourceVersion": str(version)}}
+
+
+class Server:
+    """What the API server has; `late` is there for a get and was not yet for the list."""
+
+    def __init__(self, *objects: KubeObject, late: tuple[str, ...] = ()) -> None:
+        self.objects = objects
+        self.late = late
+
+    async def get(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
+        found = [one for one in self.objects if one["metadata"]["name"] == key.name]
+        return found[0] if found else (obj(key.name, 9) if key.name in self.late else None)
+
+    async def list(self, selection: Selection) -> tuple[KubeObject, ...]:
+        return self.objects
+
+
+async def after(server: Server, *held: KubeObject) -> dict[str, str]:
+    """Name -> resource version of what is held once it was compared."""
+    primaries = Primaries(MODEL_DEPLOYMENT, lambda ident: None)
+    for one in held:
+        primaries.saw(one, gone=False)
+    compared = Comparison(server, (primaries,), (), lambda kind, one, gone: primaries.saw(one, gone))
+    await compared.once()
+    found = {key.name: primaries.get(key) for key in primaries}
+    return {name: one["metadata"]["resourceVersion"] for name, one in found.items() if one is not None}
+
+
+async def test_what_went_unseen_is_let_go() -> None:
+    assert await after(Server(obj("a", 1)), obj("a", 1), obj("b", 2)) == {"a": "1"}
+
+
+async def test_what_came_unseen_is_taken() -> None:
+    assert await after(Server(obj("a", 1), obj("b", 2)), obj("a", 1)) == {"a": "1", "b": "2"}
+
+
+async def test_what_changed_unseen_is_taken_and_what_is_newer_stays() -> None:
+    held = (obj("a", 1), obj("b", 7))
+    assert await after(Server(obj("a", 5), obj("b", 6)), *held) == {"a": "5", "b": "7"}
+
+
+async def test_what_came_after_the_list_is_kept() -> None:
+    assert await after(Server(obj("a", 1), late=("b",)), obj("a", 1), obj("b", 9)) == {"a": "1", "b": "9"}
