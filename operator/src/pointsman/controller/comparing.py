@@ -1,8 +1,8 @@
 """Our own kinds compared with a list: at the start of leading, and now and then after it.
 
 kopf tells of objects one by one, never that it told of all; and when its watch has to begin anew it lists,
-and says nothing of what went meanwhile. An object that is gone and still held would have its children made again
-for ever.
+and says nothing of what went meanwhile. An object that is gone and still held would have its children made
+again for ever.
 """
 
 import asyncio
