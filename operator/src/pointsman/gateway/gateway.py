@@ -1,6 +1,7 @@
 """One gateway: inputs in, Envoy programmed, what each route's state is out."""
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from pointsman.gateway.programming import deafness, route_programming
 from pointsman.gateway.run_folder import make_run_folder
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import Compiler, ProxySettings, RouteProgramming, RoutingInput
+
+_GROWN = 1.2
+"""From so many times the routes on, the collector is told that they stay: with 1,000 routes it stopped
+everything for 0.09 s every few seconds. Seldom, because what is garbage at that moment stays too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Gateway:
         self._discovery = DiscoveryServer(self._store, lambda: self.given.secrets.values())
         self._folder = places.folder
         self.given = RoutingInput()
+        self._settled_routes = 0
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
 
     async def start(self) -> None:
@@ -54,6 +60,10 @@ class Gateway:
         resources = self._compiler.compile(given)
         self.given = given
         self._store.replace(resources)
+        if len(given.routes) > self._settled_routes * _GROWN:
+            # What came stays. A look through all of it for cycles would hold up a change now and then.
+            gc.freeze()
+            self._settled_routes = len(given.routes)
 
     async def ready(self, within_seconds: float) -> None:
         """Wait until Envoy has said yes or no to everything. Raises PointsmanError with Envoy's reason if it
