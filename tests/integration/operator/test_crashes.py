@@ -93,7 +93,7 @@ class Killer:
         self._namespace = namespace
 
     async def fault(self, request: web.Request, forward: Forward) -> web.StreamResponse:
-        if self._namespace not in request.path or "/events" in request.path:
+        if f"/namespaces/{self._namespace}/" not in request.path or "/events" in request.path:
             return await forward()
         before = ("before", request.path)
         if self.kills and self.kills[-1] == before:
