@@ -6,6 +6,7 @@ import signal
 import ssl
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -48,8 +49,8 @@ def test_controllers_make_pods_of_a_deployment_and_the_scheduler_looks_at_them(
 ) -> None:
     admin.create(deployment("web"), namespace)
 
-    def unschedulable(found: dict[str, object]) -> bool:
-        conditions = found["status"].get("conditions", ())  # type: ignore[attr-defined]
+    def unschedulable(found: dict[str, Any]) -> bool:
+        conditions = found["status"].get("conditions", ())
         return any(condition["reason"] == "Unschedulable" for condition in conditions)
 
     admin.wait_for(
