@@ -56,6 +56,10 @@ CASES = {
             " spec.hardware.accelerators",
         ),
     ),
+    "a cluster without nodes": Case(
+        [unschedulable("no nodes available to schedule pods")],
+        Trouble(Concern.PLACED, "NoNode", "the cluster has no node for pods"),
+    ),
     "an image that does not pull": Case(
         [pod(waiting("engine", "ImagePullBackOff", "Back-off pulling image"))],
         Trouble(

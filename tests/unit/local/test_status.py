@@ -7,7 +7,7 @@ import pytest
 from pointsman.api import Condition, ModelDeployment, ModelDeploymentStatus
 from pointsman.api.findings import Finding
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
-from pointsman.local.status.deployment_status import deployment_status, model_summary
+from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 from tests.support import builders
 
@@ -154,19 +154,3 @@ def test_the_time_is_that_of_the_last_flip_and_the_rest_does_not_move() -> None:
     assert status(up, first, LATER) == first
     assert ready(status(down, first, LATER)).last_transition_time == LATER
     assert ready(status(observed(("old", READY)), first, LATER)).last_transition_time == NOW
-
-
-SUMMARIES = {
-    "hf://Qwen/Qwen3-32B-GGUF/q4.gguf": (
-        "Qwen/Qwen3-32B-GGUF@9216",
-        "9216db5781bf21249d130ec9da846c4624c16137",
-    ),
-    "package://gemma3-gguf": ("gemma3-gguf", None),
-    "file:///models/a.gguf": ("a.gguf", None),
-}
-
-
-@pytest.mark.parametrize(("source", "want"), SUMMARIES.items())
-def test_the_model_in_a_few_characters(source: str, want: tuple[str, str | None]) -> None:
-    model = {"model": {"revision": want[1]}} if want[1] else None
-    assert model_summary(builders.deployment("a", source=source, spec=model)) == want[0]

@@ -70,7 +70,9 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
                 f"no node has {said} free; free some, add nodes, or name other accelerators in"
                 " spec.hardware.accelerators",
             )
+    # What the scheduler of Kubernetes 1.36 says, and what it means for the person who reads it.
     causes = (
+        ("no nodes available", "NoNode", "the cluster has no node for pods"),
         ("Insufficient memory", "NotEnoughMemory", "no node has enough memory free for a pod"),
         ("Insufficient cpu", "NotEnoughProcessors", "no node has enough processors free for a pod"),
         ("didn't match Pod's node affinity", "NoNodeMatches", "no node has the labels that a pod asks for"),
@@ -90,18 +92,6 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
         if part in scheduler_message:
             return Trouble(Concern.PLACED, reason, message)
     return Trouble(Concern.PLACED, "Unschedulable", "no node takes a pod; kubectl describe says why for each")
-
-
-# What the scheduler of Kubernetes 1.36 says, and what it means for the person who reads it.
-_SCHEDULING = (
-    ("no nodes available", "NoNode", "the cluster has no node for pods"),
-    ("Insufficient memory", "NotEnoughMemory", "no node has enough memory free for a pod"),
-    ("Insufficient cpu", "NotEnoughProcessors", "no node has enough processors free for a pod"),
-    ("didn't match Pod's node affinity", "NoNodeMatches", "no node has the labels that a pod asks for"),
-    ("untolerated taint", "NoNodeMatches", "each node that fits has a taint that pods do not tolerate"),
-    ("unbound immediate PersistentVolumeClaims", "VolumeNotBound", "a volume claim of a pod is not bound"),
-    ("persistentvolumeclaim", "VolumeNotFound", "a volume claim that a pod names does not exist"),
-)
 
 
 def _container(container: Mapping[str, Any]) -> Iterable[Trouble]:

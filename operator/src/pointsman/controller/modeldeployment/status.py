@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from pointsman.api import EngineStatus, ModelDeployment, ModelDeploymentStatus, Money, PlacementStatus
+from pointsman.api.deployment_verdicts import model_summary
 from pointsman.api.modeldeployment_status import PlacementAlternative, PoolStatus
 from pointsman.api.verdicts import Verdict, conditions
 from pointsman.controller.modeldeployment.observed import Replicas, ready_in_pool
@@ -23,7 +24,7 @@ def hosted_status(deployment: ModelDeployment, verdicts: Sequence[Verdict], now:
     return _document(
         ModelDeploymentStatus(
             observed_generation=deployment.metadata.generation,
-            model=hosted.model,
+            model=model_summary(deployment),
             engine=EngineStatus(name=str(hosted.provider)),
             conditions=conditions(
                 verdicts, deployment.status.conditions, deployment.metadata.generation, now
@@ -60,17 +61,6 @@ def own_status(
             ),
         )
     )
-
-
-def model_summary(deployment: ModelDeployment) -> str:
-    """The model in a few characters: `Qwen/Qwen3-32B@9216`, or the last part of what is no repository."""
-    model = deployment.spec.model
-    assert model is not None
-    scheme, _, rest = model.source.partition("://")
-    if scheme != "hf":
-        return rest.rstrip("/").rpartition("/")[2][:253]
-    name = "/".join(rest.split("/")[:2])
-    return f"{name}@{model.revision[:4]}" if model.revision else name
 
 
 def _placement(rendering: Rendering | None) -> PlacementStatus | None:

@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pointsman.api import ModelDeployment
+from pointsman.api.deployment_verdicts import (
+    COMPLETE,
+    HOSTED_IS_AVAILABLE,
+    HOSTED_IS_COMPLETE,
+    STARTING,
+    ready_like,
+)
+from pointsman.api.deployment_verdicts import available as whether_available
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
 from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
@@ -14,16 +22,10 @@ from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
 from pointsman.controller.modeldeployment.snapshot import Contest
 from pointsman.workloads.rendering import Rendering
 
-FORMER_VERSION_SERVES = "FormerVersionServes"
-
 
 def hosted() -> tuple[Verdict, ...]:
     """A provider's model: nothing of it runs here."""
-    return (
-        Verdict("Progressing", TRUE, "Complete", "nothing runs here: the provider hosts it"),
-        Verdict("Available", TRUE, "Hosted", ""),
-        Verdict("Ready", TRUE, "Hosted", ""),
-    )
+    return HOSTED_IS_COMPLETE, HOSTED_IS_AVAILABLE, ready_like(HOSTED_IS_AVAILABLE)
 
 
 def own(
@@ -43,14 +45,14 @@ def own(
     placed = _placed(rendering, refusal, trouble)
     weights = _weights(deployment, rendering, replicas, trouble)
     progressing = _progressing(refusal, replicas, trouble, contests, one_by_one=one_by_one)
-    available = _available(deployment, replicas)
+    available = whether_available(
+        deployment, ready_of_version=replicas.ready_of_revision, ready=replicas.ready
+    )
     if holds:
         kept = f"{deployment.spec.replicas} replicas are kept as they ran: nobody has written spec.replicas"
         available = replace(available, message=f"{available.message}; {kept}".removeprefix("; "))
-    if available.status is TRUE:
-        ready = Verdict("Ready", TRUE, available.reason, available.message)
-    elif available.reason == "ScaledToZero" and refusal is None:
-        ready = Verdict("Ready", FALSE, available.reason, available.message)
+    if available.status is TRUE or (available.reason == "ScaledToZero" and refusal is None):
+        ready = ready_like(available)
     else:
         causes = (placed, weights, progressing)
         cause = next((one for one in causes if one.status is FALSE), available)
@@ -100,7 +102,7 @@ def _progressing(
             "Progressing", FALSE, "FieldContested", f"{said}: end one of the two, it was put back once"
         )
     if replicas.settled:
-        return Verdict("Progressing", TRUE, "Complete", "every replica runs this version")
+        return COMPLETE
     if replicas.stuck:
         return Verdict(
             "Progressing",
@@ -111,14 +113,4 @@ def _progressing(
     if one_by_one and replicas.ready > replicas.ready_of_revision:
         message = "replicas are replaced one after another: no accelerator is free to start one more first"
         return Verdict("Progressing", TRUE, "ReplacingOneByOne", message)
-    return Verdict("Progressing", TRUE, "Starting", "replicas of this version are being started")
-
-
-def _available(deployment: ModelDeployment, replicas: Replicas) -> Verdict:
-    if replicas.ready_of_revision:
-        return Verdict("Available", TRUE, "ReplicasReady", "")
-    if replicas.ready:
-        return Verdict("Available", TRUE, FORMER_VERSION_SERVES, "replicas of the former version serve")
-    if deployment.spec.replicas == 0:
-        return Verdict("Available", FALSE, "ScaledToZero", "spec.replicas is 0")
-    return Verdict("Available", FALSE, "NoReplicaReady", "no replica can answer yet")
+    return STARTING

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pointsman.api.deployment_verdicts import FORMER_VERSION_SERVES
 from pointsman.api.markers import Column
 from pointsman.api.meta import DEFAULT_NAMESPACE, GROUP
 from pointsman.api.resource import Resource
@@ -13,7 +14,6 @@ from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import ABSENT, aligned, cell, shown_columns, with_defaults
 from pointsman.local.state import StateFolder
-from pointsman.local.status.deployment_status import FORMER_VERSION_SERVES
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,21 @@ from pointsman.api import (
     ModelDeploymentStatus,
     PlacementStatus,
 )
+from pointsman.api.deployment_verdicts import (
+    COMPLETE,
+    HOSTED_IS_AVAILABLE,
+    HOSTED_IS_COMPLETE,
+    STARTING,
+    available,
+    model_summary,
+    ready_like,
+)
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.placement import ACCELERATOR
 from pointsman.local.status.observed import DeploymentObserved, Stage, Step
 
 _STAGES = {Stage.UNKNOWN: UNKNOWN, Stage.WORKING: FALSE, Stage.DONE: TRUE, Stage.FAILED: FALSE}
-
-# The bound of `status.model`; a file's name may have more.
-_LONGEST_NAME = 253
-
-FORMER_VERSION_SERVES = "FormerVersionServes"
-"""Why a deployment is available when no replica of its stated version is ready."""
 
 
 def deployment_status(
@@ -55,25 +58,6 @@ def deployment_status(
     )
 
 
-def model_summary(deployment: ModelDeployment) -> str:
-    """The model in a few characters: `Qwen/Qwen3-32B@9216`, a package, a file, or the provider's name of
-    it.
-    """
-    return _model(deployment)[:_LONGEST_NAME]
-
-
-def _model(deployment: ModelDeployment) -> str:
-    if deployment.spec.hosted is not None:
-        return deployment.spec.hosted.model
-    assert deployment.spec.model is not None
-    scheme, _, rest = deployment.spec.model.source.partition("://")
-    if scheme == "file":
-        return rest.rpartition("/")[2]
-    name = "/".join(rest.split("/")[:2])
-    revision = deployment.spec.model.revision
-    return f"{name}@{revision[:4]}" if scheme == "hf" and revision else name
-
-
 def _placement(placed: Step) -> PlacementStatus | None:
     if placed.stage is not Stage.DONE:
         return None
@@ -85,16 +69,13 @@ def _ready(replicas: tuple[ReplicaView, ...]) -> int:
 
 
 def _hosted(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[Verdict, ...]:
-    if observed.refused is not None:
-        progressing = _refused("Progressing", observed)
-    else:
-        progressing = Verdict("Progressing", TRUE, "Complete", "nothing runs here: the provider hosts it")
+    progressing = HOSTED_IS_COMPLETE if observed.refused is None else _refused("Progressing", observed)
     if observed.hosted_trouble:
         trouble = observed.hosted_trouble
-        available = Verdict("Available", FALSE, "CredentialsNotUsable", trouble)
+        usable = Verdict("Available", FALSE, "CredentialsNotUsable", trouble)
     else:
-        available = Verdict("Available", TRUE, "Hosted", "")
-    return progressing, available, _ready_like(available)
+        usable = HOSTED_IS_AVAILABLE
+    return progressing, usable, ready_like(usable)
 
 
 def _own(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[Verdict, ...]:
@@ -105,12 +86,12 @@ def _own(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[Ver
         "WeightsAvailable", _STAGES[observed.weights.stage], observed.weights.reason, observed.weights.message
     )
     progressing = _progressing(deployment, observed)
-    available = _available(deployment, observed)
-    if available.status is TRUE:
-        return placed, weights, progressing, available, _ready_like(available)
-    cause = next((v for v in (weights, placed, progressing) if v.status is FALSE), available)
+    answers = _available(deployment, observed)
+    if answers.status is TRUE:
+        return placed, weights, progressing, answers, ready_like(answers)
+    cause = next((v for v in (weights, placed, progressing) if v.status is FALSE), answers)
     ready = Verdict("Ready", FALSE, cause.reason, cause.message)
-    return placed, weights, progressing, available, ready
+    return placed, weights, progressing, answers, ready
 
 
 def _progressing(deployment: ModelDeployment, observed: DeploymentObserved) -> Verdict:
@@ -126,19 +107,14 @@ def _progressing(deployment: ModelDeployment, observed: DeploymentObserved) -> V
     staying = [replica for replica in observed.replicas if replica.phase is not Phase.DRAINING]
     done = len(staying) == _ready(observed.replicas) == deployment.spec.replicas
     if done and not observed.is_preparing and len(current) == len(staying) and observed.wanted_hash:
-        return Verdict("Progressing", TRUE, "Complete", "every replica runs this version")
-    return Verdict("Progressing", TRUE, "Starting", "replicas of this version are being started")
+        return COMPLETE
+    return STARTING
 
 
 def _available(deployment: ModelDeployment, observed: DeploymentObserved) -> Verdict:
     ready = [replica for replica in observed.replicas if replica.phase is Phase.READY]
-    if any(replica.spec_hash == observed.wanted_hash for replica in ready):
-        return Verdict("Available", TRUE, "ReplicasReady", "")
-    if ready:
-        return Verdict("Available", TRUE, FORMER_VERSION_SERVES, "replicas of the former version serve")
-    if deployment.spec.replicas == 0:
-        return Verdict("Available", FALSE, "ScaledToZero", "spec.replicas is 0")
-    return Verdict("Available", FALSE, "NoReplicaReady", "no replica can answer yet")
+    of_version = sum(replica.spec_hash == observed.wanted_hash for replica in ready)
+    return available(deployment, ready_of_version=of_version, ready=len(ready))
 
 
 def _refused(type_: str, observed: DeploymentObserved) -> Verdict:
@@ -146,7 +122,3 @@ def _refused(type_: str, observed: DeploymentObserved) -> Verdict:
     finding = observed.refused
     message = f"the former version stays, the file has a mistake: {finding.text()}"
     return Verdict(type_, FALSE, "InvalidEdit", message)
-
-
-def _ready_like(available: Verdict) -> Verdict:
-    return Verdict("Ready", available.status, available.reason, available.message)
