@@ -23,6 +23,13 @@ CASES = {
         "engine: {name: llama.cpp}, model: {source: 'hf://a/b'}, tasks: [chat, speech]",
         ("spec.tasks[1]: llama.cpp cannot do speech; use chat, completion, embedding, rerank",),
     ),
+    "a context length for an engine that is told none": Case(
+        "engine: {name: tei}, model: {source: 'hf://a/b', contextLength: 512}, tasks: [embedding]",
+        (
+            "warning: spec.model.contextLength: tei takes its context length from the model; "
+            "remove it: only the memory that placement counts follows it",
+        ),
+    ),
     "the tasks that hold where none is stated": Case(
         "engine: {name: tei}, model: {source: 'hf://a/b'}",
         (

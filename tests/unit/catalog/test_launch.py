@@ -29,11 +29,10 @@ VERSIONS: dict[str, list[str | None]] = {
 
 # What we give a value to and a user may give another, as it comes after ours.
 OVERRIDABLE = {
-    "vllm": {"--max-num-seqs", "--gpu-memory-utilization", "--dtype", "--runner"}
-    | {"--max-loras", "--max-cpu-loras", "--max-lora-rank", "--disable-log-requests"},
-    "sglang": {"--max-running-requests", "--dtype", "--device", "--max-loras-per-batch"},
+    "vllm": {"--max-loras", "--max-cpu-loras", "--max-lora-rank", "--disable-log-requests"},
+    "sglang": {"--max-loras-per-batch"},
     "llama.cpp": {"-ngl", "--cache-ram", "--no-ui", "--offline", "--cors-origins"},
-    "tei": {"--max-concurrent-requests", "--json-output", "--dtype"},
+    "tei": {"--json-output"},
 }
 
 

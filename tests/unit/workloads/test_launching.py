@@ -1,12 +1,14 @@
 """Each engine is started with the words of its version, always with host and port, and no others."""
 
+import json
 from typing import Any
 
 import pytest
 
-from pointsman.api import ModelDeployment
+from pointsman.api import EngineName, ModelDeployment
 from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
+from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, freeze
 from tests.support.builders import deployment
@@ -125,9 +127,41 @@ def test_only_what_the_engine_shall_do_itself_is_said(source: str, quantization:
     assert ("--quantization" in container["args"]) is want
 
 
+# What placement takes for usable, and the words by which an engine is told: each takes the share its own way.
+SHARES = {
+    "vllm, also where its own default is another": ("vllm", "0.33.0", "--gpu-memory-utilization"),
+    "vllm of the first version that is known": ("vllm", "0.8.5", "--gpu-memory-utilization"),
+    "sglang, whose own guess follows the device": ("sglang", "0.5.23", "--mem-fraction-static"),
+    "sglang of the first version that is known": ("sglang", "0.4.10", "--mem-fraction-static"),
+}
+
+
+@pytest.mark.parametrize(("engine", "version", "flag"), SHARES.values(), ids=SHARES.keys())
+def test_an_engine_is_told_the_share_of_memory_that_placement_counted_on(
+    engine: str, version: str, flag: str
+) -> None:
+    counted = coefficients_of(EngineName(engine)).memory.usable
+    told = frozen_engine(made(engine, engine={"version": version}))["args"]
+    assert float(told[told.index(flag) + 1]) == counted
+
+
+def test_triton_is_told_the_share_in_its_file() -> None:
+    own = made("triton", model={"servedNames": ["m"]})
+    files = freeze(own, placed(), shipped_catalog(), IMAGES).files
+    counted = coefficients_of(EngineName.TRITON).memory.usable
+    assert json.loads(files["model.json"])["gpu_memory_utilization"] == counted
+
+
+@pytest.mark.parametrize("engine", ["sglang", "vllm"])
+def test_on_a_cpu_no_share_is_told(engine: str) -> None:
+    told = words(frozen_engine(made(engine), placed(CPU)))
+    assert "--mem-fraction-static" not in told
+    assert "--gpu-memory-utilization" not in told
+
+
 def test_arguments_of_the_user_come_last_and_count() -> None:
-    container = frozen_engine(made("vllm", engine={"args": ["--gpu-memory-utilization=0.8"]}))
-    assert container["args"][-1] == "--gpu-memory-utilization=0.8"
+    container = frozen_engine(made("vllm", engine={"args": ["--max-num-batched-tokens=8192"]}))
+    assert container["args"][-1] == "--max-num-batched-tokens=8192"
 
 
 def test_a_variable_of_the_user_counts_over_ours() -> None:

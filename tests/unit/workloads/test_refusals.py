@@ -15,6 +15,23 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {"engine": {"args": ["--max_model_len=8192"]}},
         "spec.engine.args[0]: --max-model-len is set by Pointsman; use spec.model.contextLength",
     ),
+    "a number of requests beside the one that placement counts with": (
+        "vllm",
+        {"engine": {"args": ["--max-num-seqs=128"]}},
+        "spec.engine.args[0]: --max-num-seqs is set by Pointsman; use spec.engine.maxConcurrency",
+    ),
+    "the same under another name": (
+        "sglang",
+        {"engine": {"args": ["--max-running-requests", "128"]}},
+        "spec.engine.args[0]: --max-running-requests is set by Pointsman; use spec.engine.maxConcurrency",
+    ),
+    "a share of memory beside the one that placement counts with": (
+        "sglang",
+        {"engine": {"args": ["--mem-fraction-static=0.95"]}},
+        "spec.engine.args[0]: --mem-fraction-static is set by Pointsman; leave it out, placement counts on "
+        "the share that Pointsman states (spec.model.contextLength and spec.engine.maxConcurrency say what "
+        "must fit)",
+    ),
     "a flag that nobody may set": (
         "sglang",
         {"engine": {"args": ["--log-requests", "--port=1"]}},
@@ -157,7 +174,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "a flag that is not ours": ("vllm", {"engine": {"args": ["--max-num-seqs=128"]}}),
+    "a flag that is not ours": ("vllm", {"engine": {"args": ["--enforce-eager"]}}),
     "a flag in the version that has it": (
         "vllm",
         {"engine": {"version": "0.17.1", "args": ["--swap-space=4"]}},

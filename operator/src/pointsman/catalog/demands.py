@@ -116,6 +116,10 @@ class _Asked:
         if model.quantization is not None and (gone := self._quantization(model.quantization)) is not None:
             what = f"{self._name} cannot serve {model.quantization}"
             yield self._unmet("spec.model.quantization", what, gone)
+        if model.context_length is not None and self._facts.context == "ofModel":
+            what = f"{self._engine.name} takes its context length from the model"
+            todo = "remove it: only the memory that placement counts follows it"
+            yield refusal(self._deployment, "spec.model.contextLength", what, todo, severity="warning")
         if model.adapters and not launch.adapters:
             what = f"{self._engine.name} cannot serve adapters by their names"
             yield self._unmet("spec.model.adapters", what, "use vllm or sglang, or remove them")

@@ -164,8 +164,10 @@ class EngineFacts(Record):
     endpoints: Endpoints
     served_names: Literal["many", "one", "none"]
     """How many names the engine can answer to."""
-    context: Literal["perRequest", "sharedBySlots"]
-    """Whether the context argument is one request's, or is divided by the number of slots."""
+    context: Literal["perRequest", "sharedBySlots", "ofModel"]
+    """Whether the context argument is one request's, or is divided by the number of slots; ofModel: there is
+    no such argument.
+    """
     startup: Startup
     shutdown: Shutdown
     launch: Launch = Field(default_factory=Launch)

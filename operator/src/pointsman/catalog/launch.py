@@ -34,6 +34,8 @@ class LaunchValue(StrEnum):
     TOTAL_CONTEXT = "totalContext"
     """Tokens of all requests together, for engines that divide their context by slots."""
     CONCURRENCY = "concurrency"
+    MEMORY_SHARE = "memoryShare"
+    """The share of each device's memory that placement counted on."""
     TENSOR = "tensor"
     PIPELINE = "pipeline"
     NODES = "nodes"

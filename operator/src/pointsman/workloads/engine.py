@@ -7,7 +7,9 @@ from typing import Final
 from pointsman.api import Engine, EngineName, Model, ModelDeployment, Task
 from pointsman.catalog import Catalog, EngineFacts, Image, KnownModel, LaunchCondition, LaunchValue
 from pointsman.errors import PointsmanError
+from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.devices import Device
+from pointsman.placement.memory import MOST_LOADED_ADAPTERS
 from pointsman.placement.result import Placement, Pool
 from pointsman.workloads import files
 from pointsman.workloads.launching import Start
@@ -19,8 +21,6 @@ PORT: Final = 8000
 LEADER_PORT: Final = 29501
 _ANY_ADDRESS = "0.0.0.0"
 _CPU = "cpu"
-# How many adapters one batch may mix: each takes a slot of device memory for the largest rank.
-_MOST_LOADED_ADAPTERS = 8
 _MEDIA = frozenset({Task.SPEECH, Task.IMAGE})
 _WRITING = frozenset({Task.CHAT, Task.COMPLETION, Task.TRANSCRIPTION})
 
@@ -130,12 +130,14 @@ def start_of(
         values[LaunchValue.TOTAL_CONTEXT] = (str(placement.context_length * slots),)
     if pool.max_concurrency:
         values[LaunchValue.CONCURRENCY] = (str(pool.max_concurrency),)
+    if pool.accelerator:
+        values[LaunchValue.MEMORY_SHARE] = (f"{coefficients_of(engine.name).memory.usable:.2f}",)
     if online is not None:
         values[LaunchValue.QUANTIZATION] = (online,)
     if adapters:
         values[LaunchValue.ADAPTERS] = adapters
         values[LaunchValue.ADAPTER_COUNT] = (str(len(adapters)),)
-        values[LaunchValue.LOADED_ADAPTERS] = (str(min(len(adapters), _MOST_LOADED_ADAPTERS)),)
+        values[LaunchValue.LOADED_ADAPTERS] = (str(min(len(adapters), MOST_LOADED_ADAPTERS)),)
     if engine.chat_template:
         values[LaunchValue.CHAT_TEMPLATE] = (files.CHAT_TEMPLATE_PATH,)
     if engine.name is EngineName.TRITON:

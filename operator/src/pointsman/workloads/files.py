@@ -51,16 +51,18 @@ def contents(
     if engine.name is EngineName.TRITON:
         name = deployment.served_names[0]
         found[_CONFIGURATION] = _TEMPLATES.get_template("config.pbtxt.jinja").render(name=name)
-        model = _triton_model(pool, placement, values[LaunchValue.WEIGHTS][0])
+        model = _triton_model(pool, placement, values)
         found[_MODEL] = json.dumps(model, indent=2, sort_keys=True) + "\n"
     return found
 
 
-def _triton_model(pool: Pool, placement: Placement, weights: str) -> dict[str, Any]:
+def _triton_model(
+    pool: Pool, placement: Placement, values: Mapping[LaunchValue, tuple[str, ...]]
+) -> dict[str, Any]:
     """Arguments of vLLM's engine, which Triton's back end reads from a file."""
-    model: dict[str, Any] = {"model": weights, "disable_log_stats": False}
+    model: dict[str, Any] = {"model": values[LaunchValue.WEIGHTS][0], "disable_log_stats": False}
     if pool.accelerator:
-        model["gpu_memory_utilization"] = 0.9
+        model["gpu_memory_utilization"] = float(values[LaunchValue.MEMORY_SHARE][0])
         model["tensor_parallel_size"] = pool.tensor
         model["pipeline_parallel_size"] = placement.pipeline
     if placement.context_length:
