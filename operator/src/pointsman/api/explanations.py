@@ -6,14 +6,15 @@ Values are never repeated, apart from words that were meant to be one of a few.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pointsman.api.fieldtree import field_names, places_of, record_at
 from pointsman.api.markers import DUPLICATE_ITEM
 from pointsman.api.misspelling import nearest
 from pointsman.api.names import LOOKS_LIKE
-from pointsman.api.nodes import Path
-from pointsman.api.record import Record
+from pointsman.api.nodes import Path, path_text
+from pointsman.api.record import RULES_BROKEN, Record
 from pointsman.api.scalars import MALFORMED, UNQUOTED_FRACTION
 from pointsman.api.secret import NOT_BASE64
 
@@ -30,6 +31,25 @@ def explain(error: ErrorDetails, root: type[Record], path: Path) -> Words:
     if how is not None:
         return how(error["input"], error.get("ctx", {}))
     return f"is not valid ({error['type'].replace('_', ' ')})", "correct it"
+
+
+def first_mistake(error: ValidationError, root: type[Record]) -> str:
+    """The first thing that is wrong with an object of type `root`, in one line: where, what, what to do."""
+    details = error.errors(include_url=False)[0]
+    path = location(details)
+    if details["type"] == RULES_BROKEN:
+        rule = details["ctx"]["broken"][0]
+        path, words = (*path, *filter(None, rule.field.split("."))), (rule.what, rule.todo)
+    else:
+        words = explain(details, root, path)
+    return f"{path_text(path)}: {'; '.join(filter(None, words))}"
+
+
+def location(details: ErrorDetails) -> Path:
+    """The field of an error; where a key of a mapping is wrong, pydantic adds a step "[key]" behind it."""
+    found = details["loc"]
+    is_of_a_key = len(found) > 1 and found[-1] == "[key]" and details["type"] != "extra_forbidden"
+    return found[:-1] if is_of_a_key else found
 
 
 def what_it_is(value: Any) -> str:

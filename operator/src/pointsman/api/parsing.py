@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pointsman.api.documents import Document, read_documents
-from pointsman.api.explanations import explain, what_it_is
+from pointsman.api.explanations import explain, location, what_it_is
 from pointsman.api.fieldtree import field_names, record_at
 from pointsman.api.findings import Finding, in_order
 from pointsman.api.fleet import FleetSettings
@@ -172,15 +172,12 @@ class _Reader:
             resource = model.model_validate(data, extra="forbid", by_alias=True, by_name=False)
         except ValidationError as error:
             for details in error.errors(include_url=False)[:_MOST_EXPLAINED]:
-                location = _location(details)
+                path = location(details)
                 if details["type"] == RULES_BROKEN:
-                    self._add_rules(location, details["ctx"]["broken"])
-                elif not _is_consequence(details, location, empty):
-                    path = (
-                        (*location, details["ctx"]["index"])
-                        if details["type"] == DUPLICATE_ITEM
-                        else location
-                    )
+                    self._add_rules(path, details["ctx"]["broken"])
+                elif not _is_consequence(details, path, empty):
+                    if details["type"] == DUPLICATE_ITEM:
+                        path = (*path, details["ctx"]["index"])
                     self._add_details(path, *explain(details, model, path))
             return None
         if empty:
@@ -230,13 +227,6 @@ class _Reader:
                 name=self._subject["name"],
             )
         )
-
-
-def _location(details: ErrorDetails) -> Path:
-    """The field of an error; where a key of a mapping is wrong, pydantic adds a step "[key]" behind it."""
-    location = details["loc"]
-    is_of_a_key = len(location) > 1 and location[-1] == "[key]" and details["type"] != "extra_forbidden"
-    return location[:-1] if is_of_a_key else location
 
 
 def _is_consequence(details: ErrorDetails, location: Path, empty: set[Path]) -> bool:

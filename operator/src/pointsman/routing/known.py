@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, Secret
+from pointsman.api.explanations import first_mistake
 from pointsman.api.secret import ALLOWED_HOSTS
 
 R = TypeVar("R", ModelDeployment, ModelRoute, Secret)
@@ -59,7 +60,9 @@ class KnownObjects(Generic[R]):
         try:
             read = self._kind.model_validate(reduced, extra="ignore")
         except ValidationError as error:
-            self.unreadable[key] = Unreadable(_why(error), int(meta.get("generation") or 0))
+            self.unreadable[key] = Unreadable(
+                first_mistake(error, self._kind), int(meta.get("generation") or 0)
+            )
             if former is not None and former["metadata"].get("uid") != meta.get("uid"):
                 self._forget(key)
             return True
@@ -112,9 +115,3 @@ def _secret(document: Document) -> Document:
 def _members(document: Document, *names: str) -> Document:
     meta = document.get("metadata") or {}
     return {name: meta[name] for name in names if meta.get(name) is not None}
-
-
-def _why(error: ValidationError) -> str:
-    """The first mistake in one line, without the value, which may be a secret."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 
-import structlog
-from pydantic import ValidationError
-
 from pointsman.api import ModelDeployment, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.holding import is_written
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
-from pointsman.controller.plan import Announcement
+from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.reading import Unreadable, read, said_of
 from pointsman.kube.objects import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -49,7 +47,6 @@ class ModelDeploymentReconciler:
         self._platform = platform
         self._now = now
         self._announce = announce
-        self._log = structlog.get_logger("modeldeployment")
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
@@ -57,13 +54,17 @@ class ModelDeploymentReconciler:
         if live is None:
             self._actor.forget(key)
             return None
-        try:
-            deployment = ModelDeployment.model_validate(live, extra="ignore")
-        except ValidationError as error:
-            # The API server took it under older or looser rules; there is no spec to decide on.
-            self._log.error("unreadable", object=str(key), why=error.errors(include_url=False)[0]["msg"])
-            return None
-        plan = decide(
+        plan = self._plan(live, key)
+        again = await self._actor.act(plan, key, self._objects)
+        for announcement in plan.announcements:
+            self._announce(live, announcement)
+        return 0.0 if again else plan.again_after_seconds
+
+    def _plan(self, live: KubeObject, key: ObjectKey) -> Plan:
+        deployment = read(ModelDeployment, live)
+        if isinstance(deployment, Unreadable):
+            return said_of(deployment, live, "Progressing", self._now())
+        return decide(
             Snapshot(
                 deployment=deployment,
                 platform=self._platform(),
@@ -76,7 +77,3 @@ class ModelDeploymentReconciler:
                 replicas_written=is_written(live),
             )
         )
-        again = await self._actor.act(plan, key, self._objects)
-        for announcement in plan.announcements:
-            self._announce(live, announcement)
-        return 0.0 if again else plan.again_after_seconds

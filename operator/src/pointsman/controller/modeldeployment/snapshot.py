@@ -19,6 +19,14 @@ class Contest:
     field: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Obstacle:
+    """Why a child could not be written, and nothing after it was."""
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What all deployments share."""
@@ -48,5 +56,6 @@ class Snapshot:
     others: tuple[KubeObject, ...] = ()
     pods: tuple[KubeObject, ...] = ()
     contests: tuple[Contest, ...] = ()
+    obstacle: Obstacle | None = None
     replicas_written: bool = True
     """Whether spec.replicas is somebody's word, and not the API's default."""

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 
-import structlog
-from pydantic import ValidationError
-
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.decide import decide
 from pointsman.controller.modelroute.snapshot import RouteSnapshot
-from pointsman.controller.plan import Announcement
+from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.reading import Unreadable, read, said_of
 from pointsman.kube.objects import KubeObject
 from pointsman.routing import RouteProgramming
 from pointsman.routing.compiler import route_deployments
@@ -43,7 +41,6 @@ class ModelRouteReconciler:
         self._now = now
         self._announce = announce
         self._url = url
-        self._log = structlog.get_logger("modelroute")
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Say what it is like; gives after how many seconds to look again. Raises KubeError to be tried
@@ -53,13 +50,17 @@ class ModelRouteReconciler:
         if live is None:
             self._actor.forget(key)
             return None
-        try:
-            route = ModelRoute.model_validate(live, extra="ignore")
-        except ValidationError as error:
-            # The API server took it under older or looser rules; there is no spec to decide on.
-            self._log.error("unreadable", object=str(key), why=error.errors(include_url=False)[0]["msg"])
-            return None
-        plan = decide(
+        plan = self._plan(live, key)
+        await self._actor.act(plan, key, self._routes)
+        for announcement in plan.announcements:
+            self._announce(live, announcement)
+        return plan.again_after_seconds
+
+    def _plan(self, live: KubeObject, key: ObjectKey) -> Plan:
+        route = read(ModelRoute, live)
+        if isinstance(route, Unreadable):
+            return said_of(route, live, "Accepted", self._now())
+        return decide(
             RouteSnapshot(
                 route=route,
                 now=self._now(),
@@ -70,10 +71,6 @@ class ModelRouteReconciler:
                 url=self._url,
             )
         )
-        await self._actor.act(plan, key, self._routes)
-        for announcement in plan.announcements:
-            self._announce(live, announcement)
-        return plan.again_after_seconds
 
     def _unready(self, route: ModelRoute) -> dict[str, str]:
         said = {}
@@ -85,8 +82,7 @@ class ModelRouteReconciler:
 
 
 def _why_unready(live: KubeObject) -> str:
-    try:
-        deployment = ModelDeployment.model_validate(live, extra="ignore")
-    except ValidationError:
-        return "it cannot be read"
+    deployment = read(ModelDeployment, live)
+    if isinstance(deployment, Unreadable):
+        return deployment.why
     return why_unready(deployment, deployment.status)
