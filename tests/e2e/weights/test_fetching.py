@@ -2,21 +2,14 @@
 
 import asyncio
 import hashlib
-import json
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
-from tests.support.certificates import CertificateAuthority
 from tests.support.hub import Hub, HubRepository
-from tests.support.object_store import ACCESS_KEY, ObjectStore
 from tests.support.polling import eventually_async
+from tests.support.web_files import web_files
+from tests.support.weights_program import arrived_bytes, end_of, files, run, started
 
 COMMIT = "c" * 40
 TOKEN = "hf_hush_hush"
@@ -37,43 +30,6 @@ REPOSITORIES = {
     "acme/private": HubRepository(COMMIT, {"config.json": b"{}", "model.safetensors": GGUF}, token=TOKEN),
     "acme/gated": HubRepository(COMMIT, {"model.safetensors": GGUF}, gated=True),
 }
-COMMAND = (
-    "import sys; from pointsman.cli.fetch_weights import command; sys.exit(command(standalone_mode=False))"
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run of the init container's program ended."""
-
-    code: int
-    said: str
-
-    @property
-    def last_line(self) -> str:
-        return self.said.splitlines()[-1]
-
-
-async def run(*items: dict[str, str], credential: str = "", **environment: str) -> Ended:
-    """The program as a container runs it."""
-    arguments = [part for item in items for part in ("--item", json.dumps(item))]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", COMMAND, *arguments),
-        env={**os.environ, "POINTSMAN_WEIGHTS_CREDENTIAL": credential, **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Ended(process.returncode, said.decode())
-
-
-def files(folder: Path) -> set[str]:
-    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
-
-
-@pytest.fixture
-def into(tmp_path: Path) -> Path:
-    return tmp_path / "store" / "weights-1"
 
 
 async def test_a_repository_comes_once_without_second_copies(into: Path) -> None:
@@ -108,20 +64,12 @@ async def test_the_only_file_has_the_name_that_the_engine_was_told(into: Path) -
 async def test_a_fetch_that_was_killed_goes_on_where_it_was(into: Path) -> None:
     item = {"source": "hf://acme/large", "into": str(into), "link": "model.gguf"}
 
-    def arrived() -> int:
-        sizes = [file.stat().st_size for file in into.parent.rglob("*.partial") if file.is_file()]
-        return max(sizes, default=0)
-
     async with Hub({"acme/large": HubRepository(COMMIT, {"large.gguf": LARGE})}, pieces=240) as hub:
-        killed = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", COMMAND, "--item", json.dumps(item)),
-            env={**os.environ, "HF_ENDPOINT": hub.url},
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        await eventually_async(lambda: arrived() > 5_000_000, 30, "a part has arrived")
+        killed = await started(item, HF_ENDPOINT=hub.url)
+        await eventually_async(lambda: arrived_bytes(into.parent) > 5_000_000, 30, "a part has arrived")
         killed.kill()
-        await killed.wait()
-        kept = arrived()
+        await end_of(killed)
+        kept = arrived_bytes(into.parent)
         hub.pieces = None
         ended = await run(item, HF_ENDPOINT=hub.url)
     assert ended.code == 0, ended.said
@@ -207,139 +155,13 @@ async def test_a_hub_that_is_away_is_said_to_be(into: Path) -> None:
     assert ended.last_line.startswith("SourceUnreachable: hf://acme/one: the hub cannot be reached")
 
 
-def settings(store: ObjectStore, **changes: str) -> str:
-    return json.dumps(
-        {
-            "access_key_id": ACCESS_KEY,
-            "secret_access_key": "hush",
-            "region": "eu-1",
-            "endpoint": store.endpoint,
-            **changes,
-        }
-    )
-
-
-OBJECTS = {
-    "models": {"qwen/config.json": b"{}", "qwen/a/b.safetensors": GGUF, "qwen2/x": b"x", "m.gguf": GGUF}
-}
-
-
-async def test_a_prefix_of_a_bucket_comes_with_its_folders(into: Path) -> None:
-    async with ObjectStore(OBJECTS) as store:
-        item = {"source": "s3://models/qwen", "into": str(into)}
-        ended = await run(item, credential=settings(store))
-    assert ended.code == 0, ended.said
-    assert files(into) == {"config.json", "a/b.safetensors"}
-    assert (into / "a/b.safetensors").read_bytes() == GGUF
-    assert "hush" not in ended.said
-
-
-async def test_an_object_of_a_bucket_comes_alone(into: Path) -> None:
-    async with ObjectStore(OBJECTS) as store:
-        item = {"source": "s3://models/m.gguf", "into": str(into), "file": "m.gguf"}
-        ended = await run(item, credential=settings(store))
-    assert ended.code == 0, ended.said
-    assert files(into) == {"m.gguf"}
-    assert store.asked == ["m.gguf"]
-
-
-@pytest.mark.parametrize(
-    ("source", "changes", "want"),
-    [
-        ("s3://models/gone", {}, "FileNotFound: s3://models/gone: has nothing below gone/"),
-        ("s3://models/qwen", {"access_key_id": "other"}, "AccessDenied: s3://models/qwen: "),
-        ("s3://models/qwen", {"colour": "blue"}, "CredentialsUnreadable: s3://models/qwen: "),
-    ],
-)
-async def test_a_bucket_says_why(source: str, changes: dict[str, str], want: str, into: Path) -> None:
-    async with ObjectStore(OBJECTS) as store:
-        ended = await run({"source": source, "into": str(into)}, credential=settings(store, **changes))
-    assert ended.last_line.startswith(want), ended.said
-    assert "hush" not in ended.said
-
-
-async def test_a_secret_that_is_no_json_is_not_shown(into: Path) -> None:
-    ended = await run({"source": "s3://models/a", "into": str(into)}, credential="hush: hush")
-    assert ended.last_line.startswith("CredentialsUnreadable: s3://models/a: ")
-    assert "hush" not in ended.said
-
-
-@dataclass
-class Web:
-    """A web server with one file, which it may leave unfinished."""
-
-    port: int
-    authority: Path
-    ranges: list[str]
-    tokens: list[str]
-    breaks_after: int = 0
-
-
-@asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[Web]:
-    authority = CertificateAuthority()
-    trusted = folder / "authority.pem"
-    trusted.write_bytes(authority.certificate_pem)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        asked = request.headers.get("range", "")
-        here.ranges.append(asked)
-        here.tokens.append(request.headers.get("authorization", ""))
-        begin = int(asked.removeprefix("bytes=").rstrip("-") or 0)
-        response = web.StreamResponse(status=206 if asked else 200)
-        response.content_length = len(GGUF) - begin
-        await response.prepare(request)
-        if here.breaks_after:
-            await response.write(GGUF[begin : here.breaks_after])
-            assert request.transport is not None
-            request.transport.close()
-            return response
-        await response.write(GGUF[begin:])
-        return response
-
-    app = web.Application()
-    app.router.add_get("/a.gguf", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    context = authority.issue(["localhost"]).server_context()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    here = Web(runner.addresses[0][1], trusted, [], [])
-    try:
-        yield here
-    finally:
-        await runner.cleanup()
-
-
-async def test_a_file_of_the_web_is_continued_where_it_broke(into: Path, tmp_path: Path) -> None:
-    async with served(tmp_path) as server:
-        source = f"https://localhost:{server.port}/a.gguf"
-        item = {"source": source, "into": str(into), "file": "a.gguf"}
-        item |= {"sha256": hashlib.sha256(GGUF).hexdigest()}
-        trusted = str(server.authority)
-        server.breaks_after = 300_000
-        broken = await run(item, credential="hush", SSL_CERT_FILE=trusted)
-        server.breaks_after = 0
-        ended = await run(item, credential="hush", SSL_CERT_FILE=trusted)
-        missing = await run(
-            {"source": f"https://localhost:{server.port}/b", "into": f"{into}-b", "file": "b"},
-            SSL_CERT_FILE=trusted,
-        )
-    assert broken.last_line.startswith(f"SourceUnreachable: {source}: ")
-    assert ended.code == 0, ended.said
-    assert (into / "a.gguf").read_bytes() == GGUF
-    assert server.ranges[0] == ""
-    assert server.ranges[1].startswith("bytes=")
-    assert set(server.tokens) == {"Bearer hush"}
-    assert missing.last_line.startswith("FileNotFound: ")
-
-
 async def test_an_adapter_from_elsewhere_does_not_see_the_models_credential(
     into: Path, tmp_path: Path
 ) -> None:
-    async with served(tmp_path) as server, Hub(REPOSITORIES) as hub:
+    async with web_files(tmp_path, GGUF) as server, Hub(REPOSITORIES) as hub:
         ended = await run(
             {"source": "hf://acme/private", "into": str(into)},
-            {"source": f"https://localhost:{server.port}/a.gguf", "into": f"{into}-a", "file": "a.gguf"},
+            {"source": server.url, "into": f"{into}-a", "file": "a.gguf"},
             credential=TOKEN,
             SSL_CERT_FILE=str(server.authority),
             HF_ENDPOINT=hub.url,

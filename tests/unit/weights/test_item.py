@@ -48,3 +48,16 @@ SHARED = {
 @pytest.mark.parametrize(("first", "second", "want"), SHARED.values(), ids=SHARED.keys())
 def test_credentials_stay_where_they_belong(first: str, second: str, want: bool) -> None:
     assert Item(second, "/b").shares_credentials_with(Item(first, "/a")) is want
+
+
+SHOWN = {
+    "a signature": ("https://x.example/a?sig=hush", "https://x.example/a"),
+    "a password": ("https://me:hush@x.example:8443/a/b@c", "https://x.example:8443/a/b@c"),
+    "a host alone": ("https://x.example", "https://x.example"),
+    "another kind of place": ("s3://bucket/a?b", "s3://bucket/a?b"),
+}
+
+
+@pytest.mark.parametrize(("source", "want"), SHOWN.values(), ids=SHOWN.keys())
+def test_a_source_is_shown_without_its_secrets(source: str, want: str) -> None:
+    assert Item(source, "/b").shown == want

@@ -67,7 +67,7 @@ def _bring(item: Item, credential: str | None, folder: Path) -> None:
             raise WeightsError(
                 Reason.SOURCE_NOT_SUPPORTED,
                 f"{item.scheme}:// cannot be fetched",
-                where=item.source,
+                where=item.shown,
                 todo="use hf://, s3://, gs://, az://, https:// or package://",
             )
 
@@ -76,20 +76,18 @@ def _check(item: Item, folder: Path) -> None:
     """Compare the one file with its checksum; a wrong one is removed, so that the next attempt is anew."""
     if not item.sha256:
         return
-    file = folder / (item.file or only_weights_file(_names(folder), item.source))
+    file = folder / (item.file or only_weights_file(_names(folder), item.shown))
     with file.open("rb") as content:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != item.sha256:
         shutil.rmtree(folder)
-        raise mismatch(
-            item.source, item.sha256, found, "correct spec.model.sha256, or the file at the source"
-        )
+        raise mismatch(item.shown, item.sha256, found, "correct spec.model.sha256, or the file at the source")
 
 
 def _link(item: Item, folder: Path) -> None:
     if not item.link or (folder / item.link).exists():
         return
-    (folder / item.link).symlink_to(only_weights_file(_names(folder), item.source))
+    (folder / item.link).symlink_to(only_weights_file(_names(folder), item.shown))
 
 
 def _show(partial: Path, target: Path) -> None:

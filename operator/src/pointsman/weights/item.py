@@ -28,6 +28,14 @@ class Item:
     def rest(self) -> str:
         return self.source.partition("://")[2]
 
+    @property
+    def shown(self) -> str:
+        """The source as it may stand in a log: without a password, and without what signs an address."""
+        if self.scheme != "https":
+            return self.source
+        host, slash, path = self.rest.partition("?")[0].partition("/")
+        return f"https://{host.rpartition('@')[2]}{slash}{path}"
+
     def shares_credentials_with(self, other: "Item") -> bool:
         """Whether what opens the other's source may be shown to this one's."""
         return self.scheme == other.scheme and (self.scheme != "https" or self._host == other._host)
