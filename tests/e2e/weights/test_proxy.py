@@ -1,4 +1,4 @@
-"""What fetches weights goes through the proxy of the fleet settings, whatever the source, as pods are told."""
+"""What fetches weights goes through the proxy that pods are told of, whatever the source."""
 
 import json
 from pathlib import Path

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pointsman.api import FleetSettings, ModelDeployment
+from pointsman.api import EgressProxy, FleetSettings, ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.catalog import shipped_catalog
 from pointsman.placement.result import Placement
-from pointsman.workloads import Images, Proxy, Rendering, Surroundings, freeze
+from pointsman.workloads import Images, Rendering, Surroundings, freeze
 from tests.support.builders import deployment
 from tests.support.placement_results import GIBIBYTE, placed, pool
 
@@ -188,7 +188,9 @@ CASES: dict[str, Case] = {
         ),
         surroundings=Surroundings(
             weights_claim="weights",
-            proxy=Proxy("http://proxy.example.com:3128", 3128, ("10.1.2.3/32",), "10.0.0.0/8"),
+            proxy=EgressProxy(
+                url="http://proxy.example.com:3128", cidrs=("10.1.2.3/32",), no_proxy=("10.0.0.0/8",)
+            ),
             egress_cidrs=("198.51.100.0/24",),
             pod_monitors=True,
             spare=frozenset({"spot"}),

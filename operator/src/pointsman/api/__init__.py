@@ -6,7 +6,7 @@ Pure: reading files is the caller's job.
 from pointsman.api.authentication import ApiKeys, Authentication, Jwt
 from pointsman.api.canary import Canary
 from pointsman.api.findings import Finding, in_order
-from pointsman.api.fleet import FleetAccelerator, FleetSettings, GatewaySettings, NameClaim
+from pointsman.api.fleet import EgressProxy, FleetAccelerator, FleetSettings, GatewaySettings, NameClaim
 from pointsman.api.guardrailpolicy import GuardrailPolicy, GuardrailPolicySpec, GuardrailPolicyStatus
 from pointsman.api.hardware import Hardware
 from pointsman.api.hosted import Hosted, Price, Provider
@@ -76,6 +76,7 @@ __all__ = [
     "Credentials",
     "Drain",
     "Duration",
+    "EgressProxy",
     "Engine",
     "EngineName",
     "EngineStatus",

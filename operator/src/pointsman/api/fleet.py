@@ -1,14 +1,28 @@
 """The fleet settings: what the platform has. One file of plain keys, `fleet.yaml`, and no kind of its own."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from ipaddress import ip_network
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, StrictInt
 
 from pointsman.api.markers import ListMap
 from pointsman.api.meta import LabelSelector
-from pointsman.api.names import Currency, HttpUrl, LabelKey, Labels, ModelNamePattern, ShortText, Word
+from pointsman.api.names import (
+    Cidr,
+    Currency,
+    HttpUrl,
+    LabelKey,
+    Labels,
+    ModelNamePattern,
+    NoProxyEntry,
+    ObjectName,
+    ShortText,
+    Word,
+)
 from pointsman.api.podoverlay import Toleration
-from pointsman.api.record import Record
+from pointsman.api.record import Record, Rule
 from pointsman.api.scalars import Money, Quantity
 
 
@@ -60,10 +74,92 @@ class MetricsSettings(Record):
     prometheus: PrometheusSettings | None = None
 
 
+def _are_networks(cidrs: Iterable[str]) -> bool:
+    for cidr in cidrs:
+        try:
+            ip_network(cidr)
+        except ValueError:
+            return False
+    return True
+
+
+_NETWORKS = Rule(
+    "!has(self.cidrs) || self.cidrs.all(c, isCIDR(c) && cidr(c).masked() == cidr(c))",
+    lambda record: _are_networks(record.cidrs),
+    "names something that is no network",
+    "write address and prefix, without bits behind it, such as 10.0.0.0/8 or 10.1.2.3/32",
+    field="cidrs",
+)
+
+
+def _port_of(url: str) -> int | None:
+    """The port of a URL, by its scheme where it names none; None where it names one that cannot be."""
+    parts = urlsplit(url)
+    try:
+        return parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+
+
+class EgressProxy(Record):
+    """The way out of the cluster for what speaks HTTPS. `cidrs` is where it is: a NetworkPolicy cannot name
+    hosts.
+    """
+
+    constraints: ClassVar[tuple[Rule, ...]] = (
+        _NETWORKS,
+        Rule(
+            "url(self.url).getPort() == '' || int(url(self.url).getPort()) < 65536",
+            lambda proxy: _port_of(proxy.url) is not None,
+            "names a port that cannot be",
+            "write one from 1 to 65535",
+            field="url",
+        ),
+    )
+
+    url: HttpUrl
+    """Without user and password: pods would show them."""
+    cidrs: Annotated[tuple[Cidr, ...], Field(min_length=1, max_length=64)]
+    no_proxy: Annotated[tuple[NoProxyEntry, ...], Field(max_length=256)] = ()
+    """What is reached without it, beside this machine and the cluster's own names."""
+
+    @property
+    def port(self) -> int:
+        return _port_of(self.url) or 0
+
+
+class EgressSettings(Record):
+    """Where pods of models may go. Without it: DNS, and TCP 443 anywhere."""
+
+    constraints: ClassVar[tuple[Rule, ...]] = (
+        _NETWORKS,
+        Rule(
+            "has(self.proxy) || (has(self.cidrs) && size(self.cidrs) > 0)",
+            lambda egress: egress.proxy is not None or bool(egress.cidrs),
+            "names neither networks nor a proxy",
+            "write cidrs or proxy, or remove it",
+        ),
+    )
+
+    cidrs: Annotated[tuple[Cidr, ...], Field(max_length=256)] = ()
+    """Networks that weights come from, on any port."""
+    proxy: EgressProxy | None = None
+
+
+class WeightsSettings(Record):
+    """How weights are kept."""
+
+    cache_claim: ObjectName
+    """A PersistentVolumeClaim that pods share their downloads in; each namespace with models has one of this
+    name. Its volume is mounted on several nodes at once (ReadWriteMany)."""
+
+
 class FleetSettings(Record):
-    """What the platform has: its currency, its accelerators, who may claim which names."""
+    """What the platform has: its currency, its accelerators, who may claim which names, its way out."""
 
     currency: Currency = "USD"
     accelerators: Annotated[tuple[FleetAccelerator, ...], Field(max_length=256), ListMap("name")] = ()
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
+    egress: EgressSettings | None = None
+    weights: WeightsSettings | None = None

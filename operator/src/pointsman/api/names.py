@@ -110,6 +110,13 @@ HttpUrl = Annotated[
         longest=2048,
     ),
 ]
+# A network. Whether the address is one, and has no bits behind the prefix, is a rule of who holds it.
+Cidr = Annotated[str, spelling(r"^[0-9A-Fa-f:.]+/[0-9]{1,3}$", "a network such as 10.0.0.0/8", longest=43)]
+# What a proxy is not asked for, as NO_PROXY lists it.
+NoProxyEntry = Annotated[
+    str,
+    spelling(r"^[A-Za-z0-9.:/*_-]+$", "a host, a .suffix, an address or a network", longest=253),
+]
 # Where weights come from; which schemes work depends on where Pointsman runs.
 SourceUri = Annotated[
     str,

@@ -24,6 +24,9 @@ _CLUSTER: tuple[Mode, ...] = ("cluster",)
 _LATER = "is not supported yet"
 _NO_CLUSTER = "is not supported in local mode, which runs engines as processes on this machine"
 
+_FOR_CLUSTERS = "is for pods of a cluster"
+_NO_MEANING = "it changes nothing in local mode"
+
 
 @dataclass(frozen=True)
 class _Gap:
@@ -122,6 +125,8 @@ _GAPS = (
         todo="write gguf or remove it",
         fits=_one_of("gguf"),
     ),
+    _Gap("FleetSettings", "egress", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
+    _Gap("FleetSettings", "weights", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap(
         "GuardrailPolicy",
         "spec",

@@ -16,7 +16,7 @@ from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.controller.plan import Plan
 from pointsman.placement import Inventory
-from pointsman.workloads import Images, Surroundings
+from pointsman.workloads import Images, surroundings_of
 
 _FOUND_ERRORS = 1
 
@@ -50,7 +50,7 @@ def command(paths: tuple[str, ...], output: str, agent_image: str) -> int:
         click.echo(finding.text(), err=True)
     resources = [located.resource for located in examination.objects]
     fleet = next((one for one in resources if isinstance(one, FleetSettings)), FleetSettings())
-    platform = Platform(fleet, shipped_catalog(), Inventory(), Images(agent_image), Surroundings())
+    platform = Platform(fleet, shipped_catalog(), Inventory(), Images(agent_image), surroundings_of(fleet))
     deployments = sorted((r for r in resources if isinstance(r, ModelDeployment)), key=lambda one: one.key)
     plans = [(one, decide(Snapshot(one, platform, now=""))) for one in deployments]
     refused = {str(one.key): why for one, plan in plans if (why := _refusal(one, plan))}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.kube.ports import Selection
-from pointsman.workloads import Images, Surroundings
+from pointsman.workloads import Images, Surroundings, surroundings_of
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,6 @@ class OperatorSettings:
     lease: ObjectKey
     images: Images
     fleet: FleetSettings = field(default_factory=FleetSettings)
-    surroundings: Surroundings = field(default_factory=Surroundings)
     namespaces: tuple[str, ...] = ()
     address: str = ""
     """Where health and metrics are served; "" is every address."""
@@ -27,4 +26,4 @@ class OperatorSettings:
 
     def surroundings_with(self, *, pod_monitors: bool) -> Surroundings:
         """The surroundings, with what the API server was seen to serve."""
-        return replace(self.surroundings, pod_monitors=pod_monitors)
+        return replace(surroundings_of(self.fleet), pod_monitors=pod_monitors)

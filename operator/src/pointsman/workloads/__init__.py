@@ -19,7 +19,7 @@ from pointsman.workloads.revision import (
     revision_name,
     spec_hash,
 )
-from pointsman.workloads.surroundings import Images, Peers, Proxy, Surroundings
+from pointsman.workloads.surroundings import Images, Peers, Surroundings, surroundings_of
 
 __all__ = [
     "AGENT_PORT",
@@ -27,7 +27,6 @@ __all__ = [
     "Images",
     "Peers",
     "PoolRendering",
-    "Proxy",
     "Rendering",
     "Renewal",
     "Surroundings",
@@ -39,4 +38,5 @@ __all__ = [
     "renewal",
     "revision_name",
     "spec_hash",
+    "surroundings_of",
 ]

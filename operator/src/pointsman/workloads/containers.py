@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pointsman.api import EnvironmentVariable, ModelDeployment, SecretKeySelector
+from pointsman.api import EgressProxy, EnvironmentVariable, ModelDeployment, SecretKeySelector
 from pointsman.catalog import EngineFacts, LaunchCondition
 from pointsman.workloads.engine import PORT, ChosenEngine, drain_seconds, own
 from pointsman.workloads.launching import Start, arguments, variables
-from pointsman.workloads.surroundings import Proxy
+from pointsman.workloads.surroundings import proxy_variables
 from pointsman.workloads.weights import STORE, STORE_VOLUME, Supply
 
 ENGINE: Final = "engine"
@@ -52,7 +52,7 @@ def download_seconds(facts: EngineFacts, weights_bytes: int) -> int:
 
 
 def weights(
-    supply: Supply, image: str, secret: SecretKeySelector | None, proxy: Proxy | None
+    supply: Supply, image: str, secret: SecretKeySelector | None, proxy: EgressProxy | None
 ) -> dict[str, Any]:
     """The init container that downloads; the only one that ever sees the source's credentials."""
     environment: list[dict[str, Any]] = [
@@ -64,12 +64,7 @@ def weights(
     if secret is not None:
         source = {"secretKeyRef": {"name": secret.name, "key": secret.key}}
         environment.append({"name": "POINTSMAN_WEIGHTS_CREDENTIAL", "valueFrom": source})
-    if proxy is not None:
-        environment += [
-            {"name": name, "value": value}
-            for name, value in (("HTTPS_PROXY", proxy.url), ("NO_PROXY", proxy.no_proxy))
-            if value
-        ]
+    environment += [{"name": name, "value": value} for name, value in proxy_variables(proxy).items()]
     items = [part for download in supply.downloads for part in ("--item", download.to_argument())]
     return {
         "name": WEIGHTS,
@@ -123,9 +118,10 @@ def engine(
     startup: int,
     resources: Mapping[str, Any],
     mounts: Sequence[Mapping[str, Any]],
+    proxy: EgressProxy | None,
 ) -> dict[str, Any]:
-    """The engine. A worker of a group answers nobody: it has neither port nor probes, and ends with its
-    leader.
+    """The engine, which may fetch what requests name: an image by its address. A worker of a group answers
+    nobody: it has neither port nor probes, and ends with its leader.
     """
     launch = chosen.facts.launch
     _, stated = own(deployment)
@@ -135,7 +131,7 @@ def engine(
         "imagePullPolicy": "IfNotPresent",
         **({"command": list(chosen.command)} if chosen.command else {}),
         "args": [*arguments(launch, start), *stated.args],
-        "env": _environment(variables(launch, start), stated.env),
+        "env": _environment({**variables(launch, start), **proxy_variables(proxy)}, stated.env),
         "resources": dict(resources),
         "securityContext": _secured(read_only_root=launch.read_only_root),
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -101,6 +101,7 @@ def _spec(
         plan.startup_seconds,
         _overlaid(asked, overlay.resources),
         _mounts(parts),
+        parts.surroundings.proxy,
     )
     replicas = {**naming.pool_selector(deployment, plan.pool), naming.ROLE: naming.LEADER}
     stated = [toleration_document(one) for one in overlay.tolerations]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pointsman.api import EgressProxy, FleetSettings
+
 
 @dataclass(frozen=True)
 class Images:
@@ -12,16 +14,6 @@ class Images:
 
     agent: str
     pinned: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """How downloads leave the cluster. `cidrs` is where the proxy is: a policy cannot name a host."""
-
-    url: str
-    port: int
-    cidrs: tuple[str, ...]
-    no_proxy: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Surroundings:
     """A PersistentVolumeClaim of the deployment's namespace that pods share their downloads in; "": none."""
     image_volumes: bool = True
     """Whether the API server keeps `volumes[].image` (on by default from Kubernetes 1.35)."""
-    proxy: Proxy | None = None
+    proxy: EgressProxy | None = None
 
     gateways: tuple[Peers, ...] = (_ours("gateway"),)
     """Who may send requests to engines."""
@@ -63,3 +55,24 @@ class Surroundings:
     """Whether monitoring.coreos.com/v1 PodMonitor exists."""
     spare: frozenset[str] = frozenset()
     """Pools that were shown to have room for one more replica: only these may surge during a rollout."""
+
+
+def surroundings_of(fleet: FleetSettings) -> Surroundings:
+    """What the platform team says of the cluster; what the API server shows of itself is added elsewhere."""
+    egress, weights = fleet.egress, fleet.weights
+    return Surroundings(
+        weights_claim=weights.cache_claim if weights is not None else "",
+        proxy=egress.proxy if egress is not None else None,
+        egress_cidrs=egress.cidrs if egress is not None else (),
+    )
+
+
+# Pods talk to themselves and to the cluster without a proxy, whatever it is.
+_NEVER_BY_PROXY = ("localhost", "127.0.0.1", "::1", ".svc", ".cluster.local")
+
+
+def proxy_variables(proxy: EgressProxy | None) -> Mapping[str, str]:
+    """What tells a program of the proxy."""
+    if proxy is None:
+        return {}
+    return {"HTTPS_PROXY": proxy.url, "NO_PROXY": ",".join((*_NEVER_BY_PROXY, *proxy.no_proxy))}
