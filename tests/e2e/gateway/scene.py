@@ -12,6 +12,7 @@ from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, Secret
 from pointsman.gateway import Gateway, GatewayPlaces
+from pointsman.gateway.answering import PATIENCE
 from pointsman.routing import ProxySettings, RouteProgramming, RoutingInput
 from tests.support.behaviour import Behaviour
 from tests.support.builders import Address, key, routing_input
@@ -32,12 +33,14 @@ Object = ModelDeployment | ModelRoute | Secret
 class Scene:
     """A gateway on free ports, started by the first `serve`. Everything ends with the scene.
 
-    Change `settings` before the first `serve`. Stand-ins run in this process unless they are to be killed.
+    Change `settings` and `patience` before the first `serve`. Stand-ins run in this process unless they are
+    to be killed.
     """
 
     def __init__(self, folder: Path) -> None:
         listen_port, tombstone_port = free_ports(2)
         self.settings = ProxySettings(listen_port=listen_port, tombstone_port=tombstone_port)
+        self.patience = PATIENCE
         self.folder = folder / "gateway"
         self.log_file = folder / "envoy.log"
         self._things = AsyncExitStack()
@@ -123,7 +126,8 @@ class Scene:
             self._gateway.update(given)
 
     async def _start(self) -> None:
-        self._gateway = Gateway(self.settings, GatewayPlaces(self.folder, self.log_file))
+        places = GatewayPlaces(self.folder, self.log_file)
+        self._gateway = Gateway(self.settings, places, patience=self.patience)
         self._gateway.update(self._given)
         self._things.push_async_callback(self._gateway.stop, 0)
         await self._gateway.start()

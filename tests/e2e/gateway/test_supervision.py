@@ -15,7 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pointsman.errors import PointsmanError
-from pointsman.gateway import Gateway, GatewayPlaces
+from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
+from pointsman.gateway.answering import Patience
 from pointsman.routing import ProxySettings
 from tests.e2e.gateway.scene import Object, Scene
 from tests.support.behaviour import Behaviour
@@ -94,6 +95,40 @@ async def test_a_start_that_fails_is_tried_again(scene: Scene) -> None:
     finally:
         aside.rename(folder)
     await served(scene)
+
+
+async def test_an_envoy_that_hangs_is_not_ready_and_is_started_again(scene: Scene) -> None:
+    scene.patience = Patience(interval_seconds=0.1, timeout_seconds=0.3, restart_seconds=3.0)
+    await serve(scene)
+    page = MetricsPage(scene.gateway)
+    assert "pointsman_gateway_envoy_up{} 1" in await page.text()
+    pid = scene.gateway.envoy.pid
+    assert pid is not None
+    with capture_logs() as logs:
+        os.kill(pid, signal.SIGSTOP)
+        await eventually_async(lambda: not scene.gateway.is_ready(), 2.5, "its silence is noticed")
+        assert scene.gateway.envoy.pid == pid, "given up too early"
+        async with asyncio.timeout(0.5):
+            assert "pointsman_gateway_envoy_up{} 0" in await page.text(), "nobody waits for one that hangs"
+        await eventually_async(lambda: scene.gateway.envoy.pid != pid, 10, "it is ended")
+    assert any(line["event"] == "envoy_hangs" for line in logs)
+    await served(scene)
+    await eventually_async(scene.gateway.is_ready, BACK_SECONDS, "the gateway is ready")
+    text = await page.text()
+    assert "pointsman_gateway_envoy_hangs_total{} 1" in text
+    assert "pointsman_gateway_envoy_restarts_total{} 1" in text
+
+
+async def test_an_envoy_that_is_silent_for_a_while_goes_on(scene: Scene) -> None:
+    scene.patience = Patience(interval_seconds=0.1, timeout_seconds=0.3, restart_seconds=60.0)
+    await serve(scene)
+    pid = scene.gateway.envoy.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    await eventually_async(lambda: not scene.gateway.is_ready(), 5, "its silence is noticed")
+    os.kill(pid, signal.SIGCONT)
+    await eventually_async(scene.gateway.is_ready, 5, "it is ready again")
+    assert (scene.gateway.envoy.pid, scene.gateway.envoy.hangs) == (pid, 0)
 
 
 async def test_an_envoy_that_dies_while_it_drains_is_no_trouble(scene: Scene) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
+
 from tests.integration.gateway.conftest import SECRETS_OF
 from tests.integration.gateway.scene import Scene, answers, programming, status_of
 from tests.support import manifests
@@ -75,6 +77,21 @@ def test_a_secret_of_a_namespace_that_was_not_opted_in_is_not_used_and_that_is_s
     answers(gateway, scene.namespace, 503)
     opened = programming(gateway)[f"{SECRETS_OF}/{SECRETS_OF}"]
     assert "unusable" not in opened
+
+
+def test_a_gateway_that_is_killed_leaves_no_envoy_and_the_next_one_serves(scene: Scene) -> None:
+    engine = scene.engine("a")
+    scene.deployment("a")
+    scene.endpoints("a", engine)
+    scene.route("chat", ["a"])
+    gateway = scene.gateway()
+    answers(gateway, "chat")
+    (envoy,) = psutil.Process(gateway.pid).children()
+    assert "envoy" in envoy.name()
+    gateway.kill()
+    eventually(lambda: not envoy.is_running(), 5, "its Envoy is gone")
+    gateway.start()
+    answers(gateway, "chat")
 
 
 def test_readiness_fails_first_when_it_is_asked_to_end(scene: Scene) -> None:

@@ -102,7 +102,7 @@ class SlowAdmin(Admin):
         self.tokens = 0.0
         self.asked: list[asyncio.Event] = []
 
-    async def get(self, path: str) -> str:
+    async def get(self, path: str, within_seconds: float = 10.0) -> str:
         labels = 'route="default/chat#0",target="default/far",client="-"'
         page = f"envoy_pointsman_completion_tokens{{{labels}}} {self.tokens}\n"
         self.asked.append(answer := asyncio.Event())

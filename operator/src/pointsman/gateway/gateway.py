@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pointsman.api import ObjectKey
 from pointsman.errors import PointsmanError
+from pointsman.gateway.answering import PATIENCE, Patience
 from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
 from pointsman.gateway.discovery import DiscoveryServer
 from pointsman.gateway.envoy import Envoy
@@ -37,14 +38,16 @@ class GatewayPlaces:
 class Gateway:
     """Lives on one event loop. `start`, any number of `update`s, `stop`."""
 
-    def __init__(self, settings: ProxySettings, places: GatewayPlaces) -> None:
+    def __init__(
+        self, settings: ProxySettings, places: GatewayPlaces, *, patience: Patience = PATIENCE
+    ) -> None:
         self._compiler = Compiler(settings)
         self._store = ResourceStore()
         self._discovery = DiscoveryServer(self._store, lambda: self.given.secrets.values())
         self._folder = places.folder
         self.given = RoutingInput()
         self._settled_routes = 0
-        self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start)
+        self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start, patience)
 
     async def start(self) -> None:
         """Start the discovery service and Envoy. The first `update` may come before or after.
@@ -80,9 +83,12 @@ class Gateway:
             ) from None
 
     def is_ready(self) -> bool:
-        """Whether Envoy listens, and has said yes or no to everything once. A change does not undo that."""
+        """Whether Envoy answers, listens, and has said yes or no to everything once. A change does not undo
+        that.
+        """
         session = self._discovery.session
-        return session is not None and session.has_settled and not deafness(self._store)
+        has_settled = session is not None and session.has_settled
+        return has_settled and self.envoy.answers and not deafness(self._store)
 
     def programming(self) -> Mapping[ObjectKey, RouteProgramming]:
         """The state of each route in this gateway's Envoy."""

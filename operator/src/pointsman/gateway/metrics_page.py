@@ -22,7 +22,12 @@ _END_SECONDS = 1.0
 
 _UP = Family("envoy_up", "gauge", "Whether Envoy answers; without it there are only the numbers of our own.")
 _RESTARTS = Family(
-    "envoy_restarts_total", "counter", "Times that Envoy ended by itself and was started again."
+    "envoy_restarts_total", "counter", "Times that Envoy ended, whatever for, and was started again."
+)
+_HANGS = Family(
+    "envoy_hangs_total",
+    "counter",
+    "Times that Envoy lived, did not answer, and was ended for that.",
 )
 _REFUSED = Family("refused_routes", "gauge", "Routes that are not in use as written.")
 _ROUTES = Family("routes", "gauge", "Routes that this gateway was told of.")
@@ -83,6 +88,7 @@ class MetricsPage:
         own = {
             _UP: counted is not None,
             _RESTARTS: self._gateway.envoy.restarts,
+            _HANGS: self._gateway.envoy.hangs,
             _ROUTES: len(states),
             _REFUSED: sum(not state.accepted for state in states),
         }
@@ -94,6 +100,9 @@ class MetricsPage:
         """What Envoy has counted, which the costs learn too; None while it is away."""
         envoy = self._gateway.envoy
         starts = envoy.restarts
+        if not envoy.answers:
+            # Whoever asks for the page would wait as long as for an answer, and get none of it.
+            return None
         try:
             families = renamed(await envoy.admin.get("/stats/prometheus"))
         except PointsmanError as error:

@@ -1,0 +1,58 @@
+"""Whether an Envoy that runs still answers, decided from the answers of its admin interface. Pure.
+
+A crash ends the process and everybody sees it; an Envoy that hangs lives on, holds its port and its requests.
+The admin interface is served by the thread that takes in resources: what keeps it busy is no hang.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+INTERVAL_SECONDS = 2.0
+"""Between an answer and the next question, which costs Envoy less than a millisecond."""
+
+TIMEOUT_SECONDS = 5.0
+"""For one answer. Taking in 1,000 routes at once, the most that it does without a pause, takes 1 to 3 s."""
+
+NOT_READY_FAILURES = 2
+"""In a row. With two, requests would wait here that other gateways can answer."""
+
+RESTART_SECONDS = 30.0
+"""At least so long without an answer: Kubernetes' own default for a liveness probe (three failures ten
+seconds apart). Ending it cuts what it carries, so it gets the benefit of the doubt.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a silence is borne."""
+
+    interval_seconds: float = INTERVAL_SECONDS
+    timeout_seconds: float = TIMEOUT_SECONDS
+    not_ready_failures: int = NOT_READY_FAILURES
+    restart_seconds: float = RESTART_SECONDS
+
+
+PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What asking one Envoy has brought: failures since its last answer, and when the first of them was
+    asked, in seconds of any clock that does not jump.
+    """
+
+    failures: int = 0
+    silent_since: float = 0.0
+
+    def heard(self, answered: bool, asked_at: float) -> Self:
+        """With the outcome of one more question."""
+        if answered:
+            return type(self)()
+        return type(self)(self.failures + 1, self.silent_since if self.failures else asked_at)
+
+    def is_ready(self, patience: Patience) -> bool:
+        return self.failures < patience.not_ready_failures
+
+    def hangs(self, now: float, patience: Patience) -> bool:
+        """Whether it will not answer again by itself."""
+        return not self.is_ready(patience) and now - self.silent_since >= patience.restart_seconds
