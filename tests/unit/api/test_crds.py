@@ -14,6 +14,7 @@ from pointsman.api.record import Record
 from pointsman.api.resource import Resource
 
 CRDS = Path(__file__).parents[3] / "crds"
+VALUES = CRDS.parent / "charts" / "pointsman" / "values.schema.json"
 
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
@@ -39,7 +40,10 @@ def test_there_is_a_file_for_each_kind_and_no_other() -> None:
 
 
 def test_generating_writes_the_same_bytes_again(tmp_path: Path) -> None:
-    assert main([str(tmp_path / "out")]) == 0
+    values = tmp_path / "values.schema.json"
+    values.write_bytes(VALUES.read_bytes())
+    assert main([str(tmp_path / "out"), str(values)]) == 0
+    assert values.read_bytes() == VALUES.read_bytes()
     written = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert written == {path.name: path.read_bytes() for path in CRDS.iterdir()}
 

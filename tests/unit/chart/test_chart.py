@@ -9,6 +9,7 @@ import yaml
 from helm_python import HelmError
 from helm_python.chart import lint
 
+from pointsman.cli.processes import read_fleet
 from tests.golden.chart.test_renders import INSTALLATIONS
 from tests.support.chart import CHART, notes, render
 
@@ -107,6 +108,10 @@ WRONG = {
     "a namespace that cannot be": {"secretNamespaces": ["Chat"]},
     "no operator": {"operator": {"replicas": 0}},
     "a grace period that cuts requests": {"gateway": {"terminationGracePeriodSeconds": 5}},
+    "a misspelt fleet setting": {"fleet": {"egress": {"cidr": ["10.0.0.0/8"]}}},
+    "a network that is none": {"fleet": {"egress": {"cidrs": ["everywhere"]}}},
+    "a proxy that is nowhere": {"fleet": {"egress": {"proxy": {"url": "http://proxy:3128"}}}},
+    "a claim that cannot be": {"fleet": {"weights": {"cacheClaim": "Model Weights"}}},
 }
 
 
@@ -114,6 +119,15 @@ WRONG = {
 def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match="schema"):
         render(values)
+
+
+def test_every_fleet_setting_may_be_a_value_and_reaches_the_operator_as_it_is(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "corpus" / "valid" / "fleet.yaml").read_text(encoding="utf-8")
+    rendered = render({"fleet": yaml.safe_load(text)})
+    [settings] = [one for one in rendered if one["metadata"]["name"] == "pointsman-fleet"]
+    (tmp_path / "fleet.yaml").write_text(settings["data"]["fleet.yaml"], encoding="utf-8")
+    (tmp_path / "stated.yaml").write_text(text, encoding="utf-8")
+    assert read_fleet(tmp_path / "fleet.yaml") == read_fleet(tmp_path / "stated.yaml")
 
 
 def test_notes_say_when_no_key_can_be_read() -> None:

@@ -30,9 +30,9 @@ def structural_schema(kind: type[Resource]) -> Schema:
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
         "spec": _with_defaults_of_items_in_words(
-            _written_out(generated["properties"]["spec"], definitions, ())
+            written_out(generated["properties"]["spec"], definitions, ())
         ),
-        "status": _without_defaults(_written_out(generated["properties"]["status"], definitions, ())),
+        "status": _without_defaults(written_out(generated["properties"]["status"], definitions, ())),
     }
     schema: Schema = {"description": generated["description"], "type": "object", "required": ["spec"]}
     return {
@@ -42,18 +42,19 @@ def structural_schema(kind: type[Resource]) -> Schema:
     }
 
 
-def _written_out(node: Schema, definitions: Schema, above: tuple[str, ...]) -> Schema:
+def written_out(node: Schema, definitions: Schema, above: tuple[str, ...] = ()) -> Schema:
+    """A node without references. Raises ValueError for what no structural schema can say."""
     node = dict(node)
     if "$ref" in node:
         name = node.pop("$ref").rsplit("/", 1)[-1]
         if name in above:
             raise ValueError(f"{name} contains itself, which no structural schema can say")
-        return _written_out({**definitions[name], **node}, definitions, (*above, name))
+        return written_out({**definitions[name], **node}, definitions, (*above, name))
     if "anyOf" in node:
         stated = [branch for branch in node.pop("anyOf") if branch != {"type": "null"}]
         if len(stated) != 1:
             raise ValueError(f"a union of {len(stated)} types is not structural: {stated}")
-        return _written_out({**stated[0], **node}, definitions, above)
+        return written_out({**stated[0], **node}, definitions, above)
     for unsayable in ("allOf", "oneOf", "const", "prefixItems", "exclusiveMinimum", "exclusiveMaximum"):
         if unsayable in node:
             raise ValueError(f"{unsayable} is not structural")
@@ -65,16 +66,16 @@ def _cleaned(node: Schema, definitions: Schema, above: tuple[str, ...]) -> Schem
     if "properties" in kept:
         kept.pop("additionalProperties", None)
         kept["properties"] = {
-            name: _written_out(value, definitions, above) for name, value in kept["properties"].items()
+            name: written_out(value, definitions, above) for name, value in kept["properties"].items()
         }
     elif "patternProperties" in kept:
         ((pattern, values),) = kept.pop("patternProperties").items()
-        kept["additionalProperties"] = _written_out(values, definitions, above)
+        kept["additionalProperties"] = written_out(values, definitions, above)
         kept["x-kubernetes-validations"] = [_key_rule(pattern)]
     elif isinstance(kept.get("additionalProperties"), dict):
-        kept["additionalProperties"] = _written_out(kept["additionalProperties"], definitions, above)
+        kept["additionalProperties"] = written_out(kept["additionalProperties"], definitions, above)
     if kept.get("type") == "array":
-        kept["items"] = _written_out(kept["items"], definitions, above)
+        kept["items"] = written_out(kept["items"], definitions, above)
         kept.setdefault("x-kubernetes-list-type", "atomic")
     if kept.get("type") == "integer":
         kept["format"] = "int32" if kept.get("maximum", _LARGEST_INT32 + 1) <= _LARGEST_INT32 else "int64"
