@@ -60,6 +60,19 @@ CASES = {
         [unschedulable("no nodes available to schedule pods")],
         Trouble(Concern.PLACED, "NoNode", "the cluster has no node for pods"),
     ),
+    "a claim that is missing is named": Case(
+        [
+            unschedulable(
+                '0/3 nodes are available: persistentvolumeclaim "model-weights" not found. preemption: 0/3 '
+                "nodes are available: 3 Preemption is not helpful for scheduling."
+            )
+        ],
+        Trouble(
+            Concern.PLACED,
+            "VolumeNotFound",
+            'there is no PersistentVolumeClaim "model-weights" in this namespace; create it',
+        ),
+    ),
     "an image that does not pull": Case(
         [pod(waiting("engine", "ImagePullBackOff", "Back-off pulling image"))],
         Trouble(

@@ -2,6 +2,7 @@
 times or names that pass. Pure.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -29,6 +30,7 @@ class Trouble:
 
 
 _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)')
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
@@ -70,6 +72,10 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
                 f"no node has {said} free; free some, add nodes, or name other accelerators in"
                 " spec.hardware.accelerators",
             )
+    claim = _MISSING_CLAIM.search(scheduler_message)
+    if claim is not None:
+        message = f'there is no PersistentVolumeClaim "{claim[1]}" in this namespace; create it'
+        return Trouble(Concern.PLACED, "VolumeNotFound", message)
     # What the scheduler of Kubernetes 1.36 says, and what it means for the person who reads it.
     causes = (
         ("no nodes available", "NoNode", "the cluster has no node for pods"),
@@ -86,7 +92,12 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
             "VolumeNotBound",
             "a volume claim of a pod is not bound",
         ),
-        ("persistentvolumeclaim", "VolumeNotFound", "a volume claim that a pod names does not exist"),
+        (
+            "had volume node affinity conflict",
+            "VolumeElsewhere",
+            "a volume claim of a pod is bound to other nodes than those that fit; use one that several nodes"
+            " mount at once (ReadWriteMany)",
+        ),
     )
     for part, reason, message in causes:
         if part in scheduler_message:
