@@ -1,7 +1,9 @@
-"""A bucket on this machine that speaks what an S3 client asks: lists below a prefix, and objects."""
+"""A bucket on this machine that speaks what an S3 client asks: lists below a prefix, objects, their parts."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,11 +18,17 @@ ACCESS_KEY = "AKIAEXAMPLE"
 class ObjectStore:
     """The server; `async with ObjectStore({"bucket": {"key": b"…"}}) as store`.
 
-    Whoever does not sign with `ACCESS_KEY` is refused. `asked` are the keys that were read.
+    Whoever does not sign with `ACCESS_KEY` is refused. `asked` are the keys that were read, `ranges` the
+    parts of them. `hangs_from` is where in an object it says no more; `sizes` are told instead of an
+    object's own; `modified` counts seconds.
     """
 
     buckets: Mapping[str, Mapping[str, bytes]]
     asked: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+    hangs_from: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    modified: int = 0
     port: int = 0
 
     @property
@@ -52,8 +60,8 @@ class ObjectStore:
             return _refused(404, "NoSuchBucket")
         prefix = request.query.get("prefix", "")
         rows = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(content)}</Size>"
-            "<LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;0&quot;</ETag></Contents>"
+            f"<Contents><Key>{escape(key)}</Key><Size>{self.sizes.get(key, len(content))}</Size>"
+            f"<LastModified>2026-01-02T03:04:{self.modified:02}.000Z</LastModified><ETag>{escape(_tag(content))}</ETag></Contents>"
             for key, content in sorted(objects.items())
             if key.startswith(prefix)
         )
@@ -67,9 +75,25 @@ class ObjectStore:
         content = self.buckets.get(request.match_info["bucket"], {}).get(key)
         if content is None:
             return _refused(404, "NoSuchKey")
-        self.asked.append(key)
-        headers = {"ETag": '"0"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
-        return web.Response(body=content, headers=headers)
+        headers = {"ETag": _tag(content), "Last-Modified": f"Fri, 02 Jan 2026 03:04:{self.modified:02} GMT"}
+        if request.headers.get("if-match", _tag(content)) != _tag(content):
+            return _refused(412, "PreconditionFailed")
+        part = request.headers.get("range", "")
+        begin, end = 0, len(content)
+        if part:
+            first, _, last = part.removeprefix("bytes=").partition("-")
+            begin, end = int(first), min(int(last) + 1, len(content))
+            headers["Content-Range"] = f"bytes {begin}-{end - 1}/{len(content)}"
+        if request.method == "GET":
+            self.asked.append(key)
+            self.ranges.append(part)
+            if self.hangs_from is not None and begin >= self.hangs_from:
+                await asyncio.Event().wait()
+        return web.Response(status=206 if part else 200, body=content[begin:end], headers=headers)
+
+
+def _tag(content: bytes) -> str:
+    return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
 def _refused(status: int, code: str) -> web.Response:

@@ -3,144 +3,115 @@
 Without credentials the store's own ways are tried: variables, the pod's cloud identity, the machine's.
 """
 
-import json
+import hashlib
 import os
-import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import (
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-    UnknownConfigurationKeyError,
-)
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
+from pointsman.weights.bucket_access import refused, settings
 from pointsman.weights.item import Item
-from pointsman.weights.selection import only_weights_file
-from pointsman.weights.trouble import Reason, WeightsError
+from pointsman.weights.selection import below_folder, only_weights_file
+from pointsman.weights.trouble import Reason, WeightsError, too_large
 
-_PIECE_BYTES = 16 * 1024 * 1024
-_DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
+# One request each: stores bound how long a request may take, and a part is soon asked for again.
+_PART_BYTES = 16 * 1024 * 1024
+# Objects that are fetched side by side.
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One object as the store tells of it; `tag` tells one content from another."""
+
+    key: str
+    size: int
+    tag: str
+    modified: int
+    """Seconds since 1970, as files keep them."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "_Object":
+        modified = int(told["last_modified"].timestamp())
+        return cls(str(told["path"]), told["size"], told["e_tag"] or "", modified)
 
 
 def bring(item: Item, credential: str | None, folder: Path) -> None:
     """Put the object, or what lies below the prefix, into the folder. WeightsError with the reason."""
     bucket, _, path = item.rest.partition("/")
     try:
-        store = from_url(f"{item.scheme}://{bucket}", **_settings(item, credential))
-        for key, below in _wanted(store, item, path.strip("/")):
-            _copy(store, key, folder / below)
+        store = from_url(f"{item.scheme}://{bucket}", **settings(item, credential))
+        wanted = [(one, folder / name) for one, name in _wanted(store, item, path.strip("/"))]
+        missing = [(one, target) for one, target in wanted if not _is_there(one, target)]
+        _check_room([one for one, _ in missing], [_partial(*each) for each in missing], folder)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(lambda each: _copy(store, *each), missing):
+                pass
     except BaseError as error:
-        raise _refusal(item, error) from error
+        raise refused(item, error) from error
 
 
-def _wanted(store: ObjectStore, item: Item, path: str) -> Iterator[tuple[str, str]]:
-    """Keys, and where each goes below the folder."""
+def _wanted(store: ObjectStore, item: Item, path: str) -> list[tuple[_Object, str]]:
+    """Objects, and where each goes below the folder."""
     if item.file:
-        yield path, item.file
-        return
+        return [(_Object.of(obstore.head(store, path)), item.file)]
     prefix = f"{path}/" if path else ""
-    keys = [str(found["path"]) for page in obstore.list(store, prefix or None) for found in page]
-    names = {key.removeprefix(prefix): key for key in keys if not key.endswith("/")}
-    if not names:
+    found = [_Object.of(one) for page in obstore.list(store, prefix or None) for one in page]
+    named = {one.key.removeprefix(prefix): one for one in found if not one.key.endswith("/")}
+    if not named:
         raise WeightsError(
             Reason.FILE_NOT_FOUND,
             f"has nothing below {prefix or 'its root'}",
             where=item.source,
             todo="correct spec.model.source",
         )
-    if item.link:
-        names = {name: names[name] for name in [only_weights_file(names, item.source)]}
-    for name, key in sorted(names.items()):
-        if ".." not in Path(name).parts:
-            yield key, name
+    names = [only_weights_file(named, item.source)] if item.link else sorted(named)
+    return [(named[name], name) for name in below_folder(names, item.source)]
 
 
-def _copy(store: ObjectStore, key: str, target: Path) -> None:
-    """Stream one object to a file; one that is there in full is left, so that a broken fetch goes on."""
-    answer = obstore.get(store, key)
-    if target.is_file() and target.stat().st_size == answer.meta["size"]:
-        return
+def _is_there(one: _Object, target: Path) -> bool:
+    """Whether a former attempt brought this very content: its time is the object's."""
+    if not target.is_file():
+        return False
+    found = target.stat()
+    return (found.st_size, int(found.st_mtime)) == (one.size, one.modified)
+
+
+def _partial(one: _Object, target: Path) -> Path:
+    """Where parts gather; its name holds the content's, so that it is never continued with another's."""
+    content = f"{one.tag}\n{one.size}\n{one.modified}"
+    return target.with_name(f".{target.name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.partial")
+
+
+def _check_room(missing: Sequence[_Object], partials: Sequence[Path], folder: Path) -> None:
+    here = sum(partial.stat().st_size for partial in partials if partial.is_file())
+    needed = sum(one.size for one in missing) - here
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise too_large(needed, free, folder)
+
+
+def _copy(store: ObjectStore, one: _Object, target: Path) -> None:
+    """Bring one object part by part, going on where a former attempt ended."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    with partial.open("wb") as file:
-        for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
-            file.write(piece)
+    partial = _partial(one, target)
+    for former in target.parent.glob(f".{target.name}.*.partial"):
+        if former != partial:
+            former.unlink()
+    with partial.open("ab") as file:
+        while (begin := file.tell()) < one.size:
+            options: obstore.GetOptions = {"range": (begin, min(begin + _PART_BYTES, one.size))}
+            if one.tag and not one.tag.startswith("W/"):
+                options["if_match"] = one.tag
+            file.write(obstore.get(store, one.key, options=options).bytes())
         file.flush()
         os.fsync(file.fileno())
+    os.utime(partial, (one.modified, one.modified))
     partial.replace(target)
-
-
-def _settings(item: Item, credential: str | None) -> Mapping[str, Any]:
-    """What the store is told, from the Secret: a JSON object of its settings, as obstore names them; for gs
-    also the JSON key of a service account.
-    """
-    if credential is None:
-        return {}
-    unreadable = WeightsError(
-        Reason.CREDENTIALS_UNREADABLE,
-        "the Secret of spec.model.credentials holds no JSON object",
-        where=item.source,
-        todo='write one such as {"access_key_id": …, "secret_access_key": …, "region": …}',
-    )
-    try:
-        stated = json.loads(credential)
-    except ValueError:
-        # Not with the text of the error: it would show a part of the secret.
-        raise unreadable from None
-    if not isinstance(stated, dict):
-        raise unreadable
-    if item.scheme == "gs" and stated.get("type") == "service_account":
-        return {"service_account_key": credential}
-    plain = {str(key): value for key, value in stated.items()}
-    return {
-        "config": {key: str(value) for key, value in plain.items()},
-        # A store inside the cluster often speaks plain HTTP; its owner says so by its address.
-        "client_options": {"allow_http": str(plain.get("endpoint", "")).startswith("http://")},
-    }
-
-
-def _refusal(item: Item, error: BaseError) -> WeightsError:
-    where = item.source
-    # A list that is refused has no type of its own, only the server's answer in its text.
-    denied = _DENIED.search(str(error)) is not None
-    match error:
-        case _ if denied:
-            return _access_denied(where)
-        case NotFoundError():
-            return WeightsError(
-                Reason.FILE_NOT_FOUND,
-                "there is no such object",
-                where=where,
-                todo="correct spec.model.source",
-            )
-        case PermissionDeniedError() | UnauthenticatedError():
-            return _access_denied(where)
-        case UnknownConfigurationKeyError():
-            return WeightsError(
-                Reason.CREDENTIALS_UNREADABLE,
-                "the Secret of spec.model.credentials has a key that this store does not know",
-                where=where,
-                todo="use the store's own names, such as access_key_id",
-            )
-        case _:
-            return WeightsError(
-                Reason.SOURCE_UNREACHABLE,
-                f"the store cannot be reached ({type(error).__name__})",
-                where=where,
-                todo="check the network, its policy, and region and endpoint in the Secret",
-            )
-
-
-def _access_denied(where: str) -> WeightsError:
-    return WeightsError(
-        Reason.ACCESS_DENIED,
-        "the store refuses these credentials",
-        where=where,
-        todo="name a Secret in spec.model.credentials, or give the pod's account the right to read",
-    )

@@ -26,6 +26,25 @@ def whole_repository(names: Collection[str]) -> list[str]:
     return sorted(names)
 
 
+def stays_below(name: str) -> bool:
+    """Whether a file's path in a repository or bucket stays below the folder that it is kept in."""
+    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
+
+
+def below_folder(names: Iterable[str], where: str) -> list[str]:
+    """The names as they are. WeightsError if one of them would be written elsewhere."""
+    listed = list(names)
+    for name in listed:
+        if not stays_below(name):
+            raise WeightsError(
+                Reason.SOURCE_NOT_SUPPORTED,
+                f"has a file that would not stay in its folder: {name}",
+                where=where,
+                todo="name a source whose files stay below it",
+            )
+    return listed
+
+
 def below(names: Iterable[str], path: str) -> list[str]:
     """The file of that name with its further parts, or everything in the folder of that name."""
     listed = set(names)

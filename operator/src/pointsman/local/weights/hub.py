@@ -13,8 +13,9 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from pointsman.local.weights import located
 from pointsman.local.weights.checksum import remember_sha256
-from pointsman.local.weights.source import HubSource, stays_below
+from pointsman.local.weights.source import HubSource
 from pointsman.weights.hub_files import HubPlace, Watch, bring_file, refused, unreachable
+from pointsman.weights.selection import stays_below
 from pointsman.weights.shards import is_first_or_whole, is_shard, with_shards
 from pointsman.weights.trouble import Reason, WeightsError
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointsman.errors import PointsmanError
+from pointsman.weights.selection import stays_below
 
 # PEP 508's names, and what the hub allows in a name.
 _PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -44,11 +45,6 @@ class PackageSource:
 
 
 WeightsSource = FileSource | HubSource | PackageSource
-
-
-def stays_below(file: str) -> bool:
-    """Whether a file's path in a repository stays below the folder that it is kept in."""
-    return not file.startswith("/") and ".." not in file.split("/")
 
 
 def parse_source(source: str, revision: str, *, beside: Path) -> WeightsSource:
