@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from pointsman.api import EngineName, Task
+from pointsman.catalog.metric_report import read_report
 from pointsman.engine_agent.agent import Agent
 from pointsman.engine_agent.liveness import Patience
 from pointsman.engine_agent.settings import AgentSettings, EngineSettings, asked_task
@@ -164,6 +165,10 @@ async def test_it_says_which_metrics_its_engine_has(scene: Scene) -> None:
     await scene.until("/metrics", 200, 'pointsman_engine_metric_available{name="steps_total"} 1.0')
     await scene.until("/metrics", 200, 'pointsman_engine_metric_available{name="cache_usage_ratio"} 0.0')
     await scene.until("/metrics", 200, "pointsman_engine_steps_total 1.0")
+    report = read_report((await scene.said("/metrics/names"))[1])
+    missing = {one.engine_name for one in report.missing}
+    assert "vllm:kv_cache_usage_perc" in missing
+    assert not missing & {"vllm:num_requests_running", "vllm:iteration_tokens_total_count"}
 
 
 def test_readiness_asks_for_what_answers_json() -> None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.catalog import shipped_catalog
+from pointsman.catalog.metric_report import Presence
 from pointsman.engine_agent.asking import running_requests
-from pointsman.engine_agent.engine_metrics import PREFIX, Readings, read
+from pointsman.engine_agent.engine_metrics import PREFIX, Readings, read, report
 from tests.support.engine_metrics import EngineMetrics
 from tests.support.engines.pages import sglang_page, vllm_page
 
@@ -79,6 +80,35 @@ def test_what_the_engine_does_not_say_is_missing_and_no_zero() -> None:
 def test_parts_of_an_engine_are_summed() -> None:
     page = 'vllm:num_requests_running{engine="0"} 2\nvllm:num_requests_running{engine="1"} 3\n'
     assert read(page, ENGINES["vllm"], None).values["requests_running"] == 5
+
+
+def test_the_report_names_what_the_version_calls_it() -> None:
+    page = vllm_page(busy(), (0, 33, 0), missing=("vllm:kv_cache_usage_perc",))
+    said = report(read(page, ENGINES["vllm"], "0.33.0"), ENGINES["vllm"], "0.33.0")
+    assert said.page_answers
+    assert [(one.name, one.engine_name) for one in said.missing] == [
+        ("cache_usage_ratio", "vllm:kv_cache_usage_perc")
+    ]
+    assert {one.name for one in said.metrics} == set(ENGINES["vllm"].metric_names("0.33.0"))
+
+
+def test_without_a_page_everything_is_missing() -> None:
+    said = report(None, ENGINES["vllm"], "0.33.0")
+    assert not said.page_answers
+    assert len(said.missing) == len(ENGINES["vllm"].metric_names("0.33.0"))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "want"),
+    [(1, Presence.UNSEEN), (999, Presence.UNSEEN), (1000, Presence.MISSING)],
+    ids=["after the first token", "while little was asked of it", "once it has shown all that it has"],
+)
+def test_what_an_engine_shows_late_is_missed_only_late(tokens: int, want: Presence) -> None:
+    metrics = busy()
+    metrics.generation_tokens = tokens
+    page = sglang_page(metrics, (0, 5, 23), missing=("sglang:inter_token_latency_seconds",))
+    said = report(read(page, ENGINES["sglang"], "0.5.23"), ENGINES["sglang"], "0.5.23")
+    assert {one.name for one in said.metrics if one.presence is want} >= {"inter_token_seconds"}
 
 
 def test_a_page_that_is_none_is_an_error() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pointsman.api import Condition, ModelDeployment, ModelDeploymentStatus
 from pointsman.api.findings import Finding
+from pointsman.catalog.metric_report import MetricReport, Presence, ReportedMetric
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
 from pointsman.local.status.deployment_status import deployment_status
 from pointsman.local.status.observed import DeploymentObserved, Stage, Step
@@ -18,6 +19,8 @@ DEPLOYMENT = builders.deployment(
 DONE = Step(Stage.DONE, "Fits", "this machine's CPU")
 TROUBLE = Trouble("EngineDiedAtStart", "the engine ended with exit code 1")
 FINDING = Finding("error", "spec.replicas", "must be a number", "correct it", file="a.yaml", line=3)
+
+LACKING = MetricReport(True, (ReportedMetric("steps_total", "llamacpp:n_decode", Presence.MISSING),))
 
 
 def observed(*replicas: tuple[str, Phase], trouble: Trouble | None = None) -> DeploymentObserved:
@@ -49,6 +52,23 @@ CASES = {
             "Available": ("False", "NoReplicaReady"),
             "Ready": ("False", "NoReplicaReady"),
         },
+    ),
+    "an engine lacks a metric, and serves": Case(
+        replace(
+            observed(("new", READY), ("new", READY)),
+            replicas=(
+                ReplicaView(0, "new", READY, metrics=LACKING),
+                ReplicaView(1, "new", READY),
+            ),
+        ),
+        {"MetricsAvailable": ("False", "NamesMissing"), "Ready": ("True", "ReplicasReady")},
+    ),
+    "an engine of the former version lacks one": Case(
+        replace(
+            observed(("new", READY), ("new", READY)),
+            replicas=(ReplicaView(0, "old", READY, metrics=LACKING), ReplicaView(1, "new", READY)),
+        ),
+        {"MetricsAvailable": ("Unknown", "NotKnown")},
     ),
     "weights are missing": Case(
         DeploymentObserved(weights=Step(Stage.FAILED, "FileNotFound", "x: no such weights file")),

@@ -38,6 +38,8 @@ class EngineMetric(Record):
     since: EngineVersion | None = None
     before: EngineVersion | None = None
     """The first version that no longer has it under this name."""
+    shown: Literal["atOnce", "onceObserved"] = "atOnce"
+    """Whether the page has it once one token was answered, or only after more than that."""
     scale: Annotated[float, Field(gt=0)] = 1.0
     """What one unit of the engine's value is in ours: 0.000001 for microseconds."""
 

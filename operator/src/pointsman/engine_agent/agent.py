@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pointsman.catalog.metric_report import PATH as METRIC_NAMES
 from pointsman.engine_agent.asking import Engine, running_requests
 from pointsman.engine_agent.draining import Drain
 from pointsman.engine_agent.engine_metrics import PREFIX, Readings
@@ -23,7 +24,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Agent:
-    """`run` until cancelled. Serves /livez, /readyz, /engine, /drain and /metrics."""
+    """`run` until cancelled. Serves /livez, /readyz, /engine, /drain, /metrics and its names."""
 
     def __init__(self, settings: AgentSettings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
@@ -57,6 +58,7 @@ class Agent:
         app.router.add_get("/engine", self._enginez)
         app.router.add_get("/drain", self._drained)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get(METRIC_NAMES, self._metric_names)
         return app
 
     async def _watch(self) -> None:
@@ -129,6 +131,10 @@ class Agent:
         registry = CollectorRegistry()
         registry.register(_Page(readings, self._engine.metric_names))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _metric_names(self, _: web.Request) -> web.Response:
+        report = await self._engine.metric_report()
+        return web.Response(text=report.to_json(), content_type="application/json")
 
 
 class _Page(Collector):

@@ -7,7 +7,8 @@ import aiohttp
 
 from pointsman.api import Task
 from pointsman.catalog import EngineFacts, shipped_catalog
-from pointsman.engine_agent.engine_metrics import Readings, read
+from pointsman.catalog.metric_report import MetricReport
+from pointsman.engine_agent.engine_metrics import Readings, read, report
 from pointsman.engine_agent.settings import EngineSettings
 
 # A first token on a slow machine with a large model takes some seconds; its budget bounds all attempts.
@@ -95,6 +96,10 @@ class Engine:
                 return read(await answer.text(), self._facts, self._settings.version)
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
+
+    async def metric_report(self) -> MetricReport:
+        """Which of the metrics that its version should have it says."""
+        return report(await self.readings(), self._facts, self._settings.version)
 
     async def _get(self, path: str, within: aiohttp.ClientTimeout | None) -> Answer:
         try:

@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from pointsman.catalog import EngineFacts, EngineMetric
+from pointsman.catalog import EngineFacts, EngineMetric, MetricName
+from pointsman.catalog.metric_report import MetricReport, Presence, ReportedMetric
 
 PREFIX = "pointsman_engine_"
+
+_ENOUGH_TOKENS = 1000
+"""An engine that has made so many has answered more than readiness asks of it, which is one token, and has
+shown whatever it shows at all."""
 
 
 @dataclass(frozen=True)
 class Readings:
     """What a page says. `values` are sums over the engine's own labels, by our name (and bucket edge);
-    `missing` are our names that the version should have and its page does not.
+    `missing` are our names that the version should have and its page does not, whether or not it would show
+    them by now.
     """
 
     families: tuple[Metric, ...]
@@ -75,3 +81,30 @@ def _by_edge(buckets: Mapping[str, float]) -> Iterable[tuple[str, float]]:
 
 def _scaled(edge: str, scale: float) -> str:
     return edge if scale == 1.0 or edge == "+Inf" else f"{float(edge) * scale:g}"
+
+
+def report(readings: Readings | None, facts: EngineFacts, version: str | None) -> MetricReport:
+    """Which of the names that the version should have its page has; None in `readings`: there is no page."""
+    names = facts.metric_names(version)
+    if readings is None:
+        return MetricReport(
+            False,
+            tuple(
+                ReportedMetric(name, metric.engine_name, Presence.MISSING)
+                for name, metric in sorted(names.items())
+            ),
+        )
+    is_used = readings.values.get(MetricName.GENERATION_TOKENS, 0.0) >= _ENOUGH_TOKENS
+    return MetricReport(
+        True,
+        tuple(
+            ReportedMetric(name, metric.engine_name, _presence(name, metric, readings, is_used=is_used))
+            for name, metric in sorted(names.items())
+        ),
+    )
+
+
+def _presence(name: str, metric: EngineMetric, readings: Readings, *, is_used: bool) -> Presence:
+    if name not in readings.missing:
+        return Presence.FOUND
+    return Presence.UNSEEN if metric.shown == "onceObserved" and not is_used else Presence.MISSING

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pointsman.catalog.metric_report import MetricReport
+
 
 class Phase(StrEnum):
     STARTING = "Starting"
@@ -43,6 +45,8 @@ class ReplicaView:
     phase: Phase
     port: int = 0
     trouble: Trouble | None = None
+    metrics: MetricReport | None = None
+    """What its engine was seen to say of itself, once it was asked."""
 
 
 @dataclass(frozen=True)

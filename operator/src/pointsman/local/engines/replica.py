@@ -11,6 +11,7 @@ import aiohttp
 
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
+from pointsman.catalog.metric_report import MetricReport
 from pointsman.engine_agent.asking import Engine, running_requests
 from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
 from pointsman.engine_agent.watching import until_it_hangs
@@ -27,6 +28,8 @@ from pointsman.local.state import remove
 
 _PROBE_AGAIN_SECONDS = 0.2
 _DRAIN_POLL_SECONDS = 0.25
+_REPORT_AGAIN_SECONDS = 600.0
+_NO_PAGE_SECONDS = 10.0
 # The gateway hears of a removed endpoint within milliseconds; a request that it had sent just before takes
 # a moment to be counted by the engine.
 _SETTLE_SECONDS = 1.0
@@ -93,6 +96,7 @@ class Replica:
         self._process: RunningProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._unrecorded = ""
+        self._metrics: MetricReport | None = None
 
     def start(self, adopted: tuple[RunningProcess, int] | None = None) -> None:
         """Begin; an adopted process and its port are ready already."""
@@ -104,7 +108,7 @@ class Replica:
     @property
     def view(self) -> ReplicaView:
         port = self._port if self._phase is Phase.READY else 0
-        return ReplicaView(self.slot, self.spec.hash, self._phase, port, self._trouble)
+        return ReplicaView(self.slot, self.spec.hash, self._phase, port, self._trouble, self._metrics)
 
     def retire(self) -> None:
         """Leave the endpoints for good, at once; `drain` or `end` must follow."""
@@ -189,11 +193,13 @@ class Replica:
         """Watch a ready engine; raises _Failed once it is gone, by itself or because it stayed silent."""
         exited = asyncio.create_task(process.exited())
         hangs = asyncio.create_task(self._until_it_hangs(self._hear))
+        reports = asyncio.create_task(self._report())
         try:
             done, _ = await asyncio.wait((exited, hangs), return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
             hangs.cancel()
+            reports.cancel()
         if exited in done:
             raise _Failed(self._exit_trouble(process, 0, ENGINE_EXITED))
         how = hangs.result()
@@ -202,6 +208,20 @@ class Replica:
         await process.exited()
         message = f"an engine hung and was ended: {how} (log: {self._logs})"
         raise _Failed(Trouble(ENGINE_SILENT, message))
+
+    async def _report(self) -> None:
+        """Which metrics the engine shows: asked when it is ready and rarely after, as the operator does."""
+        engine = self._engine(self._port)
+        while True:
+            found = await engine.metric_report()
+            if not found.page_answers:
+                # One moment in which the machine swaps is none of its metrics' fault.
+                await asyncio.sleep(_NO_PAGE_SECONDS)
+                found = await engine.metric_report()
+            if found != self._metrics:
+                self._metrics = found
+                self._around.changed()
+            await asyncio.sleep(_REPORT_AGAIN_SECONDS if found.page_answers else _NO_PAGE_SECONDS)
 
     async def _until_it_hangs(self, hear: Callable[[Verdict], None]) -> str:
         return await until_it_hangs(self._engine(self._port), hear, self._around.patience)

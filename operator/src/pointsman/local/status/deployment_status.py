@@ -20,6 +20,7 @@ from pointsman.api.deployment_verdicts import (
     ready_like,
 )
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
+from pointsman.catalog.metric_report import MetricReport, metric_statuses, metrics_available
 from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.placement import ACCELERATOR
 from pointsman.local.status.observed import DeploymentObserved, Stage, Step
@@ -47,14 +48,17 @@ def deployment_status(
         )
     assert deployment.spec.engine is not None
     engine = str(deployment.spec.engine.name)
+    version = engine_versions.get(engine, "")
+    reports = _reports(observed)
+    shown = metrics_available(engine, version, reports)
     return ModelDeploymentStatus(
         observed_generation=generation,
         replicas=sum(replica.phase is not Phase.DRAINING for replica in observed.replicas),
         ready_replicas=_ready(observed.replicas),
         model=model_summary(deployment),
-        engine=EngineStatus(name=engine, version=engine_versions.get(engine, "")),
+        engine=EngineStatus(name=engine, version=version, metrics=metric_statuses(reports)),
         placement=_placement(observed.placed),
-        conditions=conditions(_own(deployment, observed), former.conditions, generation, now),
+        conditions=conditions(_own(deployment, observed, shown), former.conditions, generation, now),
     )
 
 
@@ -78,7 +82,13 @@ def _hosted(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[
     return progressing, usable, ready_like(usable)
 
 
-def _own(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[Verdict, ...]:
+def _reports(observed: DeploymentObserved) -> tuple[MetricReport, ...]:
+    """What engines of the stated version show."""
+    current = (one for one in observed.replicas if one.spec_hash == observed.wanted_hash)
+    return tuple(one.metrics for one in current if one.metrics is not None)
+
+
+def _own(deployment: ModelDeployment, observed: DeploymentObserved, shown: Verdict) -> tuple[Verdict, ...]:
     placed = Verdict(
         "Placed", _STAGES[observed.placed.stage], observed.placed.reason, observed.placed.message
     )
@@ -88,10 +98,10 @@ def _own(deployment: ModelDeployment, observed: DeploymentObserved) -> tuple[Ver
     progressing = _progressing(deployment, observed)
     answers = _available(deployment, observed)
     if answers.status is TRUE:
-        return placed, weights, progressing, answers, ready_like(answers)
+        return placed, weights, progressing, answers, shown, ready_like(answers)
     cause = next((v for v in (weights, placed, progressing) if v.status is FALSE), answers)
     ready = Verdict("Ready", FALSE, cause.reason, cause.message)
-    return placed, weights, progressing, answers, ready
+    return placed, weights, progressing, answers, shown, ready
 
 
 def _progressing(deployment: ModelDeployment, observed: DeploymentObserved) -> Verdict:
