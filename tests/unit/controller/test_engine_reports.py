@@ -1,0 +1,119 @@
+"""Which agents are asked what their engines show, how often, and who hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from pointsman.api import ObjectKey
+from pointsman.catalog.metric_report import PATH, MetricReport, Presence, ReportedMetric
+from pointsman.controller.engine_reports import EngineReports
+from pointsman.workloads import naming
+from tests.support.polling import eventually_async
+from tests.support.ports import free_port
+
+CHAT = ObjectKey("default", "chat")
+GOOD = MetricReport(True, (ReportedMetric("steps_total", "vllm:steps", Presence.FOUND),))
+
+
+def pod(name: str, *, revision: str = "r1", ready: bool = True, role: str = naming.LEADER) -> dict[str, Any]:
+    labels = {naming.DEPLOYMENT: "chat", naming.REVISION: revision, naming.ROLE: role}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "labels": labels},
+        "status": {"podIP": "127.0.0.1", "conditions": conditions},
+    }
+
+
+class Agents:
+    """One agent for all pods, and who is told of what."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.asked = 0
+        self.status = 200
+        self.told: list[ObjectKey] = []
+        self.reports = EngineReports(self.told.append, Random(1), self.port)
+
+    async def answer(self, _: web.Request) -> web.Response:
+        self.asked += 1
+        return web.Response(status=self.status, text=GOOD.to_json())
+
+    async def until_told(self, times: int) -> None:
+        await eventually_async(lambda: len(self.told) >= times, 10, f"told {times} times")
+
+
+@pytest.fixture
+async def agents() -> AsyncIterator[Agents]:
+    made = Agents()
+    app = web.Application()
+    app.router.add_get(PATH, made.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", made.port).start()
+    asking = asyncio.create_task(made.reports.run())
+    yield made
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    await runner.cleanup()
+
+
+async def test_one_ready_replica_of_a_version_is_asked_and_once(agents: Agents) -> None:
+    agents.reports.hear(None, pod("a", ready=False))
+    assert agents.reports.of(CHAT).awaited == {"r1"}
+    agents.reports.hear(pod("a", ready=False), pod("a"))
+    await agents.until_told(1)
+    assert agents.reports.of(CHAT).known == {"r1": GOOD}
+    assert not agents.reports.of(CHAT).awaited
+    # More replicas of the same version are no news, nor is one that comes back; another version is.
+    agents.reports.hear(None, pod("b"))
+    agents.reports.hear(pod("a"), pod("a", ready=False))
+    agents.reports.hear(pod("a", ready=False), pod("a"))
+    agents.reports.hear(None, pod("c", revision="r2"))
+    await agents.until_told(2)
+    assert agents.reports.of(CHAT).known == {"r1": GOOD, "r2": GOOD}
+    assert (agents.asked, agents.told) == (2, [CHAT, CHAT])
+
+
+async def test_workers_of_a_group_are_not_asked(agents: Agents) -> None:
+    agents.reports.hear(None, pod("worker", role=naming.WORKER))
+    agents.reports.hear(None, pod("leader", revision="r2"))
+    await agents.until_told(1)
+    assert agents.asked == 1
+
+
+async def test_what_went_is_forgotten(agents: Agents) -> None:
+    agents.reports.hear(None, pod("a"))
+    await agents.until_told(1)
+    agents.reports.hear(pod("a"), None)
+    assert agents.reports.of(CHAT) == type(agents.reports.of(CHAT))()
+
+
+async def test_one_that_does_not_answer_is_given_up_and_said_once(agents: Agents) -> None:
+    agents.status = 404
+    agents.reports.hear(None, pod("a"))
+    await eventually_async(lambda: agents.asked >= 1, 10, "it was asked")
+    assert agents.reports.of(CHAT).awaited == {"r1"}, "given up at the first failure"
+    await eventually_async(lambda: agents.asked >= 2, 10, "it is asked again soon")
+    await agents.until_told(1)
+    assert not agents.reports.of(CHAT).awaited
+    assert not agents.reports.of(CHAT).known
+
+
+async def test_a_leader_that_begins_again_asks_again(agents: Agents) -> None:
+    agents.reports.hear(None, pod("a"))
+    await agents.until_told(1)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        again = group.create_task(agents.reports.run())
+        await eventually_async(lambda: agents.asked >= 2, 10, "it was asked again")
+        again.cancel()
+    assert len(agents.told) == 1, "the same answer is no news"
