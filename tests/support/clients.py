@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from tests.support.answers import Answer, Ending, Event, SseParser
 
@@ -57,16 +58,24 @@ class OpenAIClient:
         headers: Mapping[str, str] | None = None,
         connections: int = 0,
         tls: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        """`resolver` says for each new connection where the name in the URL is."""
         require_loopback(url)
         self.url = url.rstrip("/")
         self._headers = {**({"authorization": f"Bearer {api_key}"} if api_key else {}), **(headers or {})}
         self._connections = connections
         self._tls: ssl.SSLContext | bool = tls or True
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> OpenAIClient:
-        connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._tls)
+        connector = aiohttp.TCPConnector(
+            limit=self._connections,
+            ssl=self._tls,
+            resolver=self._resolver,
+            use_dns_cache=self._resolver is None,
+        )
         # The deadline of each call is the only clock.
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=None)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)

@@ -19,6 +19,7 @@ from pointsman.gateway import Gateway, GatewayPlaces, MetricsPage
 from pointsman.gateway.answering import Patience
 from pointsman.routing import ProxySettings
 from tests.e2e.gateway.scene import Object, Scene
+from tests.support.answers import Ending
 from tests.support.behaviour import Behaviour
 from tests.support.builders import deployment, hosted, route, routing_input, secret
 from tests.support.polling import eventually_async
@@ -145,6 +146,30 @@ async def test_an_envoy_that_dies_while_it_drains_is_no_trouble(scene: Scene) ->
     await kill_envoy(scene)
     await asyncio.wait_for(stopping, 5)
     assert not (await stream).ok
+
+
+async def test_one_that_leaves_asks_to_connect_anew_then_takes_nobody_then_ends(scene: Scene) -> None:
+    await serve(scene, TALKING)
+    said = asyncio.Event()
+    stream = asyncio.create_task(scene.client.stream_chat("chat", on_event=lambda _: said.set()))
+    await asyncio.wait_for(said.wait(), 5)
+    assert "connection" not in (await scene.client.request("GET", "/v1/models")).headers
+    stopping = asyncio.create_task(scene.gateway.stop(60, leaving_seconds=3))
+
+    async def told() -> bool:
+        kept = await scene.client.request("GET", "/v1/models")
+        return kept.ok and kept.headers.get("connection") == "close"
+
+    await eventually_async(told, 2, "clients are told")
+    assert await told(), "a new connection is taken"
+
+    async def refused() -> bool:
+        return (await scene.client.request("GET", "/v1/models")).ending is Ending.CONNECTION_FAILED
+
+    await eventually_async(refused, 5, "no connection is taken any more")
+    assert not stream.done()
+    assert (await stream).ok
+    await asyncio.wait_for(stopping, 5)
 
 
 async def test_a_second_stop_cuts_the_drain_of_the_first(scene: Scene) -> None:

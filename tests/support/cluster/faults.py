@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -55,19 +56,31 @@ class WatchFaults:
     cut_in_next_line: bool = False
     """The next thing that arrives is passed on by half, and then the connection is closed; once."""
     delay_seconds: float = 0.0
-    """Each thing arrives so much later."""
+    """Each thing arrives so much later; things keep their distance from each other."""
     open: int = field(default=0, init=False)
 
 
 class FaultProxy:
-    """Use as an async context manager; plain HTTP on `address`, TLS to the API server."""
+    """Use as an async context manager; plain HTTP on `address`, TLS to the API server.
 
-    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
+    With `serving` it speaks TLS too: clients in pods insist on it.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        tls: ssl.SSLContext,
+        *,
+        host: str = "127.0.0.1",
+        serving: ssl.SSLContext | None = None,
+    ) -> None:
         self.seen: list[Seen] = []
         self.watches = WatchFaults()
         self.address = ""
         self._server = server
         self._tls = tls
+        self._host = host
+        self._serving = serving
         self._faults: list[_Injected] = []
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -81,9 +94,10 @@ class FaultProxy:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, self._host, 0, ssl_context=self._serving)
         await site.start()
-        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        scheme = "http" if self._serving is None else "https"
+        self.address = f"{scheme}://{self._host}:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(
@@ -156,9 +170,7 @@ class FaultProxy:
         self._streams.append(request)
         self.watches.open += 1
         try:
-            async for part in upstream.content.iter_any():
-                if self.watches.delay_seconds:
-                    await asyncio.sleep(self.watches.delay_seconds)
+            async for part in self._late(upstream.content):
                 if self.watches.is_silent:
                     continue
                 if self.watches.cut_in_next_line:
@@ -170,6 +182,32 @@ class FaultProxy:
             self.watches.open -= 1
             self._streams = [other for other in self._streams if other is not request]
         return answer
+
+    async def _late(self, content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+        """What arrives, each part after the delay that holds when it comes; none overtakes another."""
+        loop = asyncio.get_running_loop()
+        parts: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def take() -> None:
+            try:
+                async for part in content.iter_any():
+                    parts.put_nowait((loop.time() + self.watches.delay_seconds, part))
+            finally:
+                parts.put_nowait((loop.time() + self.watches.delay_seconds, b""))
+
+        taking = asyncio.create_task(take())
+        try:
+            while True:
+                due, part = await parts.get()
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                if not part:
+                    await taking  # raises what broke the connection
+                    return
+                yield part
+        finally:
+            taking.cancel()
+            with suppress(asyncio.CancelledError, aiohttp.ClientError):
+                await taking
 
 
 def refuse(status: int, *, retry_after: str = "", body: str = "") -> Fault:

@@ -77,8 +77,10 @@ class Envoy:
             ) from error
         self._keepers = [asyncio.create_task(self._keep()), asyncio.create_task(self._watch())]
 
-    async def stop(self, drain_seconds: float) -> None:
-        """Take no new requests, wait for the running ones at most `drain_seconds`, end the process."""
+    async def stop(self, drain_seconds: float, leaving_seconds: float = 0.0) -> None:
+        """Ask clients to connect anew elsewhere, after `leaving_seconds` take no new connections, wait for
+        the running requests, end the process: all in at most `drain_seconds` and the process's own end.
+        """
         for keeper in self._keepers:
             keeper.cancel()
         if self._keepers:
@@ -87,7 +89,7 @@ class Envoy:
         if process is None or process.returncode is not None:
             return
         if drain_seconds > 0:
-            await self._drain(drain_seconds)
+            await self._drain(drain_seconds, leaving_seconds)
         # It may have ended by itself meanwhile.
         with suppress(ProcessLookupError):
             process.terminate()
@@ -98,15 +100,17 @@ class Envoy:
                 process.kill()
             await process.wait()
 
-    async def _drain(self, drain_seconds: float) -> None:
+    async def _drain(self, drain_seconds: float, leaving_seconds: float) -> None:
         try:
             async with asyncio.timeout(drain_seconds):
+                # From now on each answer ends its connection, so that few are left when the process ends.
                 await self.admin.post("/healthcheck/fail")
-                await self.admin.post("/drain_listeners?graceful&skip_exit")
+                await asyncio.sleep(leaving_seconds)
+                await self.admin.post("/drain_listeners")
                 await self._idle()
         except TimeoutError:
             _log.warning("envoy_drain_cut", after_seconds=drain_seconds)
-        except Exception as error:
+        except PointsmanError as error:
             _log.warning("envoy_drain_failed", reason=str(error))
 
     async def _idle(self) -> None:
@@ -123,7 +127,7 @@ class Envoy:
         # Each message of an extension that Envoy calls work in progress is a long warning, for each route. A
         # resource that it refuses is a warning that may quote its keys; the gateway says the reason without.
         command += ["--component-log-level", "misc:error,config:error"]
-        command += ["--drain-time-s", "5", "--drain-strategy", "immediate"]
+        command += ["--drain-strategy", "immediate"]
         # Keys of providers that we were given in the environment reach Envoy by its secrets alone.
         environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
         with self._log_file.open("ab") as log:

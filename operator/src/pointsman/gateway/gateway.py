@@ -98,9 +98,9 @@ class Gateway:
         """Wait until what `programming` says may have changed."""
         await self._discovery.progressed()
 
-    async def stop(self, drain_seconds: float) -> None:
-        """Drain, end Envoy, remove the folder."""
-        await self.envoy.stop(drain_seconds)
+    async def stop(self, drain_seconds: float, leaving_seconds: float = 0.0) -> None:
+        """Drain (see `Envoy.stop`), end Envoy, remove the folder."""
+        await self.envoy.stop(drain_seconds, leaving_seconds)
         await self._discovery.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -254,7 +254,7 @@ class ProcessNode:
             pod,
             self.settings,
             self.images,
-            self._access.server,
+            self.settings.api_server or self._access.server,
             self._client,
             self._session,
             folder,

@@ -36,6 +36,8 @@ class NodeSettings:
     """How containers have their volumes: see `mounts` and `translation`; auto takes the former if it can."""
     pod_network: str = field(default_factory=_loopback_network)
     """Addresses of pods. Loopback needs nothing; any other must be local to this machine."""
+    api_server: str = ""
+    """Where its pods find the API server, such as a proxy before it; by default where the node does."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of every container, before those that its image and its spec set."""
     lease_seconds: float = 40.0

@@ -16,8 +16,11 @@ from pointsman.kube.credentials import Credentials
 from pointsman.kube.reader import KubeReader
 
 _STDERR = Path("/dev/stderr")
-_LEAVING_SECONDS = 5.0
-"""How long new requests still come after readiness fails: load balancers and other nodes hear of it late."""
+_LEAVING_SECONDS = 10.0
+"""How long new connections are taken after readiness fails: load balancers and other nodes hear of it late.
+The controller of EndpointSlices and kube-proxy batch changes for up to a second each; a slow watch is given
+three more, and a busy machine as much again.
+"""
 
 
 class ClusterGateway:
@@ -74,13 +77,13 @@ class ClusterGateway:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _leave(self) -> None:
-        """Once asked to: readiness fails first, then no new connections, then what runs ends. Replicas are
-        followed all the while, since answers may take minutes.
+        """Once asked to: readiness fails, and clients are told to connect anew; then no new connections; then
+        what runs ends. Replicas are followed all the while, since answers may take minutes.
         """
         await self._stop.wait()
         drain = self._settings.drain_seconds
         self._log.info("leaves", drain_seconds=drain)
-        leaving = asyncio.create_task(self._drain(drain))
+        leaving = asyncio.create_task(self._gateway.stop(drain, min(_LEAVING_SECONDS, drain / 2)))
         hurried = asyncio.create_task(self._at_once.wait())
         await asyncio.wait((leaving, hurried), return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
@@ -89,10 +92,6 @@ class ClusterGateway:
             return
         leaving.cancel()
         await asyncio.wait((leaving,))
-
-    async def _drain(self, drain_seconds: float) -> None:
-        await asyncio.sleep(min(_LEAVING_SECONDS, drain_seconds))
-        await self._gateway.stop(drain_seconds)
 
     async def _hear(self, changed: asyncio.Event) -> None:
         while True:
