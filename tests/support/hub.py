@@ -30,11 +30,12 @@ class HubRepository:
 class Hub:
     """The server; `async with Hub({...}) as hub`. Repositories are named `owner/name`.
 
-    `pieces` limits how many pieces of a file one answer has until it hangs; `damage` changes a byte of each
+    `content_host` is where GETs of files are sent, as the real hub does. `pieces` limits how many pieces of a file one answer has until it hangs; `damage` changes a byte of each
     file. `sent_bytes`, `ranges` and `tokens` are what was sent and asked.
     """
 
     repositories: Mapping[str, HubRepository]
+    content_host: str = ""
     pieces: int | None = None
     damage: bool = False
     sent_bytes: int = 0
@@ -92,6 +93,8 @@ class Hub:
         if refusal is not None:
             return refusal
         found = self._repository(request)
+        if self.content_host and request.method == "GET":
+            return web.Response(status=302, headers={"Location": self.content_host + request.path})
         content = found.files[request.match_info["file"]]
         headers = {
             "X-Repo-Commit": found.commit,

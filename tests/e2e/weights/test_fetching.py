@@ -104,12 +104,51 @@ async def test_a_private_repository_is_opened_by_the_credential_alone(into: Path
     assert TOKEN not in opened.said
 
 
+async def test_a_token_is_not_shown_to_where_the_hub_keeps_its_files(into: Path) -> None:
+    open_to_all = {"acme/private": HubRepository(COMMIT, REPOSITORIES["acme/private"].files)}
+    async with Hub(open_to_all) as files_host, Hub(REPOSITORIES, content_host=files_host.url) as hub:
+        item = {"source": "hf://acme/private", "into": str(into), "revision": COMMIT}
+        ended = await run(item, credential=TOKEN, HF_ENDPOINT=hub.url)
+    assert ended.code == 0, ended.said
+    assert files(into) == {"config.json", "model.safetensors"}
+    assert (hub.tokens, files_host.tokens) == ({f"Bearer {TOKEN}"}, {""})
+
+
+async def test_a_branch_that_moved_meanwhile_is_not_fetched_half_of_each(into: Path) -> None:
+    """Small files are there at once; the large one is broken off, and then the branch is another commit."""
+    item = {"source": "hf://acme/moving", "into": str(into)}
+    old = {"config.json": b"old", "model.safetensors": LARGE}
+    async with Hub({"acme/moving": HubRepository(COMMIT, old)}, pieces=240) as hub:
+        killed = await started(item, HF_ENDPOINT=hub.url)
+        await eventually_async(lambda: arrived_bytes(into.parent) > 5_000_000, 30, "a part has arrived")
+        killed.terminate()
+        await end_of(killed)
+        new = {"config.json": b"new", "model.safetensors": GGUF}
+        hub.repositories, hub.pieces = {"acme/moving": HubRepository("d" * 40, new)}, None
+        ended = await run(item, HF_ENDPOINT=hub.url)
+    assert ended.code == 0, ended.said
+    assert (into / "config.json").read_bytes() == b"new"
+    assert files(into) == {"config.json", "model.safetensors"}
+
+
+async def test_no_file_of_a_repository_is_written_outside_of_the_folder(into: Path) -> None:
+    above = {"acme/evil": HubRepository(COMMIT, {"a": b"a", "../../../above": b"b"})}
+    async with Hub(above) as hub:
+        ended = await run({"source": "hf://acme/evil", "into": str(into)}, HF_ENDPOINT=hub.url)
+    assert ended.last_line.startswith("SourceNotSupported: hf://acme/evil: has a file that would not stay in")
+    assert not into.exists()
+
+
 REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "a gated repository": (
         {"source": "hf://acme/gated"},
         "AccessDenied: hf://acme/gated: the repository is gated",
     ),
     "no such repository": ({"source": "hf://acme/gone"}, "RepositoryNotFound: hf://acme/gone: "),
+    "no name that the hub can have": (
+        {"source": "hf://acme/one--two"},
+        "RepositoryNotFound: hf://acme/one--two: names no repository",
+    ),
     "no such package": (
         {"source": "package://no-such-weights"},
         "PackageNotFound: package://no-such-weights: the Python package no-such-weights is not installed; "

@@ -19,6 +19,22 @@ REPOSITORIES: dict[str, tuple[list[str], list[str]]] = {
         ["config.json", "model-00001-of-00002.safetensors", "original/a.safetensors", "metal/model.bin"],
         ["config.json", "model-00001-of-00002.safetensors"],
     ),
+    "a publisher's own form beside the one that engines read": (
+        ["config.json", "consolidated.safetensors", "model-00001-of-00002.safetensors", "params.json"],
+        ["config.json", "model-00001-of-00002.safetensors", "params.json"],
+    ),
+    "a publisher's own form alone": (
+        ["consolidated.safetensors", "params.json"],
+        ["consolidated.safetensors", "params.json"],
+    ),
+    "another precision beside the usual one": (
+        ["config.json", "model.fp32-00001-of-00002.safetensors", "model.safetensors"],
+        ["config.json", "model.safetensors"],
+    ),
+    "another precision alone": (
+        ["config.json", "model.fp16.safetensors"],
+        ["config.json", "model.fp16.safetensors"],
+    ),
     "no form but one that is usually left out": (
         ["config.json", "onnx/model.onnx"],
         ["config.json", "onnx/model.onnx"],

@@ -7,6 +7,7 @@ from typing import Any
 
 from obstore.exceptions import (
     BaseError,
+    InvalidPathError,
     NotFoundError,
     PermissionDeniedError,
     PreconditionError,
@@ -66,6 +67,13 @@ def refused(item: Item, error: BaseError) -> WeightsError:
             )
         case PermissionDeniedError() | UnauthenticatedError():
             return _access_denied(where)
+        case InvalidPathError():
+            return WeightsError(
+                Reason.SOURCE_NOT_SUPPORTED,
+                "has an object whose name cannot be a file's",
+                where=where,
+                todo="rename it, or name a source without it",
+            )
         case PreconditionError():
             return WeightsError(
                 Reason.SOURCE_UNREACHABLE,

@@ -7,48 +7,67 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from pointsman.weights.hub_files import BOOKKEEPING, HubPlace, bring_file, refused, unreachable
 from pointsman.weights.item import Item
-from pointsman.weights.selection import below, only_weights_file, whole_repository
+from pointsman.weights.selection import below, below_folder, only_weights_file, whole_repository
 from pointsman.weights.trouble import Reason, WeightsError
 
 _REPOSITORY = re.compile(r"(?P<repository>[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)(/(?P<path>.+))?")
 # Files that are fetched side by side.
 _AT_ONCE = 4
+# Of which commit the files are that a former attempt left.
+_COMMIT = ".commit"
 
 
 def bring(item: Item, token: str | None, folder: Path) -> None:
     """Put the files into the folder, as they lie in the repository. WeightsError with the hub's reason."""
     match = _REPOSITORY.fullmatch(item.rest)
     if match is None:
-        raise WeightsError(
-            Reason.REPOSITORY_NOT_FOUND,
-            "names no repository",
-            where=item.source,
-            todo="write hf://OWNER/NAME or hf://OWNER/NAME/FILE",
-        )
+        raise _no_repository(item)
     repository = match["repository"]
     try:
         info = HfApi(token=token).model_info(repository, revision=item.revision or None)
         names = _wanted(item, [file.rfilename for file in info.siblings or ()], match["path"] or "")
         place = HubPlace(item.source, repository, info.sha or item.revision or None, token)
+        _begin(folder, place.commit or "")
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(lambda name: bring_file(place, name, folder, lambda *_: None), names):
                 pass
+    except HFValidationError as error:
+        raise _no_repository(item) from error
     except httpx2.TransportError as error:
         raise unreachable(item.source, error) from error
     except HfHubHTTPError as error:
         raise refused(item.source, item.revision, error) from error
     shutil.rmtree(folder / BOOKKEEPING, ignore_errors=True)
+    (folder / _COMMIT).unlink()
+
+
+def _begin(folder: Path, commit: str) -> None:
+    """A branch may have moved since a former attempt: files of two commits make no model."""
+    known = folder / _COMMIT
+    if known.is_file() and known.read_text() != commit:
+        shutil.rmtree(folder)
+        folder.mkdir()
+    known.write_text(commit)
+
+
+def _no_repository(item: Item) -> WeightsError:
+    return WeightsError(
+        Reason.REPOSITORY_NOT_FOUND,
+        "names no repository",
+        where=item.source,
+        todo="write hf://OWNER/NAME or hf://OWNER/NAME/FILE",
+    )
 
 
 def _wanted(item: Item, names: list[str], path: str) -> list[str]:
     if item.link and not path:
-        return [only_weights_file(names, item.source)]
+        return below_folder([only_weights_file(names, item.source)], item.source)
     found = below(names, path) if path else whole_repository(names)
     if not found:
         what = f"has no file {path}" if path else "has no files"
         raise WeightsError(Reason.FILE_NOT_FOUND, what, where=item.source, todo="correct spec.model.source")
-    return found
+    return below_folder(found, item.source)

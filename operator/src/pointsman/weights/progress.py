@@ -1,5 +1,6 @@
 """How far a fetch is: a line now and then, from the size of what has arrived."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,11 +29,12 @@ def told(folder: Path, say: Callable[[str], None], every_seconds: float = EVERY_
 
 
 def arrived_bytes(folder: Path) -> int:
-    """What the files below a folder hold; one that goes away meanwhile counts nothing."""
+    """What the files below a folder hold; what goes away meanwhile counts nothing."""
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for below, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(below, name)).st_size
+            except FileNotFoundError:
+                continue
     return total

@@ -12,6 +12,10 @@ _OTHER_FORMS = re.compile(
 )
 # What safetensors make unneeded.
 _PICKLED = re.compile(r"\.(bin|pt)$")
+# Mistral's own form of weights that engines read as model.safetensors.
+_CONSOLIDATED = re.compile(r"consolidated([.-].*)?\.safetensors")
+# The same weights in another precision: `model.fp32-00001-of-00002.safetensors` beside `model.safetensors`.
+_OTHER_PRECISION = re.compile(r"(?P<stem>.+)\.(fp16|bf16|fp32|non_ema)(-\d{5}-of-\d{5})?\.safetensors")
 _SHOWN = 6
 
 
@@ -19,11 +23,24 @@ def whole_repository(names: Collection[str]) -> list[str]:
     """Everything but second copies of the weights in other forms; `names` are all files."""
     kept = [name for name in names if not _OTHER_FORMS.search(name)]
     if any(name.endswith(".safetensors") for name in kept):
-        return sorted(name for name in kept if not _PICKLED.search(name))
+        return sorted(name for name in kept if not _PICKLED.search(name) and not _is_twice(name, kept))
     if any(_PICKLED.search(name) or name.endswith(".gguf") for name in kept):
         return sorted(kept)
     # No form is left that we know: then the ones that were left out are what there is.
     return sorted(names)
+
+
+def _is_twice(name: str, names: Collection[str]) -> bool:
+    """Whether a file of weights stands beside the same weights as engines ask for them first."""
+    if _CONSOLIDATED.fullmatch(name):
+        return any(_is_part_of("model", other) for other in names)
+    other_precision = _OTHER_PRECISION.fullmatch(name)
+    return other_precision is not None and any(_is_part_of(other_precision["stem"], other) for other in names)
+
+
+def _is_part_of(stem: str, name: str) -> bool:
+    rest = name.removeprefix(stem)
+    return rest != name and re.fullmatch(r"(-\d{5}-of-\d{5})?\.safetensors", rest) is not None
 
 
 def stays_below(name: str) -> bool:

@@ -81,9 +81,17 @@ def from_os_error(error: OSError, path: Path) -> WeightsError:
             where=str(path),
             todo="put the file there or correct spec.model.source",
         )
+    if error.errno is None:
+        # Not of this machine's files: libraries tell so of answers that are not whole.
+        return WeightsError(
+            Reason.SOURCE_UNREACHABLE,
+            str(error).partition("\n")[0] or type(error).__name__,
+            where=str(path),
+            todo="it is tried again by itself",
+        )
     return WeightsError(
         Reason.UNREADABLE,
-        f"cannot be used ({os.strerror(error.errno or 0)})",
+        f"cannot be used ({os.strerror(error.errno)})",
         where=str(path),
         todo="check owner and permissions",
     )
