@@ -9,13 +9,16 @@ from pointsman.controller.settings import OperatorSettings
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.objects import KubeObject
 from pointsman.placement import Inventory, inventory
+from pointsman.workloads import Surroundings, surroundings_of
 
 _FRESH_SECONDS = 1.0
 """What is free moves with each pod of a thousand deployments; looked at once a second it costs nothing."""
 
 
 class PlatformView:
-    """Give it to reconcilers as a function: `view()` is the platform now."""
+    """Give it to reconcilers as a function: `view()` is the platform now. `abilities` adds to what the fleet
+    settings say what the API server can.
+    """
 
     def __init__(
         self,
@@ -23,14 +26,15 @@ class PlatformView:
         catalog: Catalog,
         nodes: Mapping[ObjectKey, KubeObject],
         pods: Mapping[ObjectKey, KubeObject],
-        has_pod_monitors: Callable[[], bool],
+        abilities: Callable[[Surroundings], Surroundings],
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._settings = settings
         self._catalog = catalog
         self._nodes = nodes
         self._pods = pods
-        self._has_pod_monitors = has_pod_monitors
+        self._abilities = abilities
+        self._surroundings = surroundings_of(settings.fleet)
         self._clock = clock
         self._inventory = Inventory()
         self._looked_at = float("-inf")
@@ -47,5 +51,5 @@ class PlatformView:
             catalog=self._catalog,
             inventory=self._inventory,
             images=self._settings.images,
-            surroundings=self._settings.surroundings_with(pod_monitors=self._has_pod_monitors()),
+            surroundings=self._abilities(self._surroundings),
         )

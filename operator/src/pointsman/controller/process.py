@@ -13,6 +13,7 @@ import structlog
 
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
+from pointsman.controller.abilities import Abilities
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
 from pointsman.controller.comparing import Comparison
@@ -45,13 +46,13 @@ from pointsman.kube.objects import (
     MODEL_ROUTE,
     NODE,
     POD,
-    POD_MONITOR,
     Kind,
     KubeObject,
     label_selector,
 )
 from pointsman.kube.ports import Selection
 from pointsman.kube.reader import KubeReader
+from pointsman.kube.server_version import server_version
 from pointsman.kube.store import Store
 from pointsman.kube.writer import KubeWriter
 from pointsman.workloads.naming import DEPLOYMENT
@@ -101,14 +102,15 @@ class Operator:
         await page.start(self._settings.address, self._settings.port)
         try:
             async with Connection(self._credentials, observer=self.metrics.requested) as connection:
-                self._make_informers(KubeReader(connection))
+                abilities = Abilities(partial(server_version, connection), self._look_at_all)
+                self._make_informers(KubeReader(connection), abilities)
                 self._make_gauges()
-                await self._run(connection, stop)
+                await self._run(connection, abilities, stop)
         finally:
             self._queue.close()
             await page.stop()
 
-    async def _run(self, connection: Connection, stop: asyncio.Event) -> None:
+    async def _run(self, connection: Connection, abilities: Abilities, stop: asyncio.Event) -> None:
         primary = PrimaryWatch(
             self._credentials,
             (MODEL_DEPLOYMENT, MODEL_ROUTE),
@@ -118,7 +120,8 @@ class Operator:
         watching = asyncio.create_task(primary.run(stop), name="watch our kinds")
         tasks = [
             watching,
-            asyncio.create_task(self._lead_when_elected(connection), name="election"),
+            asyncio.create_task(abilities.run(), name="abilities"),
+            asyncio.create_task(self._lead_when_elected(connection, abilities), name="election"),
             *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in self._informers),
         ]
         try:
@@ -133,11 +136,11 @@ class Operator:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _lead_when_elected(self, connection: Connection) -> None:
+    async def _lead_when_elected(self, connection: Connection, abilities: Abilities) -> None:
         reader = KubeReader(connection)
 
         async def lead(fence: Fence) -> None:
-            await self._lead(reader, KubeWriter(connection, fence))
+            await self._lead(reader, KubeWriter(connection, fence), abilities)
 
         while True:
             election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
@@ -146,8 +149,9 @@ class Operator:
             except LeadershipLost as error:
                 self._log.warning("leadership_lost", why=str(error))
 
-    async def _lead(self, reader: KubeReader, writer: KubeWriter) -> None:
+    async def _lead(self, reader: KubeReader, writer: KubeWriter, abilities: Abilities) -> None:
         """Decide and write, until cancelled. Nothing is decided before what we own is known completely."""
+        await abilities.known()
         await self._synced(reader)
         recorder = EventRecorder(writer, MANAGER, self._settings.identity)
         actor = Actor(writer, self._children)
@@ -156,7 +160,7 @@ class Operator:
             shipped_catalog(),
             self._stores[NODE],
             self._stores[POD],
-            has_pod_monitors=lambda: self._is_served(POD_MONITOR),
+            abilities.added_to,
         )
         reconciler = ModelDeploymentReconciler(
             self._deployments, self._children, actor, platform, _now, _announcer(recorder)
@@ -227,21 +231,27 @@ class Operator:
         for key in tuple(self._routes) if routes is None else routes:
             self._queue.add_after(Ident(MODEL_ROUTE.kind, key), _GATHER_SECONDS)
 
+    def _look_at_all(self) -> None:
+        for key in self._deployments:
+            self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
+
     def _child_changed(self, deployment: ObjectKey) -> None:
         self._queue.add_after(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
 
-    def _make_informers(self, reader: KubeReader) -> None:
+    def _make_informers(self, reader: KubeReader, abilities: Abilities) -> None:
         labelled = label_selector({}, present=(DEPLOYMENT,))
         for kind in (*CHILDREN, POD):
             self._stores[kind] = Store()
             for namespace in self._settings.namespaces or ("",):
+                selection = Selection(kind, namespace, labels=labelled)
                 self._informers.append(
                     Informer(
                         reader,
-                        Selection(kind, namespace, labels=labelled),
+                        selection,
                         self._children.listener(kind),
                         store=self._stores[kind],
                         keep=_keep_revision if kind == CONTROLLER_REVISION else _keep_child,
+                        on_served=partial(abilities.heard, selection),
                     )
                 )
         if self._gateways is not None:
@@ -259,9 +269,6 @@ class Operator:
 
     def _is_synced(self) -> bool:
         return bool(self._informers) and all(one.synced.is_set() or _has_none(one) for one in self._informers)
-
-    def _is_served(self, kind: Kind) -> bool:
-        return any(one.selection.kind == kind and one.synced.is_set() for one in self._informers)
 
     def _stalled(self) -> str:
         if self._workers is None:

@@ -1,10 +1,10 @@
 """What an operator is started with."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.kube.ports import Selection
-from pointsman.workloads import Images, Surroundings, surroundings_of
+from pointsman.workloads import Images
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,3 @@ class OperatorSettings:
     """Where gateways are that say what they have in use; None: none is known."""
     gateway_url: str = ""
     """Where clients in the cluster find the gateways, as routes' statuses show it."""
-
-    def surroundings_with(self, *, pod_monitors: bool) -> Surroundings:
-        """The surroundings, with what the API server was seen to serve."""
-        return replace(surroundings_of(self.fleet), pod_monitors=pod_monitors)

@@ -50,6 +50,10 @@ def _as_it_is(obj: KubeObject) -> KubeObject:
     return obj
 
 
+def _nobody(served: bool) -> None:
+    """Nobody asked."""
+
+
 class Informer:
     """Follows the objects of one selection. `run()` it as a task; it ends by being cancelled only.
 
@@ -66,11 +70,15 @@ class Informer:
         *,
         store: Store | None = None,
         keep: Callable[[KubeObject], KubeObject] = _as_it_is,
+        on_served: Callable[[bool], None] = _nobody,
         settings: InformerSettings | None = None,
         clock: Clock = elapsed_seconds,
         jitter: Fraction = fraction,
     ) -> None:
-        """`keep` makes of each object what is kept of it, to save memory; its metadata must stay."""
+        """`keep` makes of each object what is kept of it, to save memory; its metadata must stay. `on_served`
+        is told True after the first list and when it goes on after trouble, False when the kind is not
+        installed or not allowed.
+        """
         self.selection = selection
         self.store = Store() if store is None else store
         self.synced = asyncio.Event()
@@ -78,6 +86,7 @@ class Informer:
         self._reader = reader
         self._listeners: list[Listener] = [on_change] if on_change else []
         self._keep = keep
+        self._on_served = on_served
         self._settings = settings or InformerSettings()
         self._clock = clock
         self._jitter = jitter
@@ -150,7 +159,9 @@ class Informer:
         for key in sorted(self._mine - seen):
             self._remove(key)
         self._version = version
-        self.synced.set()
+        if not self.synced.is_set():
+            self.synced.set()
+            self._on_served(True)
 
     async def _watch(self) -> None:
         longest = self._settings.watch_seconds
@@ -220,11 +231,14 @@ class Informer:
                 age_seconds=round(self.age_seconds, 1),
             )
         self.problem = error
+        if isinstance(error, KindNotServed | Forbidden):
+            self._on_served(False)
 
     def _recovered(self) -> None:
         if self.problem is not None:
             _log.info("informer.recovered", selection=str(self.selection))
             self.problem = None
+            self._on_served(True)
 
     async def _pause(self, failures: int, asked_seconds: float | None) -> None:
         await asyncio.sleep(self._settings.retries.pause_seconds(failures, asked_seconds, self._jitter()))

@@ -43,6 +43,10 @@ class Surroundings:
     """A PersistentVolumeClaim of the deployment's namespace that pods share their downloads in; "": none."""
     image_volumes: bool = True
     """Whether the API server keeps `volumes[].image` (on by default from Kubernetes 1.35)."""
+    leader_worker_sets: bool = True
+    """Whether leaderworkerset.x-k8s.io/v1 LeaderWorkerSet exists, which groups of nodes are made of."""
+    kubernetes: str = ""
+    """The API server's version, as messages say it; "": not known."""
     proxy: EgressProxy | None = None
 
     gateways: tuple[Peers, ...] = (_ours("gateway"),)

@@ -143,7 +143,7 @@ def _place(
     if scheme == "oci":
         if not surroundings.image_volumes:
             raise PointsmanError(
-                f"{source} needs image volumes, which this cluster does not have",
+                f"{source} needs image volumes, which this cluster{_version(surroundings)} does not have",
                 where="spec.model.source",
                 todo="use Kubernetes 1.35 or later, or another source",
             )
@@ -155,6 +155,10 @@ def _place(
         where="spec.model.source",
         todo="use hf://, s3://, gs://, az://, oci://, pvc://, https:// or package://",
     )
+
+
+def _version(surroundings: Surroundings) -> str:
+    return f" (Kubernetes {surroundings.kubernetes})" if surroundings.kubernetes else ""
 
 
 def _downloaded(source: str, revision: str, sha256: str, link: str) -> _Place:

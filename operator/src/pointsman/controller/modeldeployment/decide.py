@@ -89,7 +89,7 @@ def _own(snapshot: Snapshot) -> Plan:
     children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
     return Plan(
         # The rendering is kept before anything is made from it: whoever comes next goes on from there.
-        apply=(*held.unwritten, *objects),
+        apply=(*held.unwritten, *(one for one in objects if _is_served(one, snapshot))),
         delete=_doomed(children, keep=(*held.history, *objects)),
         status=_status(
             deployment,
@@ -126,6 +126,12 @@ def _without_rendering(snapshot: Snapshot, refusal: Refusal) -> Plan:
         status=_status(deployment, own_status(deployment, None, {}, seen, snapshot.pods, said, snapshot.now)),
         announcements=_announced(deployment, said),
     )
+
+
+def _is_served(wanted: KubeObject, snapshot: Snapshot) -> bool:
+    """Whether the API server has the kind: where groups of nodes have gone, writing one would fail for ever."""
+    has_groups = snapshot.platform.surroundings.leader_worker_sets
+    return has_groups or kind_of(wanted) != LEADER_WORKER_SET
 
 
 def _findings(snapshot: Snapshot) -> Sequence[Finding]:

@@ -10,7 +10,7 @@ from pointsman.api.findings import Finding
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
 from pointsman.kube.difference import keep_own_fields
-from pointsman.kube.objects import KubeObject, controller_of, labels_of, uid_of
+from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, place
 from pointsman.workloads import freeze, naming
 from pointsman.workloads.rendering import Rendering
@@ -88,6 +88,8 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
         # What runs goes on as it is: nothing may move because it cannot be read.
         return Refusal("Progressing", "RevisionUnreadable", str(error))
     made = _renewed(deployment, current, findings, snapshot.platform)
+    if isinstance(made, Rendering):
+        made = _without_groups(snapshot.platform, made) or made
     if isinstance(made, Refusal):
         return made if current is None else _kept(deployment, current, kept, made)
     if current is not None and (made is current or revision_name(deployment, made) == _name(kept[-1])):
@@ -149,6 +151,18 @@ def _made(deployment: ModelDeployment, platform: Platform) -> Rendering | Refusa
         )
     except PointsmanError as error:
         return Refusal("Progressing", "NotRendered", str(error))
+
+
+def _without_groups(platform: Platform, made: Rendering) -> Refusal | None:
+    """Why a rendering cannot be brought about here that has several nodes to a replica."""
+    if platform.surroundings.leader_worker_sets or not any(pool.nodes > 1 for pool in made.pools):
+        return None
+    return Refusal(
+        "Placed",
+        "LeaderWorkerSetMissing",
+        "spec.hardware.nodes: several nodes of one replica are a LeaderWorkerSet, and this cluster has no"
+        f" {LEADER_WORKER_SET.resource}; install https://github.com/kubernetes-sigs/lws, or write 1",
+    )
 
 
 def _is_feasible(current: Rendering, platform: Platform) -> bool:
