@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
@@ -18,11 +20,16 @@ _SERVED_SECONDS = 30.0
 def install_definitions(admin: Admin, folder: Path = CRDS) -> None:
     """Apply CustomResourceDefinitions and wait until objects of their kinds can be listed."""
     for definition in admin.apply_files(folder):
-        kind = definition["spec"]["names"]["kind"]
-        for version in definition["spec"]["versions"]:
-            api_version = f"{definition['spec']['group']}/{version['name']}"
-            served = functools.partial(_is_served, admin, api_version, kind)
-            eventually(served, _SERVED_SECONDS, f"{kind} is served")
+        wait_served(admin, definition)
+
+
+def wait_served(admin: Admin, definition: Mapping[str, Any]) -> None:
+    """Wait until objects of a CustomResourceDefinition can be listed: a moment after it is established."""
+    kind = definition["spec"]["names"]["kind"]
+    for version in definition["spec"]["versions"]:
+        api_version = f"{definition['spec']['group']}/{version['name']}"
+        served = functools.partial(_is_served, admin, api_version, kind)
+        eventually(served, _SERVED_SECONDS, f"{kind} is served")
 
 
 def _is_served(admin: Admin, api_version: str, kind: str) -> bool:

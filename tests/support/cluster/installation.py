@@ -14,6 +14,7 @@ from typing import Any
 from tests.support.chart import render
 from tests.support.cluster.component import Component
 from tests.support.cluster.control_plane import ControlPlane
+from tests.support.cluster.definitions import wait_served
 from tests.support.ports import free_port
 
 SYSTEM = "pointsman-system"
@@ -43,7 +44,7 @@ class Installation:
             admin.apply(one, SYSTEM)
         for one in self._objects:
             if one["kind"] == _DEFINITION:
-                admin.wait_for(one["apiVersion"], _DEFINITION, one["metadata"]["name"], until=_is_established)
+                wait_served(admin, one)
         return self
 
     def __exit__(
@@ -147,7 +148,3 @@ def kubectl(kubeconfig: Path, *arguments: str, timeout_seconds: float = 60.0) ->
     assert ended.returncode == 0, f"kubectl {' '.join(arguments)}: {ended.stderr.strip()}"
     return ended.stdout
 
-
-def _is_established(definition: Mapping[str, Any]) -> bool:
-    conditions = definition.get("status", {}).get("conditions", ())
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
