@@ -1,7 +1,8 @@
 """A plan is carried out: what differs is written, what should go is deleted, and nothing else is called.
 
 Who else writes a field of ours loses it once. If they take it again, they keep it, and the contest is said:
-two controllers that put a field back for ever would write for ever.
+two controllers that put a field back for ever would write for ever. An object that somebody else made is
+never written, whatever its name: an owner reference of ours would end it with the ModelDeployment.
 """
 
 from collections.abc import Iterable
@@ -10,12 +11,13 @@ from typing import Protocol
 
 from pointsman.api import ObjectKey
 from pointsman.controller.children import Children
-from pointsman.controller.modeldeployment.snapshot import Contest
+from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.controller.plan import Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
-from pointsman.kube.errors import Conflict, NotFound
-from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, uid_of
-from pointsman.kube.ports import Writer
+from pointsman.kube.difference import is_applied_by
+from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from pointsman.kube.objects import KubeObject, controller_of, key_of, kind_of, metadata, uid_of
+from pointsman.kube.ports import Reader, Writer
 from pointsman.kube.settled import Settled
 
 MANAGER = "pointsman-operator"
@@ -23,6 +25,9 @@ MANAGER = "pointsman-operator"
 
 _TRUCE_SECONDS = 3600.0
 """Who takes a field again within an hour of losing it is another controller, and no slip of a hand."""
+
+_NO_VERSION = "1"
+"""No object has this resource version: an apply over it makes an object and never changes one."""
 
 
 class Statuses(Protocol):
@@ -33,32 +38,65 @@ class Statuses(Protocol):
     def wrote(self, answer: KubeObject) -> None: ...
 
 
+class Blocked(KubeError):
+    """A child was not written, for a `reason` that only a person can end."""
+
+
 class Actor:
     """Writes for one leader. `children` hears of each write at once."""
 
-    def __init__(self, writer: Writer, children: Children, clock: Clock = elapsed_seconds) -> None:
+    def __init__(
+        self, reader: Reader, writer: Writer, children: Children, clock: Clock = elapsed_seconds
+    ) -> None:
+        self._reader = reader
         self._writer = writer
         self._children = children
         self._clock = clock
         self._settled = Settled()
         self._put_back: dict[tuple[str, str, str], float] = {}
         self._contests: dict[ObjectKey, dict[Contest, None]] = {}
+        self._obstacles: dict[ObjectKey, Obstacle] = {}
 
     def contests(self, owner: ObjectKey) -> tuple[Contest, ...]:
         """The fields of an owner's children that somebody else keeps."""
         return tuple(sorted(self._contests.get(owner, ())))
 
+    def obstacle(self, owner: ObjectKey) -> Obstacle | None:
+        """Why the last look at the owner ended before its end."""
+        return self._obstacles.get(owner)
+
     async def act(self, plan: Plan, owner: ObjectKey, primaries: Statuses) -> bool:
-        """Carry a plan out; True if contests began or ended, so that the owner should be looked at again.
+        """Carry a plan out; True if contests or an obstacle began or ended, so that the owner should be
+        looked at again.
 
         `primaries` holds the object that the status belongs to. Raises KubeError for what is to be tried
-        again.
+        again, once the status says it.
         """
-        before = self.contests(owner)
+        before = self.contests(owner), self.obstacle(owner)
+        stopped: KubeError | None = None
+        try:
+            await self._children_of(plan, owner)
+            self._obstacles.pop(owner, None)
+        except Blocked as error:
+            # The later children wait, as pods do for their NetworkPolicy.
+            stopped = error
+            self._obstacles[owner] = Obstacle(error.reason, str(error))
+        if (self.contests(owner), self.obstacle(owner)) != before:
+            return True
+        if plan.status is not None:
+            await self._status(primaries, owner, plan.status)
+        if stopped is not None:
+            raise stopped
+        return False
+
+    async def _children_of(self, plan: Plan, owner: ObjectKey) -> None:
         contested: dict[Contest, None] = {}
         for wanted in plan.apply:
-            for contest in await self._apply(wanted):
-                contested[contest] = None
+            try:
+                for contest in await self._apply(wanted):
+                    contested[contest] = None
+            except (Forbidden, Invalid) as error:
+                raise Blocked(error.what, where=_called(wanted), reason="Refused") from error
         for doomed in plan.delete:
             await self._writer.delete(doomed.kind, doomed.key, doomed.uid)
             self._children.deleted(doomed.kind, doomed.key, doomed.uid)
@@ -66,13 +104,11 @@ class Actor:
             self._contests[owner] = contested
         else:
             self._contests.pop(owner, None)
-        if plan.status is not None:
-            await self._status(primaries, owner, plan.status)
-        return self.contests(owner) != before
 
     def forget(self, owner: ObjectKey) -> None:
         """The owner is gone."""
         self._contests.pop(owner, None)
+        self._obstacles.pop(owner, None)
 
     async def _apply(self, wanted: KubeObject) -> Iterable[Contest]:
         kind = kind_of(wanted)
@@ -80,11 +116,11 @@ class Actor:
         if not self._settled.open_differences(live, wanted, MANAGER):
             return ()
         try:
-            answer = await self._writer.apply(wanted, MANAGER)
+            answer = await (self._make(wanted) if live is None else self._writer.apply(wanted, MANAGER))
         except Conflict as conflict:
             if not conflict.managers:
                 raise
-            contests = self._contested(kind, wanted, live, conflict)
+            contests = self._contested(wanted, live, conflict)
             if contests:
                 return contests
             answer = await self._writer.apply(wanted, MANAGER, force=True)
@@ -92,8 +128,26 @@ class Actor:
         self._settled.applied(answer, wanted, MANAGER)
         return ()
 
+    async def _make(self, wanted: KubeObject) -> KubeObject:
+        """Apply what we do not know to exist. Raises Blocked where it does and is not ours."""
+        anew = {**wanted, "metadata": {**metadata(wanted), "resourceVersion": _NO_VERSION}}
+        try:
+            return await self._writer.apply(anew, MANAGER)
+        except Conflict:
+            there = await self._reader.get(kind_of(wanted), key_of(wanted))
+            if there is None:
+                raise
+            # Ours all the same: the answer to our write was lost, or somebody took its labels.
+            if is_applied_by(there, MANAGER) or controller_of(there) == controller_of(wanted) != "":
+                return await self._writer.apply(wanted, MANAGER)
+            raise Blocked(
+                f"{_called(wanted)} is not Pointsman's",
+                todo="give it or the ModelDeployment another name",
+                reason="NameTaken",
+            ) from None
+
     def _contested(
-        self, kind: Kind, wanted: KubeObject, live: KubeObject | None, conflict: Conflict
+        self, wanted: KubeObject, live: KubeObject | None, conflict: Conflict
     ) -> tuple[Contest, ...]:
         """The fields that were put back before; those that were not are noted as put back now."""
         now = self._clock()
@@ -102,7 +156,7 @@ class Actor:
             place = (uid_of(live or {}), manager, field)
             at = self._put_back.get(place)
             if at is not None and now - at < _TRUCE_SECONDS:
-                contests.append(Contest(f"{kind.kind} {key_of(wanted).name}", manager, field.lstrip(".")))
+                contests.append(Contest(_called(wanted), manager, field.lstrip(".")))
             else:
                 self._put_back[place] = now
         self._put_back = {place: at for place, at in self._put_back.items() if now - at < _TRUCE_SECONDS}
@@ -116,3 +170,8 @@ class Actor:
             answer = await self._writer.apply_status(wanted, MANAGER)
             self._settled.applied(answer, wanted, MANAGER, subresource="status")
             primaries.wrote(answer)
+
+
+def _called(child: KubeObject) -> str:
+    """Kind and name, as people say it: `Deployment chat`."""
+    return f"{kind_of(child).kind} {key_of(child).name}"

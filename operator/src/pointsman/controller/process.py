@@ -25,6 +25,7 @@ from pointsman.controller.modeldeployment import frozen, holding
 from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
+from pointsman.controller.ours import of_ours
 from pointsman.controller.plan import Announcement
 from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primaries import Primaries
@@ -154,7 +155,7 @@ class Operator:
         await abilities.known()
         await self._synced(reader)
         recorder = EventRecorder(writer, MANAGER, self._settings.identity)
-        actor = Actor(writer, self._children)
+        actor = Actor(reader, writer, self._children)
         platform = PlatformView(
             self._settings,
             shipped_catalog(),
@@ -170,7 +171,7 @@ class Operator:
             self._deployments,
             self._book,
             # Of its own: a route and a deployment of one name are two owners.
-            Actor(writer, self._children),
+            Actor(reader, writer, self._children),
             lambda key: () if self._gateways is None else self._gateways.said_of(key),
             _now,
             _announcer(recorder),
@@ -248,7 +249,10 @@ class Operator:
                     Informer(
                         reader,
                         selection,
-                        self._children.listener(kind),
+                        # Pods are made by others.
+                        self._children.listener(kind)
+                        if kind == POD
+                        else of_ours(self._children.listener(kind)),
                         store=self._stores[kind],
                         keep=_keep_revision if kind == CONTROLLER_REVISION else _keep_child,
                         on_served=partial(abilities.heard, selection),

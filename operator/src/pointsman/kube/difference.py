@@ -87,6 +87,14 @@ def owned_fields(live: KubeObject, manager: str, *, subresource: str = "") -> Ma
     return None
 
 
+def is_applied_by(live: KubeObject, manager: str) -> bool:
+    """Whether the manager has applied any of it: what it made, or took over."""
+    return any(
+        entry.get("manager") == manager and entry.get("operation") == "Apply"
+        for entry in metadata(live).get("managedFields") or ()
+    )
+
+
 def keep_own_fields(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
     """The object without the managed fields of others, and with ours as one text: half of the memory of a
     store would be theirs. `owned_fields` reads them.

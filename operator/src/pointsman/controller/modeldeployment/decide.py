@@ -83,6 +83,7 @@ def _own(snapshot: Snapshot) -> Plan:
         seen,
         pod_trouble(snapshot.pods, _resources(rendering)),
         snapshot.contests,
+        snapshot.obstacle,
         one_by_one=any(pool.on_accelerator and pool.name not in surging for pool in rendering.pools),
         holds=bool(as_it_ran),
     )
@@ -170,8 +171,7 @@ def _status(deployment: ModelDeployment, status: Mapping[str, Any]) -> Mapping[s
 
 
 _CAUSES = frozenset({"Placed", "WeightsAvailable", "Progressing"})
-_PASSING = frozenset({"Fetching"})
-"""What is so on the way to Ready and no trouble."""
+_PASSING = frozenset({verdicts.FETCHING})
 
 
 def _announced(deployment: ModelDeployment, said: Sequence[Verdict]) -> tuple[Announcement, ...]:

@@ -1,10 +1,14 @@
 """What the children say of the deployment: how many replicas there are, and of which revision. Pure."""
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from pointsman.kube.objects import KubeObject, generation_of, is_being_deleted, labels_of
 from pointsman.workloads import naming
+
+# A name drawn anew at each attempt: what is said of the same trouble must be the same.
+_POD_NAME = re.compile(r'^pods "[^"]*" (is )?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Replicas:
     """Whether every workload has taken its latest spec and runs just that, all of it ready."""
     stuck: bool
     """Whether a rollout has gone past its deadline without progress."""
+    refused: str
+    """Why pods are not even made, such as a quota; "" where they are."""
 
 
 def observe(
@@ -40,6 +46,7 @@ def observe(
         have_weights=any(_was_started(pod) for pod in current),
         settled=(all(_has_taken_spec(one) for one in workloads) and len(staying) == len(ready_now) == wanted),
         stuck=any(_is_stuck(one) for one in workloads),
+        refused=next((why for one in workloads if (why := _why_refused(one))), ""),
     )
 
 
@@ -65,6 +72,13 @@ def _is_stuck(workload: KubeObject) -> bool:
         and condition.get("reason") == "ProgressDeadlineExceeded"
         for condition in workload.get("status", {}).get("conditions", ())
     )
+
+
+def _why_refused(workload: KubeObject) -> str:
+    for condition in workload.get("status", {}).get("conditions", ()):
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return _POD_NAME.sub("", str(condition.get("message", "")))
+    return ""
 
 
 def _is_ready(pod: KubeObject) -> bool:

@@ -74,6 +74,7 @@ class ModelDeploymentReconciler:
                 others=self._children.of(key, OTHERS),
                 pods=self._children.of(key, (POD,)),
                 contests=self._actor.contests(key),
+                obstacle=self._actor.obstacle(key),
                 replicas_written=is_written(live),
             )
         )

@@ -19,8 +19,11 @@ from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
 from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
 from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
-from pointsman.controller.modeldeployment.snapshot import Contest
+from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.workloads.rendering import Rendering
+
+FETCHING = "Fetching"
+"""What is so on the way to Ready and no trouble."""
 
 
 def hosted() -> tuple[Verdict, ...]:
@@ -35,6 +38,7 @@ def own(
     replicas: Replicas,
     trouble: Trouble | None,
     contests: Sequence[Contest],
+    obstacle: Obstacle | None = None,
     *,
     one_by_one: bool,
     holds: bool = False,
@@ -44,7 +48,7 @@ def own(
     """
     placed = _placed(rendering, refusal, trouble)
     weights = _weights(deployment, rendering, replicas, trouble)
-    progressing = _progressing(refusal, replicas, trouble, contests, one_by_one=one_by_one)
+    progressing = _progressing(refusal, obstacle, replicas, trouble, contests, one_by_one=one_by_one)
     available = whether_available(
         deployment, ready_of_version=replicas.ready_of_revision, ready=replicas.ready
     )
@@ -54,7 +58,10 @@ def own(
     if available.status is TRUE or (available.reason == "ScaledToZero" and refusal is None):
         ready = ready_like(available)
     else:
-        causes = (placed, weights, progressing)
+        # That weights are on their way explains nothing where something else is wrong.
+        causes = (
+            (placed, progressing, weights) if weights.reason == FETCHING else (placed, weights, progressing)
+        )
         cause = next((one for one in causes if one.status is FALSE), available)
         ready = Verdict("Ready", FALSE, cause.reason, cause.message)
     return placed, weights, progressing, available, ready
@@ -81,11 +88,12 @@ def _weights(
         return Verdict("WeightsAvailable", UNKNOWN, "NotFetched", "no replica has fetched them yet")
     assert deployment.spec.model is not None
     source = deployment.spec.model.source
-    return Verdict("WeightsAvailable", FALSE, "Fetching", f"{source} is being fetched")
+    return Verdict("WeightsAvailable", FALSE, FETCHING, f"{source} is being fetched")
 
 
 def _progressing(
     refusal: Refusal | None,
+    obstacle: Obstacle | None,
     replicas: Replicas,
     trouble: Trouble | None,
     contests: Sequence[Contest],
@@ -94,6 +102,8 @@ def _progressing(
 ) -> Verdict:
     if refusal is not None:
         return Verdict("Progressing", FALSE, refusal.reason, refusal.message)
+    if obstacle is not None:
+        return Verdict("Progressing", FALSE, obstacle.reason, obstacle.message)
     if trouble is not None:
         return Verdict("Progressing", FALSE, trouble.reason, trouble.message)
     if contests:
@@ -101,6 +111,8 @@ def _progressing(
         return Verdict(
             "Progressing", FALSE, "FieldContested", f"{said}: end one of the two, it was put back once"
         )
+    if replicas.refused:
+        return Verdict("Progressing", FALSE, "PodsRefused", replicas.refused)
     if replicas.settled:
         return COMPLETE
     if replicas.stuck:
