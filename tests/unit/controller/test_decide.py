@@ -10,11 +10,9 @@ import pytest
 
 from pointsman.controller.modeldeployment.snapshot import Contest
 from pointsman.kube.objects import CONTROLLER_REVISION
-from pointsman.placement import Inventory, InventoryEntry
 from pointsman.workloads.revision import frozen_rendering
 from tests.support.builders import fleet
 from tests.support.decided_cluster import Cluster, Json, hosted_model, of_revision, own_model
-from tests.support.placements import inventory_of
 
 MADE = ["ControllerRevision", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"]
 L40S = fleet(accelerators=[{"name": "L40S", "pricePerHour": {"onDemand": "1"}}])
@@ -269,31 +267,6 @@ def test_pools_get_their_replicas_and_prices() -> None:
     assert {one["name"]: one["replicas"] for one in status["pools"]} == {"spot": 2, "reserved": 1}
     assert status["costPerHour"] == "3"
     assert cluster.kinds().count("Deployment") == 2
-
-
-def test_a_rollout_without_a_free_accelerator_goes_one_by_one() -> None:
-    full = Inventory({"L40S": InventoryEntry(total=2, free=0)})
-    cluster = Cluster(gpu_model(replicas=2), fleet=L40S, inventory=full)
-    started(cluster)
-    assert cluster.workload()["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
-    former = cluster.pods
-    later = gpu_model(replicas=2)
-    later["spec"]["model"]["contextLength"] = 4096
-    cluster.change(later)
-    cluster.settle()
-    cluster.pods = former
-    cluster.settle()
-    assert cluster.condition("Progressing") == ("True", "ReplacingOneByOne")
-
-
-def test_a_rollout_that_began_with_room_keeps_its_steps() -> None:
-    cluster = Cluster(gpu_model(replicas=2), fleet=L40S, inventory=inventory_of(L40S=4))
-    started(cluster)
-    steps = cluster.workload()["spec"]["strategy"]["rollingUpdate"]
-    assert steps == {"maxSurge": 1, "maxUnavailable": 0}
-    cluster.inventory = inventory_of(L40S=0)
-    cluster.settle()
-    assert cluster.workload()["spec"]["strategy"]["rollingUpdate"] == steps
 
 
 def test_events_are_for_troubles_and_for_ready_and_come_once() -> None:

@@ -71,6 +71,7 @@ def _own(snapshot: Snapshot) -> Plan:
     pools = [pool.name for pool in rendering.pools]
     replicas = as_it_ran if set(as_it_ran) == set(pools) else split(deployment, pools)
     surging = surging_pools(snapshot.workloads, rendering, snapshot)
+    one_by_one = any(pool.on_accelerator and pool.name not in surging for pool in rendering.pools)
     objects = _with_notes(
         render(deployment, rendering, replicas, snapshot.platform.with_spare(surging).surroundings),
         replicas if as_it_ran else {},
@@ -81,10 +82,9 @@ def _own(snapshot: Snapshot) -> Plan:
         rendering,
         held.refusal,
         seen,
-        pod_trouble(snapshot.pods, _resources(rendering)),
+        pod_trouble(snapshot.pods, _resources(rendering), one_by_one=one_by_one),
         snapshot.contests,
-        snapshot.obstacle,
-        one_by_one=any(pool.on_accelerator and pool.name not in surging for pool in rendering.pools),
+        one_by_one=one_by_one,
         holds=bool(as_it_ran),
     )
     children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
@@ -130,7 +130,7 @@ def _without_rendering(snapshot: Snapshot, refusal: Refusal) -> Plan:
 
 
 def _is_served(wanted: KubeObject, snapshot: Snapshot) -> bool:
-    """Whether the API server has the kind: where groups of nodes have gone, writing one would fail for ever."""
+    """Whether the API server has the kind: without that of groups, writing one would fail for ever."""
     has_groups = snapshot.platform.surroundings.leader_worker_sets
     return has_groups or kind_of(wanted) != LEADER_WORKER_SET
 
@@ -171,7 +171,8 @@ def _status(deployment: ModelDeployment, status: Mapping[str, Any]) -> Mapping[s
 
 
 _CAUSES = frozenset({"Placed", "WeightsAvailable", "Progressing"})
-_PASSING = frozenset({verdicts.FETCHING})
+_PASSING = frozenset({"Fetching"})
+"""What is so on the way to Ready and no trouble."""
 
 
 def _announced(deployment: ModelDeployment, said: Sequence[Verdict]) -> tuple[Announcement, ...]:

@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
+from pointsman.controller.modeldeployment.pod_trouble import lacks
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
 from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of, labels_of, uid_of
-from pointsman.placement import NotPlaced, place
+from pointsman.placement import NotPlaced, Pool, place
 from pointsman.workloads import freeze, naming
-from pointsman.workloads.rendering import Rendering
+from pointsman.workloads.rendering import PoolRendering, Rendering
 from pointsman.workloads.revision import controller_revision, frozen_rendering, renewal, revision_name
 
 _KEPT = 5
@@ -179,13 +180,15 @@ def _is_feasible(current: Rendering, platform: Platform) -> bool:
 def surging_pools(
     workloads: Sequence[KubeObject], rendering: Rendering, snapshot: Snapshot
 ) -> frozenset[str]:
-    """Pools that may surge: decided when a rollout begins, by what is free then, and kept while it lasts."""
+    """Pools that may surge: decided when a rollout begins, by what is free then, and kept while it lasts, unless
+    somebody else takes what was free.
+    """
     by_pool = {labels_of(one).get(naming.POOL, ""): one for one in workloads}
     surging = set()
     for pool in rendering.pools:
         live = by_pool.get(pool.name)
         if live is not None and labels_of(live).get(naming.REVISION) == pool.revision:
-            if _surges(live):
+            if _surges(live) and not _is_outrun(pool, rendering, snapshot):
                 surging.add(pool.name)
         elif _has_spare(pool.name, rendering, snapshot):
             surging.add(pool.name)
@@ -200,8 +203,22 @@ def _surges(live: KubeObject) -> bool:
     return bool(steps.get("maxSurge") == 1)
 
 
+def _is_outrun(pool: PoolRendering, rendering: Rendering, snapshot: Snapshot) -> bool:
+    """Whether the one replica more of a rollout finds no accelerator while former ones hold theirs: it would
+    wait for ever.
+    """
+    placed = _placed(pool.name, rendering)
+    ours = [pod for pod in snapshot.pods if labels_of(pod).get(naming.POOL) == pool.name]
+    now = [pod for pod in ours if labels_of(pod).get(naming.REVISION) == pool.revision]
+    return placed is not None and len(now) < len(ours) and any(lacks(pod, placed.resource) for pod in now)
+
+
+def _placed(pool: str, rendering: Rendering) -> Pool | None:
+    return next((one for one in rendering.placement.pools if one.name == pool), None)
+
+
 def _has_spare(pool: str, rendering: Rendering, snapshot: Snapshot) -> bool:
-    placed = next((one for one in rendering.placement.pools if one.name == pool), None)
+    placed = _placed(pool, rendering)
     if placed is None or not placed.accelerator:
         return False
     entry = snapshot.platform.inventory.accelerators.get(placed.accelerator)

@@ -3,12 +3,12 @@ times or names that pass. Pure.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from pointsman.kube.objects import KubeObject
+from pointsman.kube.objects import KubeObject, is_being_deleted
 
 WEIGHTS_CONTAINER = "weights"
 ENGINE_CONTAINER = "engine"
@@ -30,17 +30,36 @@ class Trouble:
 
 
 _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+_NO_ACCELERATOR = "NoAcceleratorFree"
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" (?:not found|is being deleted)')
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 
 
-def pod_trouble(pods: Iterable[KubeObject], resources: Mapping[str, str]) -> Trouble | None:
+def pod_trouble(
+    pods: Sequence[KubeObject], resources: Mapping[str, str], *, one_by_one: bool = False
+) -> Trouble | None:
     """The first trouble of any of the pods, in a stable order; None if they only take their time.
 
-    `resources` names each extended resource that a pod asks for as people say it ("2 × L40S").
+    `resources` names each extended resource that a pod asks for as people say it ("2 × L40S"). `one_by_one`:
+    a rollout has no accelerator to spare, so that a pod waits for that of one which leaves.
     """
-    found = [trouble for pod in pods for trouble in _troubles(pod, resources)]
+    waits_its_turn = one_by_one and any(is_being_deleted(pod) for pod in pods)
+    found = [
+        trouble
+        for pod in pods
+        for trouble in _troubles(pod, resources)
+        if not (waits_its_turn and trouble.reason == _NO_ACCELERATOR)
+    ]
     return min(found, default=None)
+
+
+def lacks(pod: KubeObject, resource: str) -> bool:
+    """Whether the scheduler finds no node that has enough of it free."""
+    return any(
+        f"Insufficient {resource}" in condition.get("message", "")
+        for condition in pod.get("status", {}).get("conditions", ())
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False"
+    )
 
 
 def _troubles(pod: KubeObject, resources: Mapping[str, str]) -> Iterable[Trouble]:
@@ -68,7 +87,7 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
         if f"Insufficient {resource}" in scheduler_message:
             return Trouble(
                 Concern.PLACED,
-                "NoAcceleratorFree",
+                _NO_ACCELERATOR,
                 f"no node has {said} free; free some, add nodes, or name other accelerators in"
                 " spec.hardware.accelerators",
             )
