@@ -1,4 +1,4 @@
-"""A rollout starts one replica more only where an accelerator was seen to be free, and is never stuck for it."""
+"""A rollout starts one replica more only where an accelerator was seen to be free, and never waits for one."""
 
 import copy
 from typing import Any

@@ -180,8 +180,8 @@ def _is_feasible(current: Rendering, platform: Platform) -> bool:
 def surging_pools(
     workloads: Sequence[KubeObject], rendering: Rendering, snapshot: Snapshot
 ) -> frozenset[str]:
-    """Pools that may surge: decided when a rollout begins, by what is free then, and kept while it lasts, unless
-    somebody else takes what was free.
+    """Pools that may surge: decided when a rollout begins, by what is free then, and kept while it lasts, or
+    until somebody else takes what was free.
     """
     by_pool = {labels_of(one).get(naming.POOL, ""): one for one in workloads}
     surging = set()
