@@ -1,4 +1,4 @@
-"""A rollout starts one replica more only where an accelerator was seen to be free, and never waits for one."""
+"""A rollout starts one replica more only where an accelerator was seen to be free, and never waits for it."""
 
 import copy
 from typing import Any
