@@ -17,7 +17,7 @@ MEBIBYTE = 2**20
 def _node(name: str, labels: dict[str, str], amounts: dict[str, str], **more: Any) -> dict[str, Any]:
     return {
         "metadata": {"name": name, "labels": labels},
-        "spec": {"unschedulable": True} if more.get("cordoned") else {},
+        "spec": {"unschedulable": True} if more.get("cordoned") else {"taints": more.get("taints", [])},
         "status": {
             "allocatable": {"cpu": "96", "memory": "1Ti", **amounts},
             "conditions": [{"type": "Ready", "status": more.get("ready", "True")}],
@@ -56,7 +56,7 @@ NODES = {
         4,
     ),
     "AMD's label": (
-        {"amd.com/gpu.product-name": "AMD-Instinct-MI300X"},
+        {"amd.com/gpu.product-name": "AMD_Instinct_MI300X_OAM"},
         {"amd.com/gpu": "8"},
         "MI300X",
         8,
@@ -114,7 +114,7 @@ def test_a_node_is_known_by(name: str) -> None:
     if name == "a device shared by four":
         memory = 23034 * MEBIBYTE // 4
     assert _read(_node("n", labels, amounts)) == {
-        want_name: InventoryEntry(want_count, want_count, memory, want_together, resource)
+        want_name: InventoryEntry(want_count, want_count, memory, want_together, resource, (want_count,))
     }
 
 
@@ -128,7 +128,7 @@ def test_a_product_that_is_not_known_is_not_another(product: str) -> None:
 def test_nodes_of_a_kind_are_counted_together_with_the_least_memory() -> None:
     small = {**H100, "nvidia.com/gpu.memory": "81000"}
     found = _read(_node("a", H100, {"nvidia.com/gpu": "8"}), _node("b", small, {"nvidia.com/gpu": "4"}))
-    assert found == {"H100-SXM": InventoryEntry(12, 12, 81000 * MEBIBYTE, 8)}
+    assert found == {"H100-SXM": InventoryEntry(12, 12, 81000 * MEBIBYTE, 8, None, (8, 4))}
 
 
 def test_what_pods_ask_for_and_closed_nodes_are_not_free() -> None:
@@ -163,7 +163,7 @@ def test_the_settings_name_a_node_before_its_own_labels() -> None:
         ]
     )
     found = _read(_node("n", {"pool": "lab", **H100}, {"example.com/card": "2"}), settings=settings)
-    assert found == {"lab-card": InventoryEntry(2, 2, None, 2)}
+    assert found == {"lab-card": InventoryEntry(2, 2, None, 2, None, (2,))}
 
 
 def test_nodes_without_accelerators_have_none() -> None:
@@ -174,3 +174,76 @@ def test_nodes_without_accelerators_have_none() -> None:
 
 def test_garbled_amounts_count_as_none() -> None:
     assert _read(_node("n", H100, {"nvidia.com/gpu": "many"})) == {}
+
+
+def _taint(key: str, effect: str = "NoSchedule", value: str = "") -> dict[str, str]:
+    return {"key": key, "effect": effect, **({"value": value} if value else {})}
+
+
+TAINTS = {
+    "the accelerator's own": (_taint("nvidia.com/gpu", value="present"), (), 8),
+    "one that only asks": (_taint("busy", "PreferNoSchedule"), (), 8),
+    "another team's": (_taint("dedicated", value="research"), (), 0),
+    "one that ends pods": (_taint("dedicated", "NoExecute", "research"), (), 0),
+    "one that the settings tolerate": (
+        _taint("dedicated", value="serving"),
+        ({"key": "dedicated", "value": "serving"},),
+        8,
+    ),
+    "another value of it": (
+        _taint("dedicated", value="research"),
+        ({"key": "dedicated", "value": "serving"},),
+        0,
+    ),
+    "whatever value it has": (
+        _taint("dedicated", value="research"),
+        ({"key": "dedicated", "operator": "Exists"},),
+        8,
+    ),
+    "another effect of it": (
+        _taint("dedicated", "NoExecute", "serving"),
+        ({"key": "dedicated", "value": "serving", "effect": "NoSchedule"},),
+        0,
+    ),
+    "everything is tolerated": (_taint("dedicated", "NoExecute"), ({"operator": "Exists"},), 8),
+    "a number below another": (
+        _taint("risk", value="3"),
+        ({"key": "risk", "operator": "Lt", "value": "5"},),
+        8,
+    ),
+}
+
+
+@pytest.mark.parametrize(("taint", "tolerations", "want"), TAINTS.values(), ids=TAINTS.keys())
+def test_a_node_whose_taints_keep_pods_away_is_not_free(
+    taint: dict[str, str], tolerations: tuple[dict[str, str], ...], want: int
+) -> None:
+    settings = fleet(accelerators=[{"name": "H100-SXM", "tolerations": list(tolerations)}])
+    found = _read(_node("n", H100, {"nvidia.com/gpu": "8"}, taints=[taint]), settings=settings)
+    assert (found["H100-SXM"].total, found["H100-SXM"].free) == (8, want)
+
+
+def test_nodes_that_the_settings_do_not_select_are_not_the_fleets() -> None:
+    settings = fleet(accelerators=[{"name": "H100-SXM", "nodeSelector": {"pool": "serving"}}])
+    ours = _node("a", {**H100, "pool": "serving"}, {"nvidia.com/gpu": "2"})
+    theirs = _node("b", {**H100, "pool": "training"}, {"nvidia.com/gpu": "8"})
+    assert _read(ours, theirs, settings=settings)["H100-SXM"].total == 2
+
+
+ROOM = {
+    "one node has enough": ((4, 1), 1, 4, 1, True),
+    "free here and there is no group": ((2, 2, 2, 2), 1, 4, 1, False),
+    "two replicas on two nodes": ((4, 4), 2, 4, 1, True),
+    "two replicas on one node": ((8,), 2, 4, 1, True),
+    "what is left over does not count": ((7, 3), 2, 4, 1, False),
+    "a group over two nodes": ((8, 8), 1, 16, 2, True),
+    "a group over two nodes of which one is not whole": ((8, 7), 1, 16, 2, False),
+}
+
+
+@pytest.mark.parametrize(("free", "replicas", "devices", "nodes", "want"), ROOM.values(), ids=ROOM.keys())
+def test_room_is_counted_node_by_node(
+    free: tuple[int, ...], replicas: int, devices: int, nodes: int, want: bool
+) -> None:
+    entry = InventoryEntry(sum(free), sum(free), free_on_nodes=free)
+    assert entry.has_room(replicas, devices, nodes) is want

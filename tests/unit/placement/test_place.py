@@ -144,6 +144,14 @@ def test_what_is_free_now_comes_before_what_is_cheaper() -> None:
     assert waiting.reason.endswith("too few are free now")
 
 
+def test_devices_on_many_nodes_are_no_room_for_a_group() -> None:
+    large = own(LLAMA_70B, model={"contextLength": 8192})
+    scattered = InventoryEntry(32, 8, None, 8, None, (1,) * 8)
+    whole = InventoryEntry(8, 8, None, 8, None, (8,))
+    found = placed(large, fleet(), Inventory({"H100-SXM": scattered, "A100-80-SXM": whole}))
+    assert found.accelerator == "A100-80-SXM"
+
+
 def test_a_quota_lets_nodes_come() -> None:
     settings = fleet_with("H100-SXM", "L40S", H100_SXM={"quota": 16}, L40S={"quota": 8})
     busy = Inventory({"H100-SXM": InventoryEntry(8, 0), "L40S": InventoryEntry(8, 8)})

@@ -35,8 +35,7 @@ class Ranking:
 
     def has_room(self, option: Option) -> bool:
         """For all replicas that always run."""
-        room = self.fleet.room(option.device.name)
-        return room is None or room >= option.spread.devices * self.replicas
+        return self.fleet.has_room(option.device.name, option.spread, self.replicas)
 
     def key(self, option: Option) -> tuple[object, ...]:
         """Smaller is better; what could start now comes first."""

@@ -1,6 +1,5 @@
 """Accelerators as placement sees them: the catalogue's, slices of them, and the fleet's own."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -9,13 +8,11 @@ from functools import lru_cache
 from pointsman.api import FleetAccelerator, FleetSettings
 from pointsman.catalog import Accelerator, Catalog
 from pointsman.placement.identity import Identity
+from pointsman.placement.slices import slice_named
 
 MEBIBYTE = 2**20
 GIBIBYTE = 2**30
 
-_SLICE = re.compile(r"^(?P<whole>.+)-MIG-(?P<profile>(?P<compute>[1-9])g\.(?P<memory>[0-9]{1,3})gb)$")
-# A device is cut into seven parts of compute.
-_SLICES_OF_COMPUTE = 7
 # A slice shows less than its name says: 16.0 GiB were seen for 18gb. A node's own label comes first.
 _GIBIBYTES_PER_NAMED = 0.89
 # The link of an accelerator that the catalogue does not know: a PCIe bus of the fourth generation.
@@ -80,12 +77,11 @@ def device_named(name: str, fleet: FleetSettings, catalog: Catalog) -> Device | 
         )
     if known is not None:
         return _known(Identity(known), resource or known.resource)
-    match = _SLICE.match(name)
-    whole = catalog.accelerators.get(match["whole"]) if match else None
-    if match is None or whole is None or match["profile"] not in whole.slices:
+    part = slice_named(name, catalog)
+    if part is None:
         return None
-    cut = _known(Identity(whole), whole.resource)
-    return _slice(name, cut, match["profile"], int(match["compute"]), int(match["memory"]))
+    whole = _known(Identity(part.whole), part.whole.resource)
+    return _slice(name, whole, part.profile, part.memory_gigabytes, part.compute_share)
 
 
 def setting_of(name: str, fleet: FleetSettings) -> FleetAccelerator | None:
@@ -93,13 +89,19 @@ def setting_of(name: str, fleet: FleetSettings) -> FleetAccelerator | None:
 
 
 def price_of(name: str, fleet: FleetSettings, catalog: Catalog, *, spot: bool = False) -> Price | None:
-    """The platform's own price, else the catalogue's list price, if the fleet counts in its currency."""
+    """The platform's own price, else the catalogue's list price, if the fleet counts in its currency; of a
+    slice that has none of its own its share of the whole device's.
+    """
     setting = setting_of(name, fleet)
     own = setting.price_per_hour if setting is not None else None
     if own is not None:
         amount = own.spot if spot else own.on_demand
         if amount is not None:
             return Price(amount.decimal, "")
+    part = slice_named(name, catalog)
+    if part is not None:
+        whole = price_of(part.whole.name, fleet, catalog, spot=spot)
+        return None if whole is None else Price(part.price(whole.per_hour), whole.basis)
     known = catalog.accelerators.get(name)
     if spot or known is None or known.price is None or known.price.currency != fleet.currency:
         return None
@@ -142,21 +144,20 @@ def _known(identity: Identity[Accelerator], resource: str) -> Device:
 
 
 @lru_cache(maxsize=1024)
-def _slice(name: str, whole: Device, profile: str, compute: int, named_gigabytes: int) -> Device:
+def _slice(name: str, whole: Device, profile: str, named_gigabytes: int, compute_share: float) -> Device:
     """A slice has its share of compute and memory, its share of the bandwidth, and no link to others."""
     memory = int(named_gigabytes * _GIBIBYTES_PER_NAMED * GIBIBYTE)
-    share = compute / _SLICES_OF_COMPUTE
     return Device(
         name=name,
         vendor=whole.vendor,
         resource=f"nvidia.com/mig-{profile}",
         memory_bytes=memory,
         memory_bandwidth=whole.memory_bandwidth * min(1.0, memory / whole.memory_bytes),
-        bf16=whole.bf16 * share,
-        fp16=whole.fp16 * share,
-        fp8=whole.fp8 * share,
-        fp4=whole.fp4 * share,
-        int8=whole.int8 * share,
+        bf16=whole.bf16 * compute_share,
+        fp16=whole.fp16 * compute_share,
+        fp8=whole.fp8 * compute_share,
+        fp4=whole.fp4 * compute_share,
+        int8=whole.int8 * compute_share,
         architecture=whole.architecture,
         link_bandwidth=whole.link_bandwidth,
         link="pcie",

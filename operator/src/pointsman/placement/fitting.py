@@ -34,8 +34,16 @@ class Offer:
     """On demand, of one device for an hour."""
     most: int | None
     """How many devices of this kind a replica could have; None where nothing bounds it."""
-    room: int | None
-    """Devices that it could have now, or that may still come within the quota; None: not known."""
+    entry: InventoryEntry | None
+    """What its nodes show; None: nothing is known of nodes."""
+    may_come: int | None
+    """Devices that are free or may still come within the quota; None: no quota."""
+
+    def has_room(self, spread: Spread, replicas: int) -> bool:
+        """Whether so many replicas could start now, or on nodes that may come."""
+        if self.may_come is not None:
+            return self.may_come >= spread.devices * replicas
+        return self.entry is None or self.entry.has_room(replicas, spread.devices, spread.nodes)
 
 
 class Fleet:
@@ -59,9 +67,9 @@ class Fleet:
         offer = self.offers.get(name)
         return device_named(name, self.settings, self.catalog) if offer is None else offer.device
 
-    def room(self, name: str) -> int | None:
+    def has_room(self, name: str, spread: Spread, replicas: int) -> bool:
         offer = self.offers.get(name)
-        return None if offer is None else offer.room
+        return offer is None or offer.has_room(spread, replicas)
 
     def _offer(self, name: str) -> Offer | None:
         device = device_named(name, self.settings, self.catalog)
@@ -71,13 +79,14 @@ class Fleet:
         quota = setting.quota if setting is not None else None
         price = price_of(name, self.settings, self.catalog)
         if entry is None:
-            return Offer(device, price, most=quota, room=None)
+            return Offer(device, price, most=quota, entry=None, may_come=None)
         # With a quota, nodes may come and go; without one, those that there are count.
         return Offer(
             as_seen(device, entry.memory_bytes, entry.per_node, entry.resource),
             price,
             most=entry.total if quota is None else quota,
-            room=entry.free if quota is None else max(entry.free, quota - (entry.total - entry.free)),
+            entry=entry,
+            may_come=None if quota is None else max(entry.free, quota - (entry.total - entry.free)),
         )
 
 

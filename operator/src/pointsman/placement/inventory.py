@@ -2,6 +2,7 @@
 
 A node says what it has by labels: those of the fleet settings' `nodeSelector`, of its vendor's discovery, or
 of its cloud. Slices (MIG) are resources of their own; a device shared by time slicing counts as its parts.
+Where the settings' `nodeSelector` names an accelerator's nodes, other nodes with it are not of the fleet.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,8 +13,9 @@ from typing import Any
 
 from pointsman.api import FleetSettings, Quantity
 from pointsman.catalog import Accelerator, Catalog
-from pointsman.placement.devices import MEBIBYTE, device_named
+from pointsman.placement.devices import MEBIBYTE, device_named, setting_of
 from pointsman.placement.identity import Identity
+from pointsman.placement.taints import tolerated
 
 KubeObject = Mapping[str, Any]
 
@@ -39,6 +41,17 @@ class InventoryEntry:
     """Devices of the largest node."""
     resource: str | None = None
     """The extended resource, where nodes offer the device under another than its own."""
+    free_on_nodes: tuple[int, ...] = ()
+    """How they lie on the nodes that have any, most first; empty where it is not known."""
+
+    def has_room(self, replicas: int, devices: int, nodes: int) -> bool:
+        """For so many replicas with so many devices each, evenly on so many nodes each: what is free here
+        and there is no group.
+        """
+        if not self.free_on_nodes:
+            return self.free >= replicas * devices
+        on_one = devices // nodes
+        return sum(free // on_one for free in self.free_on_nodes) >= replicas * nodes
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ def _entry(parts: list[_Devices]) -> InventoryEntry:
         memory_bytes=min(memories, default=None),
         per_node=max(part.together for part in parts),
         resource=next((part.resource for part in parts if part.resource is not None), None),
+        free_on_nodes=tuple(sorted((part.free for part in parts if part.free), reverse=True)),
     )
 
 
@@ -96,7 +110,8 @@ def _devices_of(
     labels: Mapping[str, str] = metadata.get("labels") or {}
     status = node.get("status", {})
     amounts: Mapping[str, Any] = status.get("allocatable") or status.get("capacity") or {}
-    takes_pods = not node.get("spec", {}).get("unschedulable") and _is_ready(status)
+    spec = node.get("spec", {})
+    takes_pods = not spec.get("unschedulable") and _is_ready(status)
     for resource in sorted(amounts):
         count = _count(amounts[resource])
         name = _name(resource, labels, fleet, catalog) if count else None
@@ -109,7 +124,9 @@ def _devices_of(
         yield _Devices(
             accelerator=name,
             count=count,
-            free=max(0, count - taken) if takes_pods else 0,
+            free=max(0, count - taken)
+            if takes_pods and tolerated(spec.get("taints") or (), name, resource, fleet)
+            else 0,
             memory_bytes=None if memory is None else memory // max(1, sharing),
             together=1 if sharing > 1 else count,
             resource=None if device is None or device.resource == resource else resource,
@@ -127,6 +144,14 @@ def _name(resource: str, labels: Mapping[str, str], fleet: FleetSettings, catalo
             and all(labels.get(key) == value for key, value in selector.items())
         ):
             return setting.name
+    name = _known_name(resource, labels, catalog)
+    stated = None if name is None else setting_of(name, fleet)
+    # Where the settings say which nodes these are, others are not meant, and pods would not go there.
+    return None if stated is not None and stated.node_selector else name
+
+
+def _known_name(resource: str, labels: Mapping[str, str], catalog: Catalog) -> str | None:
+    """By the labels that the catalogue knows."""
     for name, accelerator in catalog.accelerators.items():
         if not _is_of(
             Identity(accelerator), tuple(labels.get(label, "") for label in _PRODUCT_LABELS)
