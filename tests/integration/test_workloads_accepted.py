@@ -63,7 +63,7 @@ def restricted(kinds: Admin, namespace: str) -> Iterator[str]:
 
 
 def _is_established(definition: Json) -> bool:
-    conditions = definition.get("status", {}).get("conditions", ())
+    conditions = definition.get("status", {}).get("conditions") or ()  # null until the first is written
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
