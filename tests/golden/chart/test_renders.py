@@ -29,7 +29,11 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
             "currency": "EUR",
             "accelerators": [{"name": "L40S", "quota": 8, "pricePerHour": {"onDemand": "1.86"}}],
         },
-        "operator": {"nodeSelector": {"pool": "system"}, "tolerations": [{"operator": "Exists"}]},
+        "operator": {
+            "nodeSelector": {"pool": "system"},
+            "tolerations": [{"operator": "Exists"}],
+            "priorityClassName": "system-cluster-critical",
+        },
         "gateway": {
             "nodeSelector": {"pool": "edge"},
             "endpoints": "Pods",

@@ -111,6 +111,12 @@ WRONG = {
     "a misspelt fleet setting": {"fleet": {"egress": {"cidr": ["10.0.0.0/8"]}}},
     "a network that is none": {"fleet": {"egress": {"cidrs": ["everywhere"]}}},
     "a proxy that is nowhere": {"fleet": {"egress": {"proxy": {"url": "http://proxy:3128"}}}},
+    "what is needed taken away": {"gateway": {"autoscaling": None}},
+    "an amount that is none": {"operator": {"resources": {"limits": {"memory": "lots"}}}},
+    "an image with its tag in the wrong place": {"image": {"repository": "registry.example.com/pointsman:1"}},
+    "a misspelt kind of affinity": {"gateway": {"affinity": {"nodeAfinity": {}}}},
+    "a toleration that Kubernetes has not": {"gateway": {"tolerations": [{"operator": "Equals"}]}},
+    "a pull secret without its name": {"imagePullSecrets": [{"secret": "registry"}]},
     "a claim that cannot be": {"fleet": {"weights": {"cacheClaim": "Model Weights"}}},
 }
 
@@ -119,6 +125,19 @@ WRONG = {
 def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match="schema"):
         render(values)
+
+
+def test_more_gateways_than_autoscaling_may_make_are_refused() -> None:
+    with pytest.raises(HelmError, match=r"gateway.replicas \(20\) is more than .*maxReplicas \(10\)"):
+        render({"gateway": {"replicas": 20}})
+    render({"gateway": {"replicas": 20, "autoscaling": {"enabled": False}}})
+
+
+def test_the_parts_of_a_pod_that_are_optional_may_be_taken_away() -> None:
+    bare = {"resources": None, "nodeSelector": None, "tolerations": None, "affinity": None}
+    for pod in pods(render({"operator": bare, "gateway": bare})):
+        assert pod["containers"][0]["resources"] is None
+        assert "affinity" not in pod
 
 
 def test_every_fleet_setting_may_be_a_value_and_reaches_the_operator_as_it_is(tmp_path: Path) -> None:
