@@ -123,3 +123,20 @@ def stated_fields(path: str, value: Any, schema: Schema) -> Iterator[str]:
 def schema_path(field: str) -> str:
     """The path in the schema that an API server's field name belongs to, but for keys of maps."""
     return re.sub(r"\[\d+\]", "[]", field)
+
+
+def with_defaults(value: Any, schema: Schema) -> Any:
+    """What the API server should hold: what was written and the defaults that the schema states."""
+    if "properties" in schema and isinstance(value, dict):
+        below = schema["properties"]
+        filled = {
+            name: one["default"] for name, one in below.items() if "default" in one and name not in value
+        }
+        stated = {
+            name: with_defaults(member, below[name]) if name in below else member
+            for name, member in value.items()
+        }
+        return {**filled, **stated}
+    if "items" in schema and isinstance(value, list):
+        return [with_defaults(item, schema["items"]) for item in value]
+    return value

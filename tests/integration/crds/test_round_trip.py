@@ -14,7 +14,7 @@ from tests.support.api_samples import valid_documents
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.crd_damage import damaged
-from tests.support.crd_schema import Schema, constraints, fields, schema_of, stated_fields
+from tests.support.crd_schema import Schema, constraints, fields, schema_of, stated_fields, with_defaults
 
 pytestmark = pytest.mark.usefixtures("definitions")
 
@@ -62,6 +62,15 @@ def test_the_models_write_what_they_read(document: Json, held: Json, admin: Admi
     again = admin.apply(said, held["metadata"].get("namespace", ""), force=True, manager="models")
     assert model_of(document).model_validate(again, extra="ignore").spec == read.spec
     assert set(stated(again)) == set(stated(held))
+
+
+def test_a_list_that_is_applied_takes_the_place_of_its_default(admin: Admin, namespace: str) -> None:
+    [document] = (one for one in OURS if one["metadata"]["name"] == "qwen3-8b")
+    unstated = in_namespace(document, namespace)
+    assert admin.apply(unstated, namespace)["spec"]["tasks"] == ["chat", "completion"]
+    stated_now = {**unstated, "spec": {**unstated["spec"], "tasks": ["embedding"]}}
+    assert admin.apply(stated_now, namespace)["spec"]["tasks"] == ["embedding"]
+    assert admin.apply(unstated, namespace)["spec"]["tasks"] == ["chat", "completion"]
 
 
 @one_of_each_kind
@@ -118,23 +127,6 @@ def put_status(admin: Admin, held: Json, status: Json, **parameters: str) -> Jso
     plural = "guardrailpolicies" if held["kind"] == "GuardrailPolicy" else f"{held['kind'].lower()}s"
     path = f"/apis/{held['apiVersion']}{namespaced}/{plural}/{metadata['name']}/status"
     return admin.request("PUT", path, {**held, "status": status}, parameters=parameters)
-
-
-def with_defaults(value: Json, schema: Schema) -> Json:
-    """What the API server should hold: what was written and the defaults that the schema states."""
-    if "properties" in schema and isinstance(value, dict):
-        below = schema["properties"]
-        filled = {
-            name: one["default"] for name, one in below.items() if "default" in one and name not in value
-        }
-        stated = {
-            name: with_defaults(member, below[name]) if name in below else member
-            for name, member in value.items()
-        }
-        return {**filled, **stated}
-    if "items" in schema and isinstance(value, list):
-        return [with_defaults(item, schema["items"]) for item in value]
-    return value
 
 
 def full(schema: Schema) -> Json:

@@ -144,6 +144,20 @@ def test_defaults_stand_in_the_schema_and_never_in_a_status() -> None:
         assert "default" not in yaml.safe_dump(schema_of(kind, "status")).replace(" default", "")
 
 
+def merged_defaults(schema: Any, path: str = "") -> list[str]:
+    merged = schema.get("x-kubernetes-list-type") in ("set", "map") and "default" in schema
+    found = [path] if merged else []
+    for name, below in schema.get("properties", {}).items():
+        found += merged_defaults(below, f"{path}.{name}")
+    return found + merged_defaults(schema.get("items", {}), f"{path}[]") if "items" in schema else found
+
+
+@kinds
+def test_no_list_with_a_default_is_merged(kind: type[Resource]) -> None:
+    """A default belongs to nobody: what is applied after it would be added to it."""
+    assert merged_defaults(schema_of(kind, "spec")) == []
+
+
 def defaults_in_lists(schema: Any, path: str = "", in_list: bool = False) -> list[str]:
     found = [path] if in_list and "default" in schema else []
     below = {f".{name}": (value, in_list) for name, value in schema.get("properties", {}).items()}

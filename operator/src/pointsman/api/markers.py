@@ -46,7 +46,13 @@ class ListMap:
 
 @dataclass(frozen=True)
 class ListSet:
-    """A list of scalars without duplicates."""
+    """A list of scalars without duplicates; server-side apply merges it.
+
+    Not so with `has_default`: what the API server fills in belongs to nobody, so that a list that is written
+    later would be merged with the default, and never be what was written. Then it is replaced as a whole.
+    """
+
+    has_default: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def unique(items: Sequence[Any]) -> Sequence[Any]:
@@ -58,7 +64,13 @@ class ListSet:
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {**handler(core), "x-kubernetes-list-type": "set"}
+        if not self.has_default:
+            return {**handler(core), "x-kubernetes-list-type": "set"}
+        rule = {
+            "rule": "self.all(item, self.exists_one(other, other == item))",
+            "message": "the value of an item was given before; remove or rename it",
+        }
+        return {**handler(core), "x-kubernetes-list-type": "atomic", "x-kubernetes-validations": [rule]}
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def _only_with_own_engine(attribute: str) -> Rule:
 class ModelDeploymentSpec(Record):
     """A union: `hosted` alone, or `model` and `engine` with what belongs to running them."""
 
-    tasks: Annotated[tuple[Task, ...], Field(min_length=1, max_length=7), ListSet()] = (
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1, max_length=7), ListSet(has_default=True)] = (
         Task.CHAT,
         Task.COMPLETION,
     )
