@@ -17,6 +17,7 @@ from pointsman.controller.abilities import Abilities
 from pointsman.controller.acting import MANAGER, Actor
 from pointsman.controller.children import Children
 from pointsman.controller.comparing import Comparison
+from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.health import HealthPage
 from pointsman.controller.identity import Ident
@@ -39,7 +40,7 @@ from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.errors import Forbidden, KindNotServed, LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
-from pointsman.kube.informer import Informer
+from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.lease import Election
 from pointsman.kube.objects import (
     CONTROLLER_REVISION,
@@ -91,6 +92,7 @@ class Operator:
             None if settings.gateways is None else Gateways(settings.gateways, self._gateways_say)
         )
         self._children = Children(self._child_changed)
+        self._reports = EngineReports(self._child_changed, Random())
         self._stores: dict[Kind, Store] = {}
         self._informers: list[Informer] = []
         self._workers: Workers | None = None
@@ -164,7 +166,13 @@ class Operator:
             abilities.added_to,
         )
         reconciler = ModelDeploymentReconciler(
-            self._deployments, self._children, actor, platform, _now, _announcer(recorder)
+            self._deployments,
+            self._children,
+            actor,
+            platform,
+            _now,
+            _announcer(recorder),
+            self._reports.of,
         )
         routes = ModelRouteReconciler(
             self._routes,
@@ -179,6 +187,7 @@ class Operator:
         )
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
         asking = asyncio.create_task(self._ask_gateways(), name="ask gateways")
+        reporting = asyncio.create_task(self._reports.run(), name="ask engines")
         comparing = asyncio.create_task(self._comparison(reader).run(), name="compare with a list")
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
@@ -198,6 +207,7 @@ class Operator:
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
             asking.cancel()
+            reporting.cancel()
             comparing.cancel()
 
     async def _synced(self, reader: KubeReader) -> None:
@@ -239,6 +249,15 @@ class Operator:
     def _child_changed(self, deployment: ObjectKey) -> None:
         self._queue.add_after(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
 
+    def _pod_listener(self) -> Listener:
+        heard = self._children.listener(POD)
+
+        def hear(before: KubeObject | None, now: KubeObject | None) -> None:
+            self._reports.hear(before, now)
+            heard(before, now)
+
+        return hear
+
     def _make_informers(self, reader: KubeReader, abilities: Abilities) -> None:
         labelled = label_selector({}, present=(DEPLOYMENT,))
         for kind in (*CHILDREN, POD):
@@ -250,7 +269,7 @@ class Operator:
                         reader,
                         selection,
                         # Pods are made by others.
-                        self._children.listener(kind)
+                        self._pod_listener()
                         if kind == POD
                         else of_ours(self._children.listener(kind)),
                         store=self._stores[kind],

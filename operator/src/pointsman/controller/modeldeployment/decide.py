@@ -12,7 +12,7 @@ from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.support import unsupported
 from pointsman.api.verdicts import Verdict
-from pointsman.controller.modeldeployment import verdicts
+from pointsman.controller.modeldeployment import engine_metrics, verdicts
 from pointsman.controller.modeldeployment.frozen import Refusal, frozen, surging_pools
 from pointsman.controller.modeldeployment.holding import held as held_replicas
 from pointsman.controller.modeldeployment.holding import noted
@@ -77,6 +77,7 @@ def _own(snapshot: Snapshot) -> Plan:
         replicas if as_it_ran else {},
     )
     seen = observe(snapshot.workloads, snapshot.pods, rendering.revisions, deployment.spec.replicas)
+    shown, metrics = engine_metrics.seen(deployment, rendering, snapshot.reports)
     said = verdicts.own(
         deployment,
         rendering,
@@ -84,6 +85,8 @@ def _own(snapshot: Snapshot) -> Plan:
         seen,
         pod_trouble(snapshot.pods, _resources(rendering), one_by_one=one_by_one),
         snapshot.contests,
+        snapshot.obstacle,
+        shown,
         one_by_one=one_by_one,
         holds=bool(as_it_ran),
     )
@@ -94,7 +97,7 @@ def _own(snapshot: Snapshot) -> Plan:
         delete=_doomed(children, keep=(*held.history, *objects)),
         status=_status(
             deployment,
-            own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now),
+            own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now, metrics),
         ),
         announcements=_announced(deployment, said),
     )
@@ -170,9 +173,8 @@ def _status(deployment: ModelDeployment, status: Mapping[str, Any]) -> Mapping[s
     }
 
 
-_CAUSES = frozenset({"Placed", "WeightsAvailable", "Progressing"})
-_PASSING = frozenset({"Fetching"})
-"""What is so on the way to Ready and no trouble."""
+_CAUSES = frozenset({"Placed", "WeightsAvailable", "Progressing", "MetricsAvailable"})
+_PASSING = frozenset({verdicts.FETCHING})
 
 
 def _announced(deployment: ModelDeployment, said: Sequence[Verdict]) -> tuple[Announcement, ...]:

@@ -7,7 +7,7 @@ from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.holding import is_written
-from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
+from pointsman.controller.modeldeployment.snapshot import Platform, Reports, Snapshot
 from pointsman.controller.plan import Announcement, Plan
 from pointsman.controller.reading import Unreadable, read, said_of
 from pointsman.kube.objects import (
@@ -30,7 +30,7 @@ CHILDREN = (*WORKLOADS, *OTHERS, CONTROLLER_REVISION)
 
 
 class ModelDeploymentReconciler:
-    """`platform` and `now` are asked at each look: nodes come and go, and time passes."""
+    """`platform`, `now` and `reports` are asked at each look: nodes come and go, time passes."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class ModelDeploymentReconciler:
         platform: Callable[[], Platform],
         now: Callable[[], str],
         announce: Callable[[KubeObject, Announcement], None],
+        reports: Callable[[ObjectKey], Reports],
     ) -> None:
         self._objects = objects
         self._children = children
@@ -47,6 +48,7 @@ class ModelDeploymentReconciler:
         self._platform = platform
         self._now = now
         self._announce = announce
+        self._reports = reports
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
@@ -75,6 +77,7 @@ class ModelDeploymentReconciler:
                 pods=self._children.of(key, (POD,)),
                 contests=self._actor.contests(key),
                 obstacle=self._actor.obstacle(key),
+                reports=self._reports(key),
                 replicas_written=is_written(live),
             )
         )

@@ -1,9 +1,11 @@
 """What is decided on: one ModelDeployment, what belongs to it, and what the platform has. Frozen."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.catalog import Catalog
+from pointsman.catalog.metric_report import MetricReport
 from pointsman.kube.objects import KubeObject
 from pointsman.placement import Inventory
 from pointsman.workloads.surroundings import Images, Surroundings
@@ -25,6 +27,16 @@ class Obstacle:
 
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What engines are seen to say, by the revision label of their pods; `awaited`: those of which nothing
+    was heard yet, and may be.
+    """
+
+    known: Mapping[str, MetricReport] = field(default_factory=dict)
+    awaited: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +69,6 @@ class Snapshot:
     pods: tuple[KubeObject, ...] = ()
     contests: tuple[Contest, ...] = ()
     obstacle: Obstacle | None = None
+    reports: Reports = field(default_factory=Reports)
     replicas_written: bool = True
     """Whether spec.replicas is somebody's word, and not the API's default."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.api import EngineStatus, ModelDeployment, ModelDeploymentStatus, Money, PlacementStatus
 from pointsman.api.deployment_verdicts import model_summary
-from pointsman.api.modeldeployment_status import PlacementAlternative, PoolStatus
+from pointsman.api.modeldeployment_status import MetricStatus, PlacementAlternative, PoolStatus
 from pointsman.api.verdicts import Verdict, conditions
 from pointsman.controller.modeldeployment.observed import Replicas, ready_in_pool
 from pointsman.kube.objects import KubeObject, label_selector
@@ -41,18 +41,23 @@ def own_status(
     pods: Sequence[KubeObject],
     verdicts: Sequence[Verdict],
     now: str,
+    metrics: tuple[MetricStatus, ...] = (),
 ) -> Mapping[str, Any]:
     """The status of a model of our own; `split` is how many replicas each pool should have."""
     engine = deployment.spec.engine
     assert engine is not None
+    commit = rendering.weights_revision if rendering is not None and rendering.weights_name else None
     return _document(
         ModelDeploymentStatus(
             observed_generation=deployment.metadata.generation,
             replicas=sum(split.values()) if rendering else replicas.there,
             ready_replicas=replicas.ready,
             selector=label_selector(naming.leaders(deployment)),
-            model=model_summary(deployment),
-            engine=EngineStatus(name=str(engine.name), version=rendering.version if rendering else ""),
+            model=model_summary(deployment, commit or ""),
+            weights_revision=commit,
+            engine=EngineStatus(
+                name=str(engine.name), version=rendering.version if rendering else "", metrics=metrics
+            ),
             placement=_placement(rendering),
             pools=_pools(rendering, split, pods),
             cost_per_hour=_cost(rendering, split),

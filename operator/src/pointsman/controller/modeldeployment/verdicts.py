@@ -16,6 +16,7 @@ from pointsman.api.deployment_verdicts import (
 )
 from pointsman.api.deployment_verdicts import available as whether_available
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
+from pointsman.catalog.metric_report import NOT_KNOWN
 from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
 from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
@@ -39,12 +40,14 @@ def own(
     trouble: Trouble | None,
     contests: Sequence[Contest],
     obstacle: Obstacle | None = None,
+    metrics: Verdict = NOT_KNOWN,
     *,
     one_by_one: bool,
     holds: bool = False,
 ) -> tuple[Verdict, ...]:
     """A model of our own. `one_by_one`: no accelerator is free for a rollout to start one more replica.
-    `holds`: as many replicas are kept as ran before, for want of a number in the spec.
+    `holds`: as many replicas are kept as ran before, for want of a number in the spec. `metrics`: whether the
+    engines show what others decide by; requests are answered without.
     """
     placed = _placed(rendering, refusal, trouble)
     weights = _weights(deployment, rendering, replicas, trouble)
@@ -64,7 +67,7 @@ def own(
         )
         cause = next((one for one in causes if one.status is FALSE), available)
         ready = Verdict("Ready", FALSE, cause.reason, cause.message)
-    return placed, weights, progressing, available, ready
+    return placed, weights, progressing, available, metrics, ready
 
 
 def _placed(rendering: Rendering | None, refusal: Refusal | None, trouble: Trouble | None) -> Verdict:
