@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -67,6 +68,12 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
             admin.wait_for(*route, until=is_ready, within_seconds=90)
             assert answer(said, "What is the capital of France?") == "Paris."
         assert found[1] in sandbox("up", tmp_path)  # a second time says the same
+        os.kill(int((Path(found[1]).parent / "lock").read_text()), signal.SIGKILL)
+        said = sandbox("up", tmp_path)  # and after it was killed it is a new one
+        steps = said.partition("\nexport")[0].splitlines()
+        assert [line for line in steps if not re.match(r" ✓ .+ \d+ s$|/", line)] == []
+        with Admin(access(Path(found[1]))) as admin:
+            assert admin.list("pointsman.dev/v1alpha1", "ModelDeployment") == []
     finally:
         sandbox("down", tmp_path)
     assert_none_left(str(tmp_path))

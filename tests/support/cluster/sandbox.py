@@ -32,6 +32,7 @@ from tests.support.processes import REPOSITORY, python_module
 
 _START_SECONDS = 180.0
 _STOP_SECONDS = 60.0
+_MARKS = {True: "✓", False: "✗"}
 
 
 def nodes(hub_url: str) -> tuple[NodeSettings, ...]:
@@ -111,12 +112,11 @@ def run(place: Place) -> None:
     with place.held(), ExitStack() as running:
         began = time.monotonic()
 
-        def say(what: str) -> None:
-            print(f" ✓ {what:<80} {time.monotonic() - began:4.0f} s", flush=True)
+        def say(what: str, *, good: bool = True) -> None:
+            print(f" {_MARKS[good]} {what:<80} {time.monotonic() - began:4.0f} s", flush=True)
 
         for left in ("control-plane", "nodes"):
             shutil.rmtree(place.folder / left, ignore_errors=True)
-        place.kubeconfig.unlink(missing_ok=True)
         control_plane = running.enter_context(
             ControlPlane.start(Options(audit=False), folder=place.folder / "control-plane")
         )
@@ -151,6 +151,8 @@ def up() -> None:
     if place.pid() is None:
         built_control_plane()
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One that was killed left it, and its cluster is gone.
+        place.kubeconfig.unlink(missing_ok=True)
         with place.log.open("w") as log:
             started = subprocess.Popen(
                 python_module("tests.support.cluster.sandbox", "run"),
@@ -167,7 +169,9 @@ def up() -> None:
             return place.pid() is not None and place.kubeconfig.exists()
 
         eventually(ready, _START_SECONDS, "the sandbox is ready", 0.1)
-        click.echo(place.log.read_text(), nl=False)
+        for line in place.log.read_text().splitlines():
+            if line.startswith(tuple(f" {mark} " for mark in _MARKS.values())):
+                click.echo(line)
     click.echo(_ADVICE.format(kubeconfig=place.kubeconfig))
     url = place.gateway.read_text()
     if url:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tests.support.chart import render
 from tests.support.cluster.admin import Admin
@@ -25,7 +24,13 @@ VALUES: dict[str, Any] = {
 _AVAILABLE_SECONDS = 60.0
 
 
-def install(admin: Admin, say: Callable[[str], None]) -> None:
+class Say(Protocol):
+    """Tells the user of one more step."""
+
+    def __call__(self, what: str, *, good: bool = True) -> None: ...
+
+
+def install(admin: Admin, say: Say) -> None:
     """Apply definitions and chart and wait for its Deployments. One that does not come up is only told."""
     install_definitions(admin)
     say("ModelDeployment, ModelRoute and GuardrailPolicy are served")
@@ -41,7 +46,7 @@ def install(admin: Admin, say: Callable[[str], None]) -> None:
         )
     except AssertionError:
         for name in sorted(names - _available(admin)):
-            say(f"{name} is NOT available: kubectl -n {NAMESPACE} logs deploy/{name}")
+            say(f"{name} is NOT available: kubectl -n {NAMESPACE} logs deploy/{name}", good=False)
     for name in sorted(names & _available(admin)):
         say(f"{name} is available")
 
