@@ -72,6 +72,8 @@ class Behaviour:
     """Whether a stream opens with a chunk that has a role and no content, as vLLM's does."""
     continuous_usage: bool = False
     """Usage on every chunk, whether or not the client asked for it."""
+    obeys_max_tokens: bool = False
+    """Whether a request's `max_tokens` makes its answer shorter, as `chunks` make it longer."""
 
     def __post_init__(self) -> None:
         if self.chunks < 1 or self.chunks_before_fault < 0:

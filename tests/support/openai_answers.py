@@ -30,6 +30,7 @@ class Question:
     continuous_usage: bool = False
     inputs: int = 1
     """Number of texts of an embedding request."""
+    max_tokens: int | None = None
 
     @property
     def endpoint(self) -> str:
@@ -53,6 +54,7 @@ def question_from(path: str, body: Mapping[str, Any], body_bytes: int) -> Questi
     options = body.get("stream_options")
     options = options if isinstance(options, Mapping) else {}
     texts = body.get("input")
+    max_tokens = body.get("max_tokens")
     return Question(
         path=path.partition("?")[0],
         model=str(body.get("model", "")),
@@ -62,6 +64,7 @@ def question_from(path: str, body: Mapping[str, Any], body_bytes: int) -> Questi
         continuous_usage=options.get("include_usage") is True
         and options.get("continuous_usage_stats") is True,
         inputs=len(texts) if isinstance(texts, list) else 1,
+        max_tokens=max_tokens if isinstance(max_tokens, int) else None,
     )
 
 

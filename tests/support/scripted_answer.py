@@ -70,6 +70,8 @@ async def play(
     `answer` is the first word of the text and names the stand-in; `on_token(index)` is called as each content
     chunk is sent. Raises Abandoned where the behaviour ends in a reset or in a hang.
     """
+    if behaviour.obeys_max_tokens and question.max_tokens:
+        behaviour = behaviour.changed(chunks=min(behaviour.chunks, question.max_tokens))
     fault = behaviour.fault
     if fault is Fault.HANG_BEFORE_HEADERS:
         await _hang_and_reset(request, behaviour)

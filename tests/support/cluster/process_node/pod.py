@@ -95,8 +95,8 @@ class Pod:
         return f"{self.pod['metadata']['namespace']}/{self.pod['metadata']['name']}"
 
     def container(self, name: str) -> Container:
-        """A container by its name, init containers too."""
-        return next(one for one in (*self.init, *self.main) if one.name == name)
+        """A container by its name, init containers too. Raises KeyError."""
+        return {one.name: one for one in (*self.init, *self.main)}[name]
 
     def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name=f"pod {self.place}")

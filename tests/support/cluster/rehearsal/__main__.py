@@ -9,6 +9,7 @@ import json
 import sys
 import time
 
+from tests.support.cluster.rehearsal.applied_again import apply_again
 from tests.support.cluster.rehearsal.scenarios import SCENARIOS
 from tests.support.cluster.rehearsal.stage import Stage
 
@@ -21,7 +22,7 @@ def main() -> None:
             began = time.monotonic()
             stage.lag(float(lag_seconds))
             try:
-                report = SCENARIOS[name](stage)
+                report = {**SCENARIOS, "apply_again": apply_again}[name](stage)
             except AssertionError as error:
                 report = {"error": str(error), "noticed": stage.end_load().to_json()}
             print(json.dumps({**report, "seconds": round(time.monotonic() - began, 1)}), flush=True)

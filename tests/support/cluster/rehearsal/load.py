@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,7 +12,9 @@ from tests.support.answers import Answer
 from tests.support.clients import OpenAIClient
 from tests.support.cluster.service import HOST, Service
 
-_STREAMS, _PLAIN, _SELDOM, _QUICK = 8, 12, 4, 4
+_STREAMS, _PLAIN, _SELDOM, _QUICK = 8, 8, 4, 4
+_STREAM_TOKENS, _PLAIN_TOKENS = (10, 80), (1, 10)
+"""A tenth of a second each: streams take one to eight seconds, and begin and end at any moment."""
 _SELDOM_SECONDS = 1.7
 """Between two requests of a client that keeps its connection meanwhile."""
 _QUICK_SECONDS = 0.05
@@ -69,13 +72,13 @@ class Load:
                     await asyncio.sleep(pause_seconds)
 
     async def _stream(self, client: OpenAIClient) -> None:
-        answer = await client.stream_chat(self._model)
+        answer = await client.stream_chat(self._model, max_tokens=random.randint(*_STREAM_TOKENS))
         self.noticed.streams += 1
         self._judge("stream", answer, answer.ok and not _is_aborted(answer))
         self._note_closed(answer)
 
     async def _plain(self, client: OpenAIClient) -> None:
-        answer = await client.chat(self._model)
+        answer = await client.chat(self._model, max_tokens=random.randint(*_PLAIN_TOKENS))
         self.noticed.plain += 1
         self._judge("request", answer, answer.ok and not _is_aborted(answer))
         self._note_closed(answer)

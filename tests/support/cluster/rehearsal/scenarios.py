@@ -16,6 +16,7 @@ def scale_engines(stage: Stage) -> Report:
     before = _ready(stage, engines=3, gateways=2)
     stage.start_load()
     stage.wait_asked(*before.values())
+    stage.wait_streams()
     stage.scale_engines(1)
     left = stage.wait_engines(1)
     assert set(left) < set(before)
@@ -27,6 +28,7 @@ def roll_engines(stage: Stage) -> Report:
     before = _ready(stage, engines=2, gateways=2)
     stage.start_load()
     stage.wait_asked(*before.values())
+    stage.wait_streams()
     stage.change_engines({"engine": {"args": [f"--seed={uuid.uuid4().int % 1000}"]}})
     after = stage.wait_engines(2, without=frozenset(before))
     stage.wait_asked(*after.values())
@@ -39,6 +41,7 @@ def roll_gateways(stage: Stage) -> Report:
     before = stage.gateways()
     stage.start_load()
     stage.wait_connected(*before.values())
+    stage.wait_streams()
     stage.restart_gateways(uuid.uuid4().hex)
     after = stage.wait_gateways(2, without=frozenset(before))
     stage.wait_connected(*after.values())
@@ -51,6 +54,7 @@ def scale_gateways(stage: Stage) -> Report:
     before = stage.gateways()
     stage.start_load()
     stage.wait_connected(*before.values())
+    stage.wait_streams()
     stage.scale_gateways(1)
     left = stage.wait_gateways(1)
     return _reported(stage, before, left)
@@ -70,5 +74,6 @@ def _ready(stage: Stage, *, engines: int, gateways: int) -> dict[str, str]:
 
 
 def _reported(stage: Stage, before: dict[str, str], after: dict[str, str]) -> Report:
+    stage.wait_streams()
     noticed = stage.end_load()
     return {"before": sorted(before), "after": sorted(after), "noticed": noticed.to_json()}

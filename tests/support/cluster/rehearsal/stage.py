@@ -40,8 +40,8 @@ _HOST = "10.244.0.1"
 _ON = "pointsman.test/runs"
 _SECONDS = 90.0
 _LOG_TAIL = 3000
-_SCRIPT = {"behaviour": {"chunks": 30, "gap_seconds": 0.1}}
-"""An answer takes three seconds: none is over before what is changed has begun."""
+_STREAMS = 16
+_SCRIPT = {"behaviour": {"chunks": 1000, "gap_seconds": 0.1, "obeys_max_tokens": True}}
 
 VALUES: Json = {
     "operator": {"replicas": 1, "nodeSelector": {_ON: "operator"}},
@@ -79,7 +79,7 @@ class Stage:
             for place in node.pods():
                 namespace, pod = place.split("/")
                 for container in ("operator", "gateway", "engine", "agent", "weights"):
-                    with suppress(StopIteration):
+                    with suppress(KeyError):
                         text = node.log(namespace, pod, container)
                         found.append(f"--- {place} {container}\n{text[-_LOG_TAIL:]}")
         return "\n".join(found)
@@ -134,7 +134,8 @@ class Stage:
         for one in render(VALUES, namespace=SYSTEM):
             admin.apply(one, SYSTEM)
         script = {"name": "ENGINE_SCRIPT", "value": json.dumps(_SCRIPT)}
-        overlay = {"engine": {"env": [script]}, "drain": {"timeout": "30s"}}
+        # A version that cuts what runs when it is asked to end: nothing but the drain keeps answers whole.
+        overlay = {"engine": {"env": [script], "version": "0.17.0"}, "drain": {"timeout": "30s"}}
         facts = {"parameters": "1B", "layers": 16, "kvHeads": 8, "headDim": 64}
         overlay["model"] = {"facts": facts, "revision": "0" * 40, "contextLength": 8192}
         admin.create(manifests.deployment(MODEL, replicas=1, max_concurrency=64, spec=overlay))
@@ -155,6 +156,13 @@ class Stage:
         self._service.connections.clear()
         self._load = Load(self._service, GATEWAY_PORT, MODEL)
         self._loop.call(self._load.start())
+
+    def wait_streams(self) -> None:
+        """Until so many more have ended that they begin and end at any moment."""
+        assert self._load is not None, "no load was begun"
+        noticed = self._load.noticed
+        enough = noticed.streams + _STREAMS
+        eventually(lambda: noticed.streams >= enough, _SECONDS, f"{enough} streams have ended")
 
     def end_load(self) -> Noticed:
         assert self._load is not None, "no load was begun"
