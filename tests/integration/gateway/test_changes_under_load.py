@@ -64,3 +64,17 @@ def test_gateways_that_are_too_many_leave(rehearsal: Rehearsal, lag_seconds: flo
     report = played(rehearsal, "scale_gateways", lag_seconds)
     assert (len(report["before"]), len(report["after"])) == (3, 1)
     assert report["noticed"]["closed"] > 0, "nobody was told to connect anew"
+
+
+def test_objects_that_are_orphaned_and_applied_again_keep_what_runs(rehearsal: Rehearsal) -> None:
+    """No replica goes, no stream is cut; while there is no route, its model is said not to exist."""
+    report = rehearsal.play("apply_again", 0.0)
+    assert "error" not in report, report
+    assert len(report["before"]) == 3
+    assert report["after"] == report["before"]
+    assert report["is_same_workload"], report
+    noticed = report["noticed"]
+    assert noticed["streams"] >= 8, report
+    assert noticed["plain"] - len(noticed["failures"]) >= 8, report
+    others = [one for one in noticed["failures"] if " 404 " not in one or "model_not_found" not in one]
+    assert others == [], others
