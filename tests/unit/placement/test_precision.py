@@ -18,6 +18,7 @@ COMPUTES = {
     "four bits are unpacked": ("A10G", QWEN, "awq", VLLM, "bf16", 70e12, False),
     "fp4 from Blackwell on": ("B200-SXM", QWEN, "nvfp4", VLLM, "fp4", 9000e12, False),
     "older devices unpack fp4": ("H100-SXM", "gpt-oss-20b", None, VLLM, "fp4", 989e12, False),
+    "AMD's four bits": ("MI355X", "gpt-oss-20b", None, VLLM, "fp4", 10000e12, False),
     "int8 where it is fast": ("A100-80-SXM", QWEN, "int8", VLLM, "int8", 624e12, False),
 }
 
@@ -35,6 +36,13 @@ CANNOT = {
     "SGLang before Ampere": ("T4", QWEN, None, SGLANG, "needs compute capability 8.0, T4 has 7.5"),
     "fp8 under SGLang before Ada": ("A100-80-SXM", QWEN, "fp8", SGLANG, "needs compute capability 8.9"),
     "mxfp4 on Turing": ("T4", "gpt-oss-20b", None, VLLM, "mxfp4 needs compute capability 8.0"),
+    "NVIDIA's four bits elsewhere": (
+        "MI355X",
+        "Llama-3.3-70B-Instruct",
+        "nvfp4",
+        VLLM,
+        "MI355X does not compute NVIDIA's nvfp4",
+    ),
     "int8 on B300": ("B300-SXM", QWEN, "int8", VLLM, "computes int8 slower than 16 bits"),
 }
 

@@ -3,10 +3,11 @@
 from pointsman.api import EngineName, ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.placement import wording
-from pointsman.placement.memory import LAYOUT_FACTOR, layer_cache_bytes
+from pointsman.placement.memory import LAYOUT_FACTOR, cache_bytes
 from pointsman.placement.precision import cannot_become
 from pointsman.placement.result import DEFAULT_POOL, NotPlaced, Placement, Pool
 from pointsman.placement.shape import ModelShape
+from pointsman.placement.spread import Spread
 
 # Requests that a CPU works on at once without starving each.
 USUAL_CONCURRENCY = 4
@@ -35,10 +36,10 @@ def on_cpu(deployment: ModelDeployment, shape: ModelShape | None, why: str) -> P
     known = shape.context_length if shape is not None else None
     context = stated or min(known or _USUAL_CONTEXT, _USUAL_CONTEXT)
     tei = spec.engine is not None and spec.engine.name == EngineName.TEI
-    per_token = 0 if shape is None or tei else shape.full_layers * layer_cache_bytes(shape, 1)
+    per_token, per_request = (0, 0) if shape is None or tei else cache_bytes(shape, Spread(1, 1, 1))
     memory, fit = 0, "CPU: nothing is known of the model's size; requests of the pod decide"
     if shape is not None:
-        cache = per_token * context * running
+        cache = (per_token * context + per_request) * running
         memory = int(shape.weights_bytes * LAYOUT_FACTOR) + cache + _BUFFERS_BYTES
         fit = f"CPU: {wording.gigabytes(shape.weights_bytes)} of weights"
         if cache:

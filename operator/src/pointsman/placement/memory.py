@@ -56,17 +56,23 @@ def memory_need(shape: ModelShape, device: Device, spread: Spread, use: MemoryUs
         overhead += use.group_gibibytes * GIBIBYTE
     if adapters:
         overhead += min(adapters, MOST_LOADED_ADAPTERS) * adapter_bytes(shape, spread)
-    layers = -(-shape.layers // spread.pipeline)
-    full = -(-shape.full_layers // spread.pipeline)
-    per_layer = layer_cache_bytes(shape, spread.tensor)
+    per_token, per_request = cache_bytes(shape, spread)
     return Need(
         weights=weights,
         overhead=int(overhead),
         usable=int(use.usable * device.memory_bytes),
-        kv_per_token=full * per_layer,
-        per_request=(layers - full) * per_layer * shape.window
-        + -(-shape.state_bytes // (spread.tensor * spread.pipeline)),
+        kv_per_token=per_token,
+        per_request=per_request,
     )
+
+
+def cache_bytes(shape: ModelShape, spread: Spread) -> tuple[int, int]:
+    """Bytes on each device: of one token, and of a running request whatever its length (windows, states)."""
+    layers = -(-shape.layers // spread.pipeline)
+    full = -(-shape.full_layers // spread.pipeline)
+    per_layer = layer_cache_bytes(shape, spread.tensor)
+    state = -(-shape.state_bytes // (spread.tensor * spread.pipeline))
+    return full * per_layer, (layers - full) * per_layer * shape.window + state
 
 
 def adapter_bytes(shape: ModelShape, spread: Spread) -> int:

@@ -1,13 +1,12 @@
 """`place`: from a deployment, the fleet and the catalogue to a placement, or why there is none."""
 
-from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 
 from pointsman.api import Engine, EngineName, FleetSettings, Model, ModelDeployment, Quantization
 from pointsman.api.hardware import Hardware
 from pointsman.catalog import Catalog
 from pointsman.placement import wording
+from pointsman.placement.arguments import as_told
 from pointsman.placement.choosing import Ranking, choose, placement_of
 from pointsman.placement.cpu import on_cpu
 from pointsman.placement.demand import Demand, Traffic, demand_of
@@ -21,7 +20,6 @@ from pointsman.placement.shape import ModelShape, shape_of
 from pointsman.placement.shortfall import not_placed
 from pointsman.placement.stated import as_stated, stated_devices
 
-_CACHE_FLAGS = ("--kv-cache-dtype", "--kv_cache_dtype")
 _FACTS = "parameters, layers, kvHeads and headDim"
 
 
@@ -127,7 +125,7 @@ def _asked(
             field="spec.model.contextLength",
         )
     return Asked(
-        shape=_with_cache(shape, engine),
+        shape=as_told(shape, engine),
         engine=engine.name,
         context_length=context,
         max_concurrency=engine.max_concurrency,
@@ -135,15 +133,6 @@ def _asked(
         adapters=len(model.adapters),
         own_image=engine.image is not None,
     )
-
-
-def _with_cache(shape: ModelShape, engine: Engine) -> ModelShape:
-    """The shape with the cache in 8 bits where the engine's arguments say so."""
-    words = [word for argument in engine.args for word in argument.split("=", 1)]
-    for flag, value in pairwise(words):
-        if flag in _CACHE_FLAGS and value.startswith("fp8"):
-            return replace(shape, cache_element_bytes=1)
-    return shape
 
 
 def _names(hardware: Hardware, there: Fleet) -> tuple[str, ...] | NotPlaced:

@@ -7,13 +7,13 @@ from pointsman.api import ModelDeployment
 from pointsman.api.hardware import Capacity, Hardware, Parallelism
 from pointsman.api.hardware import Pool as AskedPool
 from pointsman.placement import wording
-from pointsman.placement.choosing import assumptions_text, fit_text, miss_text
+from pointsman.placement.choosing import assumptions_text, fit_text, miss_text, missed_text
 from pointsman.placement.devices import Device, price_of
 from pointsman.placement.fitting import Fleet, rule_refusal
 from pointsman.placement.options import Asked, Miss, Option, assess
 from pointsman.placement.precision import precision_on
 from pointsman.placement.result import NotPlaced, Placement, Pool
-from pointsman.placement.spread import Spread
+from pointsman.placement.spread import Spread, spread_of
 from pointsman.placement.stated import hourly
 
 
@@ -34,7 +34,7 @@ def in_pools(deployment: ModelDeployment, asked: Asked | NotPlaced, there: Fleet
                 else "state its facts in the fleet settings",
                 field=f"{at}.accelerator",
             )
-        spread = _pool_spread(hardware, wanted)
+        spread = spread_of(hardware, wanted.accelerators_per_replica)
         if spread is None:
             return _uneven(hardware, wanted, at)
         option = _judge(asked, device, spread, there, wanted, at)
@@ -43,15 +43,6 @@ def in_pools(deployment: ModelDeployment, asked: Asked | NotPlaced, there: Fleet
         judged.append(option)
         pools.append(_pool(wanted, device, spread, option, deployment, there))
     return _pooled(deployment, asked, pools, judged, there)
-
-
-def _pool_spread(hardware: Hardware, wanted: AskedPool) -> Spread | None:
-    """The pool's devices as a spread, or None where parallelism contradicts their number."""
-    parallelism = hardware.parallelism or Parallelism()
-    count = wanted.accelerators_per_replica
-    pipeline = parallelism.pipeline or (count // parallelism.tensor if parallelism.tensor else hardware.nodes)
-    tensor = parallelism.tensor or (count // pipeline if pipeline else 0)
-    return Spread(tensor, pipeline, hardware.nodes) if tensor * pipeline == count and count else None
 
 
 def _uneven(hardware: Hardware, wanted: AskedPool, at: str) -> NotPlaced:
@@ -180,10 +171,7 @@ def _pools_reason(pools: list[Pool], judged: list[Option | None], there: Fleet) 
         text = f"{pool.name} {wording.devices(pool.accelerators_per_replica, pool.accelerator)}"
         if option is not None:
             text += f" {wording.rate(pool.requests_per_second)}"
-            missed = option.capacity.latency.missed()
-            if missed:
-                text += " but misses " + wording.listed(
-                    (f"{bound.name} ({wording.estimate(seconds)})" for bound, seconds in missed), "and"
-                )
+            if missed := missed_text(option):
+                text += f" but misses {missed}"
         parts.append(f"{text}, {hourly(pool.price_per_hour, there)}")
     return f"pools as stated: {'; '.join(parts)}"

@@ -116,12 +116,18 @@ def _fp8(device: Device, engine: EngineName, sixteen: Precision) -> Precision | 
 
 
 def _int8(device: Device, sixteen: Precision) -> Precision | Cannot:
+    if not device.int8:
+        return Cannot(f"how fast {device.name} computes int8 is not known", "use fp8")
     if device.int8 >= sixteen.operations_per_second:
         return replace(sixteen, compute="int8", operations_per_second=device.int8)
     return Cannot(f"{device.name} computes int8 slower than 16 bits", "use fp8")
 
 
 def _fp4(device: Device, quantization: Quantization, sixteen: Precision) -> Precision | Cannot:
+    if quantization == Quantization.NVFP4 and device.vendor not in ("nvidia", ""):
+        return Cannot(
+            f"{device.name} does not compute NVIDIA's nvfp4", "use mxfp4, fp8 or another accelerator"
+        )
     if device.fp4 and (device.capability is None or device.capability >= _FP4):
         return Precision("fp4", device.fp4, sixteen.sixteen_bits)
     return _weights_only(device, quantization, _FP4_WEIGHTS, sixteen)

@@ -7,10 +7,11 @@ from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.api.hardware import Hardware, Parallelism
 from pointsman.catalog import Catalog, refusal
+from pointsman.placement.arguments import as_told
 from pointsman.placement.devices import device_named, known_names
 from pointsman.placement.precision import Cannot, cannot_become, precision_on
 from pointsman.placement.shape import ModelShape, shape_of
-from pointsman.placement.spread import Spread, device_refusal, tensor_refusal
+from pointsman.placement.spread import device_refusal, spread_of, tensor_refusal
 
 
 def refusals(deployment: ModelDeployment, fleet: FleetSettings | None, catalog: Catalog) -> list[Finding]:
@@ -32,6 +33,7 @@ def _refusals(
     parallelism = hardware.parallelism or Parallelism()
     shape = shape_of(model, catalog.model_at(model.source))
     if shape is not None:
+        shape = as_told(shape, engine)
         unfit = cannot_become(shape, engine.name)
         if unfit is not None and model.quantization is not None:
             yield refusal(deployment, "spec.model.quantization", unfit.what, unfit.todo)
@@ -59,10 +61,8 @@ def _pool_refusals(
             if fleet is not None:
                 yield _unknown(deployment, f"{at}.accelerator", pool.accelerator, fleet, catalog)
             continue
-        count = pool.accelerators_per_replica
-        pipeline = parallelism.pipeline or hardware.nodes
-        spread = Spread(parallelism.tensor or max(1, count // pipeline), pipeline, hardware.nodes)
-        if engine is None:
+        spread = spread_of(hardware, pool.accelerators_per_replica)
+        if engine is None or spread is None:
             continue
         against = device_refusal(spread, device, engine.name)
         if against is None and shape is not None and parallelism.tensor is None:

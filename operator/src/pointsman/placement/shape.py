@@ -72,6 +72,8 @@ class ModelShape:
     """What the model was made for."""
     cache_element_bytes: int = 2
     """Of the cache's elements."""
+    whole_experts: bool = False
+    """Whether a group shares out experts one by one, instead of a part of each."""
 
     @property
     def dense_parameters(self) -> int:

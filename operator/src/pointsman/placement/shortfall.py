@@ -1,19 +1,20 @@
 """Why nothing fits, what came nearest, and what would make it fit: advice is tried before it is given."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from pointsman.api import Quantization
+from pointsman.api import EngineName, Quantization
 from pointsman.api.hardware import Hardware, Parallelism
 from pointsman.placement import wording
+from pointsman.placement.arguments import EXPERT_PARALLEL
 from pointsman.placement.choosing import Ranking, choose, described
 from pointsman.placement.fitting import Fleet, options
 from pointsman.placement.options import Asked, Miss, Option
 from pointsman.placement.precision import cannot_become
 from pointsman.placement.result import NotPlaced
-from pointsman.placement.shape import quantized
+from pointsman.placement.shape import ModelShape, quantized
 
 # A context is shortened in these steps, and to no less than this.
 _CONTEXT_STEP = 1024
@@ -121,29 +122,24 @@ def _ways(
         tokens = (need.room - need.per_request) // need.kv_per_token // _CONTEXT_STEP * _CONTEXT_STEP
         if _CONTEXT_STEP <= tokens < asked.context_length:
             ways.append(f"lower spec.model.contextLength to {tokens}")
-    if _fits_as(Quantization.FP8, hardware, asked, fleet, names, ranking):
-        ways.append("write spec.model.quantization: fp8")
+    for shape, way in _other_shapes(asked):
+        other = replace(asked, shape=shape)
+        if choose(options(hardware, other, fleet, names), replace(ranking, asked=other)) is not None:
+            ways.append(way)
     nodes = _fitting_nodes(hardware, asked, fleet, names, ranking)
     if nodes is not None:
         ways.append(f"set spec.hardware.nodes: {nodes}")
     return ways
 
 
-def _fits_as(
-    quantization: Quantization,
-    hardware: Hardware,
-    asked: Asked,
-    fleet: Fleet,
-    names: Sequence[str],
-    ranking: Ranking,
-) -> bool:
-    if asked.shape.quantization != Quantization.NONE:
-        return False
-    shape = quantized(asked.shape, quantization)
-    if cannot_become(shape, asked.engine) is not None:
-        return False
-    smaller = replace(asked, shape=shape)
-    return choose(options(hardware, smaller, fleet, names), replace(ranking, asked=smaller)) is not None
+def _other_shapes(asked: Asked) -> Iterator[tuple[ModelShape, str]]:
+    """The model as it could be served too, and how one says so."""
+    if asked.shape.quantization == Quantization.NONE:
+        smaller = quantized(asked.shape, Quantization.FP8)
+        if cannot_become(smaller, asked.engine) is None:
+            yield smaller, "write spec.model.quantization: fp8"
+    if asked.shape.mixture is not None and asked.engine == EngineName.VLLM:
+        yield replace(asked.shape, whole_experts=True), f"add {EXPERT_PARALLEL} to spec.engine.args"
 
 
 def _fitting_nodes(

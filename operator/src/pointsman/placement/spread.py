@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pointsman.api import EngineName, Quantization
+from pointsman.api.hardware import Hardware, Parallelism
 from pointsman.placement.devices import Device
 from pointsman.placement.shape import ModelShape
 
@@ -28,6 +29,14 @@ class Spread:
     @property
     def devices(self) -> int:
         return self.tensor * self.pipeline
+
+
+def spread_of(hardware: Hardware, devices: int) -> Spread | None:
+    """So many devices of a replica shared out as the deployment says; None where that is another number."""
+    stated = hardware.parallelism or Parallelism()
+    pipeline = stated.pipeline or (devices // stated.tensor if stated.tensor else hardware.nodes)
+    tensor = stated.tensor or (devices // pipeline if pipeline else 0)
+    return Spread(tensor, pipeline, hardware.nodes) if tensor * pipeline == devices and devices else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,9 @@ def _indivisible(shape: ModelShape, tensor: int) -> str | None:
         return f"is no multiple of the model's {kv_heads} key-value heads"
     if heads is not None and heads % tensor:
         return f"does not divide the model's {heads} attention heads"
+    if shape.mixture is not None and shape.whole_experts:
+        uneven = shape.mixture.count % tensor
+        return f"does not divide the model's {shape.mixture.count} experts" if uneven else None
     if shape.quantization in _BLOCKED:
         width = shape.mixture.intermediate_size if shape.mixture else shape.intermediate_size
         if width is not None and tensor > 1 and (width % tensor or (width // tensor) % QUANTIZATION_BLOCK):

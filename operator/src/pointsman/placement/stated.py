@@ -10,7 +10,7 @@ from pointsman.placement.devices import Device, price_of
 from pointsman.placement.fitting import Fleet, allowed
 from pointsman.placement.result import DEFAULT_POOL, NotPlaced, Placement, Pool
 from pointsman.placement.shape import ModelShape
-from pointsman.placement.spread import Spread, device_refusal
+from pointsman.placement.spread import Spread, device_refusal, spread_of
 
 _OWN_MEMORY = {EngineName.CUSTOM}
 
@@ -43,7 +43,9 @@ def stated_devices(deployment: ModelDeployment, there: Fleet) -> StatedDevices |
         if device is not None and device.resource in limits:
             count = int(limits[device.resource].decimal)
             if count > 0:
-                spread = _spread_of(hardware, count)
+                spread = spread_of(hardware, count * hardware.nodes)
+                if spread is None:
+                    return _uneven(count * hardware.nodes, device.resource)
                 return StatedDevices(device, spread, f"as spec.template.resources ask for {device.resource}")
     parallelism = hardware.parallelism or Parallelism()
     if names and hardware.accelerators and (parallelism.tensor or parallelism.pipeline):
@@ -60,12 +62,13 @@ def stated_devices(deployment: ModelDeployment, there: Fleet) -> StatedDevices |
     )
 
 
-def _spread_of(hardware: Hardware, count: int) -> Spread:
-    """The pod's devices on each node, shared out as the parallelism says."""
-    parallelism = hardware.parallelism or Parallelism()
-    total = count * hardware.nodes
-    pipeline = parallelism.pipeline or hardware.nodes
-    return Spread(parallelism.tensor or max(1, total // pipeline), pipeline, hardware.nodes)
+def _uneven(devices: int, resource: str) -> NotPlaced:
+    return NotPlaced(
+        f"spec.template.resources ask for {devices} × {resource} a replica, and spec.hardware.parallelism "
+        f"says another number",
+        todo="make tensor × pipeline the number of accelerators, or leave one of them out",
+        field="spec.hardware.parallelism",
+    )
 
 
 def as_stated(

@@ -25,6 +25,9 @@ _LATENT_HEAD_DIM = 160
 # A PCIe bus joins devices through the host: a sum takes some 30 µs to begin, where it takes 4 over NVLink.
 # From memory; eight L40S with a 70B model are known to be unusable.
 _SUM_FACTOR = {"nvlink": 1.0, "xgmi": 2.0, "pcie": 8.0}
+# So many devices reach each other at the speed of their own bus; more of them share the way through the host.
+# From memory, as the above.
+_ON_ONE_BUS = 2
 # Handing activations from one stage of a pipeline to the next, over the nodes' network; from memory.
 STAGE_SECONDS = 2e-4
 
@@ -81,7 +84,8 @@ def step_time(
         exchanged = (
             _SUMS_PER_LAYER * shape.layers * shape.hidden_size * _ACTIVATION_BYTES * 2 * (tensor - 1) / tensor
         )
-        per_token += exchanged / device.link_bandwidth / efficiency.link_bandwidth
+        shared = max(1.0, tensor / _ON_ONE_BUS) if device.link == "pcie" else 1.0
+        per_token += exchanged * shared / device.link_bandwidth / efficiency.link_bandwidth
     per_sequence = efficiency.sequence_microseconds * 1e-6
     experts, missed = 0.0, 1.0
     if mixture is not None:

@@ -14,19 +14,36 @@ def gigabytes(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count < 10e9 else f"{count / 1e9:.0f} GB"
 
 
+def apart(more: float, less: float) -> tuple[str, str]:
+    """Two amounts of memory with as many digits as it takes to see which is more."""
+    first, second = gigabytes(more), gigabytes(less)
+    return (first, second) if first != second else (f"{more / 1e9:.2f} GB", f"{less / 1e9:.2f} GB")
+
+
 def tokens(count: int) -> str:
     """`900`, `4k`, `128k`: thousands are cut, as contexts come in powers of two."""
     return str(count) if count < 1000 else f"{count // 1000 if count % 1024 else count // 1024}k"
 
 
 def seconds(duration: float) -> str:
-    """`71 ms`, `1.2 s`."""
-    return f"{duration * 1e3:.3g} ms" if duration < 1 else f"{duration:.3g} s"
+    """`71 ms`, `1.2 s`, `1,200 s`."""
+    if duration < 1:
+        return f"{duration * 1e3:.3g} ms"
+    return f"{duration:.3g} s" if duration < 1000 else f"{duration:,.0f} s"
 
 
 def estimate(duration: float) -> str:
     """A predicted duration, which has two digits and no more."""
     return seconds(significant(duration))
+
+
+def beyond(duration: float, bound: float) -> str:
+    """An estimate that is above its bound, with as many digits as it takes to see that."""
+    for digits in (2, 3, 4):
+        text = seconds(float(f"{duration:.{digits}g}"))
+        if text != seconds(bound):
+            return text
+    return f"just above {seconds(bound)}"
 
 
 def rate(requests_per_second: float) -> str:
