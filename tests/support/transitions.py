@@ -44,6 +44,7 @@ _GEMMA: Json = {
     "quantization": "gguf",
     "facts": {"parameters": "270M", "layers": 18, "kvHeads": 1, "headDim": 256},
 }
+_QWEN: Json = {"source": "hf://Qwen/Qwen3-0.6B", "revision": "c1899de289a04d12100db370d81485cdf75e47ca"}
 _POOLS = [
     {"name": "spot", "accelerator": "L4", "maxReplicas": 1, "capacity": "spot"},
     {"name": "reserved", "accelerator": "L4", "maxReplicas": 4},
@@ -111,7 +112,7 @@ def _of_our_own(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         spec |= {"model": {**_GEMMA, **model}, "engine": draw(_engines("llama.cpp"))}
     else:
-        spec |= {"model": {"source": "hf://Qwen/Qwen3-0.6B", **model}, "engine": draw(_engines("vllm"))}
+        spec |= {"model": {**_QWEN, **model}, "engine": draw(_engines("vllm"))}
         if draw(st.booleans()):
             spec["hardware"] = draw(
                 st.sampled_from(({"pools": _POOLS}, {"accelerators": ["L4"], "objective": "latency"}))

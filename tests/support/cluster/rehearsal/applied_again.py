@@ -1,4 +1,4 @@
-"""Our objects are deleted, their children left as they are, and applied again from their specs, under load."""
+"""Our objects are deleted, their children left as they are, and are applied again from specs, under load."""
 
 from __future__ import annotations
 
