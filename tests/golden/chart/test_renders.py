@@ -20,6 +20,7 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "operator": {"replicas": 1},
         "gateway": {"autoscaling": {"enabled": False}, "service": {"type": "LoadBalancer"}},
         "rbac": {"aggregatedRoles": False},
+        "fleet": {"gateway": {"names": [{"namespaceSelector": {}, "models": ["chat"]}]}},
     },
     "everything": {
         "image": {"repository": "registry.example.com/pointsman", "digest": "sha256:" + "0" * 64},
@@ -28,6 +29,9 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "fleet": {
             "currency": "EUR",
             "accelerators": [{"name": "L40S", "quota": 8, "pricePerHour": {"onDemand": "1.86"}}],
+            "gateway": {
+                "names": [{"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["team-a/*"]}]
+            },
         },
         "operator": {
             "nodeSelector": {"pool": "system"},

@@ -68,6 +68,23 @@ def test_with_named_namespaces_nothing_but_nodes_is_read_across_the_cluster() ->
     assert resources == {"nodes"}
 
 
+def test_labels_of_namespaces_are_read_where_names_are_given_out_by_them_and_nowhere_else() -> None:
+    names = {"gateway": {"names": [{"namespaceSelector": {}, "models": ["chat"]}]}}
+    readers = {
+        str(values): [
+            (role["metadata"]["name"], rule.get("resourceNames"), rule["verbs"])
+            for role, rule in rules(render(values))
+            if "namespaces" in rule["resources"]
+        ]
+        for values in ({}, {"fleet": names}, {"fleet": names, "watchNamespaces": ["chat", "search"]})
+    }
+    assert list(readers.values()) == [
+        [],
+        [("pointsman-namespaces", None, ["list", "watch"])],
+        [("pointsman-namespaces", ["chat", "search"], ["list", "watch"])],
+    ]
+
+
 @every_installation
 def test_pods_run_without_privileges(values: dict[str, Any]) -> None:
     for pod in pods(render(values)):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.gateway.cluster.endpoints import ReadyEndpoints, in_slice
 from pointsman.gateway.cluster.inputs import ClusterInputs
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, SECRET, Kind
+from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, SECRET, Kind
 from pointsman.routing import RouteProgramming
 from tests.support import manifests
 from tests.support.builders import fleet, key
@@ -62,6 +62,23 @@ def test_an_edit_that_is_refused_leaves_what_serves() -> None:
     hear(one, MODEL_ROUTE, edited(route, 3))
     one.refresh()
     assert one.told({key("chat"): SERVED})[key("chat")] is SERVED
+
+
+def test_labels_of_a_namespace_give_its_routes_their_names() -> None:
+    claim = {"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["chat"]}
+    one = inputs(gateway={"names": [claim]})
+    hear(one, MODEL_ROUTE, manifests.route("chat", ["a"]))
+    assert one.refresh().routes == {}
+    assert 'may not claim "chat"' in one.told({})[key("chat")].message
+    without: Json = {"kind": "Namespace", "metadata": {"name": "default", "labels": {"other": "x"}}}
+    given = {**without, "metadata": {**without["metadata"], "labels": {"team": "a"}}}
+    one.hear(NAMESPACE, None, without)
+    assert not one.hear(NAMESPACE, without, {**without, "status": {"phase": "Active"}})
+    assert one.hear(NAMESPACE, without, given)
+    assert key("chat") in one.refresh().routes
+    assert one.told({key("chat"): SERVED})[key("chat")] is SERVED
+    assert one.hear(NAMESPACE, given, None)
+    assert one.refresh().routes == {}
 
 
 def test_a_first_version_that_is_refused_is_not_served() -> None:

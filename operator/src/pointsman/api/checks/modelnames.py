@@ -26,7 +26,7 @@ def may_claim(name: str, namespace: str, inventory: Inventory) -> bool:
     claims = inventory.fleet.gateway.names
     labels = inventory.labels_of(namespace)
     return not claims or any(
-        claim.namespace_selector.matches(labels) and any(_fits(name, pattern) for pattern in claim.models)
+        claim.namespace_selector.matches(labels) and any(fits(name, pattern) for pattern in claim.models)
         for claim in claims
     )
 
@@ -37,10 +37,7 @@ def contested_names(inventory: Inventory) -> Iterator[Finding]:
         for index, name in enumerate(route.resource.spec.models):
             path = ("spec", "models", index)
             if not may_claim(name, key.namespace, inventory):
-                what = f'namespace {key.namespace} may not claim "{name}"'
-                yield route.finding(
-                    path, what, "choose another name, or add it to gateway.names of the fleet settings"
-                )
+                yield route.finding(path, *unclaimable(name, key.namespace))
             elif owners[name] != key:
                 owner = inventory.routes[owners[name]]
                 place = f" ({owner.file}:{owner.line(('spec', 'models'))})" if owner.file else ""
@@ -48,5 +45,12 @@ def contested_names(inventory: Inventory) -> Iterator[Finding]:
                 yield route.finding(path, what, "choose another name, or remove it there")
 
 
-def _fits(name: str, pattern: str) -> bool:
+def unclaimable(name: str, namespace: str) -> tuple[str, str]:
+    """What is wrong with a claim that the fleet settings do not allow, and what to do."""
+    what = f'namespace {namespace} may not claim "{name}"'
+    return what, "choose another name, or add it to gateway.names of the fleet settings"
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a pattern of the fleet settings allows a name."""
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern

@@ -18,6 +18,7 @@ from pointsman.kube.objects import (
     ENDPOINT_SLICE,
     MODEL_DEPLOYMENT,
     MODEL_ROUTE,
+    NAMESPACE,
     POD,
     SECRET,
     Kind,
@@ -67,6 +68,10 @@ class Follower:
             *(Selection(where, namespace, labels=labels) for namespace in everywhere),
             *(Selection(SECRET, namespace, fields=_SECRETS) for namespace in settings.secret_namespaces),
         ]
+        if self.inputs.ask_for_namespaces:
+            # The right to some of them holds for those that are asked for by their names.
+            named = [f"metadata.name={namespace}" for namespace in settings.namespaces] or [""]
+            selections += [Selection(NAMESPACE, fields=fields) for fields in named]
         self.informers = [
             Informer(
                 reader,
@@ -113,8 +118,11 @@ class Follower:
 
 
 async def _complete(informer: Informer) -> None:
-    """Wait for the first list; Secrets that may not be read are none, and said to be."""
-    while not (informer.selection.kind == SECRET and isinstance(informer.problem, Forbidden)):
+    """Wait for the first list; Secrets that may not be read are none, and said to be. Namespaces that may not
+    be read have no labels but their names.
+    """
+    may_be_closed = informer.selection.kind in (SECRET, NAMESPACE)
+    while not (may_be_closed and isinstance(informer.problem, Forbidden)):
         with suppress(TimeoutError):
             await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
             return

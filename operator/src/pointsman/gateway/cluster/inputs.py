@@ -6,8 +6,18 @@ Unchanged objects stay the same Python objects, so that nothing of them is compi
 from collections.abc import Collection, Mapping
 
 from pointsman.api import FleetSettings, ModelDeployment, ModelRoute, ObjectKey, Secret
+from pointsman.api.checks.claims import NameClaims, without_claims
 from pointsman.gateway.cluster.endpoints import ReadyEndpoints
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, SECRET, Kind, KubeObject, key_of
+from pointsman.kube.objects import (
+    MODEL_DEPLOYMENT,
+    MODEL_ROUTE,
+    NAMESPACE,
+    SECRET,
+    Kind,
+    KubeObject,
+    key_of,
+    labels_of,
+)
 from pointsman.routing import RouteProgramming, RoutingInput
 from pointsman.routing.admitted import Admitted, RouteAdmission
 from pointsman.routing.compiler import unusable_targets
@@ -26,13 +36,18 @@ class ClusterInputs:
         self._deployments = known_deployments()
         self._routes = known_routes()
         self._secrets = known_secrets()
-        self._admission = RouteAdmission(fleet)
+        self._labels: dict[str, Mapping[str, str]] = {}
+        self._claims = NameClaims(fleet)
+        self._unclaimable: Mapping[ObjectKey, str] = {}
+        self._admission = RouteAdmission(without_claims(fleet))
         self._admitted = Admitted()
         self._is_stale = True
         self.given = RoutingInput(fleet=fleet)
 
     def hear(self, kind: Kind, before: KubeObject | None, now: KubeObject | None) -> bool:
         """An object came, changed or went; gives whether that may change what is served."""
+        if kind == NAMESPACE:
+            return self._hear_namespace(before, now)
         if kind not in _KNOWN:
             return self._endpoints.hear(before, now)
         if kind == SECRET and not self._may_read(now if now is not None else before or {}):
@@ -51,7 +66,8 @@ class ClusterInputs:
         """Take in what was heard since."""
         if self._is_stale:
             self._is_stale = False
-            self._admitted = self._admission.admit(self._deployments.objects, self._routes.objects)
+            allowed, self._unclaimable = self._claims.allowed(self._routes.objects, self._labels)
+            self._admitted = self._admission.admit(self._deployments.objects, allowed)
         # Objects of one version are the same; the compiler compares what is in the mappings.
         self.given = RoutingInput(
             deployments=self._admitted.deployments,
@@ -68,7 +84,7 @@ class ClusterInputs:
         for key, one in programming.items():
             route = self.given.routes.get(key)
             said[key] = one if route is None else self._with_what_is_unusable(route, one)
-        for key, why in self._admitted.refused.items():
+        for key, why in {**self._admitted.refused, **self._unclaimable}.items():
             newest = self._routes.objects.get(key)
             if newest is not None:
                 said[key] = _refused(why, newest.metadata.generation)
@@ -108,6 +124,21 @@ class ClusterInputs:
             tuple(sorted(found.items())),
             unresolved,
         )
+
+    @property
+    def ask_for_namespaces(self) -> bool:
+        """Whether what is served hangs on the labels of namespaces."""
+        return self._claims.ask_for_labels
+
+    def _hear_namespace(self, before: KubeObject | None, now: KubeObject | None) -> bool:
+        name = key_of(now if now is not None else before or {}).name
+        former = self._labels.pop(name, None)
+        if now is not None:
+            self._labels[name] = labels_of(now)
+        if former == self._labels.get(name):
+            return False
+        self._is_stale = True
+        return True
 
     def _known(
         self, kind: Kind
