@@ -16,6 +16,8 @@ from tests.support.packaged_weights import gemma_file
 
 GONE_SECONDS = 4
 """So soon a node that says nothing counts as gone, and its pods are given up."""
+START_SECONDS = 180.0
+"""Within that a real engine starts on a busy machine; two seconds are enough on an idle one."""
 _OPTIONS = Options(
     node_grace_seconds=GONE_SECONDS,
     arguments={

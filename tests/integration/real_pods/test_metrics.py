@@ -17,6 +17,7 @@ from tests.integration.operator.deployments import (
     own,
     wait_until,
 )
+from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OPERATOR_USER, Installation, OperatorProcess
@@ -45,7 +46,7 @@ def test_a_real_engine_has_them_all_and_a_restart_of_the_operator_writes_nothing
     control_plane: ControlPlane,
 ) -> None:
     admin.create(own("chat"), namespace)
-    found = wait_until(admin, "chat", namespace, MetricsAvailable=("True", "Available"))
+    found = wait_until(admin, "chat", namespace, START_SECONDS, MetricsAvailable=("True", "Available"))
     assert conditions(found)["Ready"] == ("True", "ReplicasReady")
     metrics = {one["name"]: one for one in found["status"]["engine"]["metrics"]}
     assert metrics["steps_total"] == {
@@ -58,7 +59,7 @@ def test_a_real_engine_has_them_all_and_a_restart_of_the_operator_writes_nothing
     with installation.operator():
         # It has looked at everything once another one is done.
         admin.create(own("after"), namespace)
-        wait_until(admin, "after", namespace, MetricsAvailable=("True", "Available"))
+        wait_until(admin, "after", namespace, START_SECONDS, MetricsAvailable=("True", "Available"))
     written = control_plane.audit.requests(since, user=OPERATOR_USER, writes_only=True)
     assert [one.resource for one in written if one.name == "chat"] == []
     assert admin.get(API, KIND, "chat", namespace)["status"] == found["status"]
@@ -67,7 +68,7 @@ def test_a_real_engine_has_them_all_and_a_restart_of_the_operator_writes_nothing
 @pytest.mark.usefixtures("node", "operator")
 def test_a_name_that_is_gone_is_named_and_the_model_serves(admin: Admin, namespace: str) -> None:
     admin.create(scripted_vllm("chat", "vllm:kv_cache_usage_perc"), namespace)
-    found = wait_until(admin, "chat", namespace, MetricsAvailable=("False", "NamesMissing"))
+    found = wait_until(admin, "chat", namespace, START_SECONDS, MetricsAvailable=("False", "NamesMissing"))
     assert "vllm 0.33.0 does not have vllm:kv_cache_usage_perc (cache_usage_ratio)" in message(
         found, "MetricsAvailable"
     )
@@ -80,4 +81,4 @@ def test_a_name_that_is_gone_is_named_and_the_model_serves(admin: Admin, namespa
         {"spec": {"engine": {"env": scripted_vllm("chat")["spec"]["engine"]["env"]}}},
         namespace,
     )
-    wait_until(admin, "chat", namespace, MetricsAvailable=("True", "Available"))
+    wait_until(admin, "chat", namespace, START_SECONDS, MetricsAvailable=("True", "Available"))

@@ -195,9 +195,9 @@ class TestExplanation:
             "ModelRoute default/chat was not known yet (generation 1), as it was when `pointsman up` ended",
         ]
 
-    def test_a_hosted_model_says_where_and_never_the_key(self, tmp_path: Path) -> None:
+    def test_a_hosted_model_says_where_and_never_the_key(self) -> None:
         hosted = builders.hosted("gpt", "https://api.openai.com/v1", secret=("openai", "api-key"))
-        told = in_words(explain_deployment(StateFolder(tmp_path), hosted, []), live=True)
+        told = in_words(explain_deployment(hosted, [], []), live=True)
         assert "at https://api.openai.com/v1" in told
         assert "Secret openai, key api-key" in told
         assert "no route: nobody can call it" in told

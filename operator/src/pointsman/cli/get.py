@@ -1,8 +1,6 @@
-"""`pointsman get [KIND[/NAME]]`: what runs and how it is."""
+"""`pointsman get [KIND[/NAME]]`: what runs and how it is, here or in a cluster."""
 
 import json
-import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,8 +10,8 @@ from typing import NoReturn
 import click
 import yaml
 
+from pointsman.cli.place import Place, open_place, place_options
 from pointsman.errors import PointsmanError
-from pointsman.local.display.kinds import KINDS
 from pointsman.local.display.listing import (
     Selection,
     as_list,
@@ -23,12 +21,12 @@ from pointsman.local.display.listing import (
     select,
     tables,
 )
-from pointsman.local.state import StateFolder, default_state_path
-
-_WATCH_SECONDS = 0.5
 
 
-@click.command(epilog="Examples: pointsman get · pointsman get pmd/chat-primary -o yaml · pointsman get -w")
+@click.command(
+    epilog="Examples: pointsman get · pointsman get pmd/chat-primary -o yaml · "
+    "pointsman get --context prod -A -w"
+)
 @click.argument("what", default="", metavar="[KIND[/NAME]]")
 @click.option(
     "-o",
@@ -38,33 +36,44 @@ _WATCH_SECONDS = 0.5
     show_default=True,
     help="How to show it.",
 )
-@click.option("-n", "--namespace", default="", metavar="NS", help="Only this namespace.  [default: all]")
 @click.option("-w", "--watch", is_flag=True, help="Stay, and print what changes.")
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="The state folder of `pointsman up`.  [default: ~/.local/state/pointsman/local]",
-)
-def command(what: str, output: str, namespace: str, watch: bool, state_dir: Path | None) -> None:
-    """Show what runs and how it is.
+@place_options
+def command(
+    what: str,
+    output: str,
+    watch: bool,
+    namespace: str,
+    all_namespaces: bool,
+    context: str,
+    kubeconfig: str,
+    state_dir: Path | None,
+) -> None:
+    """Show what runs and how it is: on this machine, or in a cluster.
 
     KIND is modeldeployment (pmd), modelroute (pmr) or guardrailpolicy (pgp), in singular or plural; without
-    it, everything is shown.
+    it, everything is shown. A cluster is asked where --context or --kubeconfig names one, or where no
+    `pointsman up` has left anything on this machine and there is a kubeconfig.
     """
-    state = StateFolder((state_dir or default_state_path(os.environ)).absolute())
     selection = selected(what, namespace)
-    tell_if_not_running(state)
-    if selection.name:
-        one(state, selection)
-    if watch:
-        _watch(state, selection, output)
-    text = _shown(state, selection, output)
-    if text:
-        click.echo(text, nl=False)
-    elif _is_used(state):
-        click.echo(_nothing(state, selection), err=True)
-    _tell_findings(state)
+    with open_place(state_dir, context, kubeconfig) as place:
+        selection = at(place, selection, all_namespaces=all_namespaces)
+        if selection.name:
+            one(place, selection)
+        if watch:
+            _watch(place, selection, output)
+        text = _shown(place, selection, output)
+        if text:
+            click.echo(text, nl=False)
+        elif place.is_used:
+            click.echo(_nothing(place, selection), err=True)
+        _tell_mistakes(place)
+
+
+def at(place: Place, selection: Selection, *, all_namespaces: bool = False) -> Selection:
+    """The selection in the namespace that is meant there; the place looks at no other."""
+    namespace = "" if all_namespaces else selection.namespace or place.namespace
+    place.within(namespace)
+    return replace(selection, namespace=namespace)
 
 
 def selected(what: str, namespace: str, *, by_name: bool = False) -> Selection:
@@ -75,62 +84,49 @@ def selected(what: str, namespace: str, *, by_name: bool = False) -> Selection:
     return selection
 
 
-def tell_if_not_running(state: StateFolder) -> None:
-    """Say that what is shown is not live, on standard error."""
-    if state.holder() is None:
-        left = (
-            "; what follows is how it was when it ended" if _is_used(state) else " and has left nothing there"
-        )
-        click.echo(f"`pointsman up` does not run on {state.path}{left}", err=True)
-
-
-def _is_used(state: StateFolder) -> bool:
-    return any(state.object_paths(kind.__name__) for kind in KINDS) or state.holder() is not None
-
-
-def _nothing(state: StateFolder, selection: Selection) -> str:
+def _nothing(place: Place, selection: Selection) -> str:
     """Where nothing was found, and where there is something."""
     if not selection.namespace:
         return "nothing is there"
-    everywhere = [document for _, document in chosen(state, replace(selection, namespace=""))]
+    everywhere = [document for _, document in chosen(place, replace(selection, namespace=""))]
     namespaces = sorted({namespace_of(document) for document in everywhere})
     noun = "namespace" if len(namespaces) == 1 else "namespaces"
     hint = f"; see {noun} {', '.join(namespaces)}" if namespaces else ""
     return f"nothing is in namespace {selection.namespace}{hint}"
 
 
-def _tell_findings(state: StateFolder) -> None:
-    findings = state.read_findings()
-    if findings:
-        noun = "mistake" if len(findings) == 1 else "mistakes"
+def _tell_mistakes(place: Place) -> None:
+    count = place.mistakes
+    if count:
+        noun = "mistake" if count == 1 else "mistakes"
         click.echo(
-            f"\n{len(findings)} {noun} in the files; see: pointsman validate, or the terminal of `up`",
+            f"\n{count} {noun} in the files; see: pointsman validate, or the terminal of `up`",
             err=True,
         )
 
 
-def _shown(state: StateFolder, selection: Selection, output: str) -> str:
+def _shown(place: Place, selection: Selection, output: str) -> str:
     if output in ("table", "wide"):
-        live = state.holder() is not None
-        found = tables(state, selection, wide=output == "wide", live=live, now=datetime.now(UTC))
+        found = tables(place, selection, wide=output == "wide", live=place.is_live, now=datetime.now(UTC))
         return "\n".join("\n".join(lines) + "\n" for lines in found)
-    documents = [document for _, document in chosen(state, selection)]
+    documents = [document for _, document in chosen(place, selection)]
     shown = documents[0] if selection.name and len(documents) == 1 else as_list(documents)
     if output == "json":
         return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
 
 
-def _watch(state: StateFolder, selection: Selection, output: str) -> NoReturn:
+def _watch(place: Place, selection: Selection, output: str) -> NoReturn:
     """Print everything once, then each line that is new or has changed, until Ctrl-C."""
     former: set[str] = set()
+    place.follow(selection.kinds)
     while True:
-        parts = dict(_parts(_shown(state, selection, output), output))
+        parts = dict(_parts(_shown(place, selection, output), output))
         for compared, printed in parts.items():
             if compared not in former:
                 click.echo(printed)
         former = set(parts)
-        time.sleep(_WATCH_SECONDS)
+        place.wait()
 
 
 def _parts(text: str, output: str) -> Iterator[tuple[str, str]]:

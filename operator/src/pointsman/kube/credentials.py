@@ -6,6 +6,7 @@ rotate. A kubeconfig's exec plugin runs again only when what it gave ends or was
 
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from kubernetes.aio.config.incluster_config import (
 )
 from kubernetes.aio.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
+from pointsman.api import DEFAULT_NAMESPACE
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.errors import BadCredentials
 
@@ -188,16 +190,62 @@ class Kubeconfig(_Reread):
         return settings
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A context of a kubeconfig: its own name, and the namespace that is meant where none is said."""
+
+    name: str
+    namespace: str
+
+
+def default_kubeconfig(environment: Mapping[str, str]) -> str:
+    """Where kubectl looks: KUBECONFIG (paths with ":" between), else ~/.kube/config; "" for no such file."""
+    named = environment.get("KUBECONFIG", "")
+    if named:
+        return named
+    default = Path(environment.get("HOME") or Path.home()) / ".kube" / "config"
+    return str(default) if default.is_file() else ""
+
+
+def find_context(paths: str, context: str = "") -> Context:
+    """The context of that name, by default the current one. Raises BadCredentials where there is none."""
+    there = [path for path in paths.split(os.pathsep) if Path(path).is_file()]
+    if not there:
+        raise BadCredentials("there is no such kubeconfig", where=paths, todo="see kubectl config view")
+    try:
+        config = KubeConfigMerger(os.pathsep.join(there)).config.value
+        known = {str(one["name"]): one["context"].value or {} for one in config.get("contexts") or ()}
+        name = context or str(config.get("current-context") or "")
+    except (
+        ConfigException,
+        yaml.YAMLError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise BadCredentials(
+            f"this kubeconfig cannot be used: {error}", where=paths, todo="check it with kubectl"
+        ) from error
+    choice = f"name one of {', '.join(sorted(known))} with --context" if known else "see kubectl config"
+    if not name:
+        raise BadCredentials("it names no current context", where=paths, todo=choice)
+    if name not in known:
+        raise BadCredentials(f'it has no context "{name}"', where=paths, todo=choice)
+    return Context(name, str(known[name].get("namespace") or DEFAULT_NAMESPACE))
+
+
 def find_credentials(kubeconfig: str = "", context: str = "") -> Credentials:
     """The kubeconfig that is named, else KUBECONFIG, else the pod's service account, else ~/.kube/config."""
     named = kubeconfig or os.environ.get("KUBECONFIG", "")
-    default = Path("~/.kube/config").expanduser()
     if named:
         return Kubeconfig(named, context)
     if os.environ.get(SERVICE_HOST_ENV_NAME) and not context:
         return InCluster()
-    if default.is_file():
-        return Kubeconfig(str(default), context)
+    default = default_kubeconfig(os.environ)
+    if default:
+        return Kubeconfig(default, context)
     raise BadCredentials("no cluster is known", todo="set KUBECONFIG, or run in a pod with a service account")
 
 

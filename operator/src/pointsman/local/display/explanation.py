@@ -1,5 +1,5 @@
-"""What `pointsman explain` says: an object's state and its reasons, as a document, from what the state
-folder holds.
+"""What `pointsman explain` says: an object's state and its reasons, as a document, from its status and from
+what runs for it.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from pointsman.routing.route_status import target_weights
 
 
 def explain_deployment(
-    state: StateFolder, deployment: ModelDeployment, routes: list[ModelRoute]
+    deployment: ModelDeployment, routes: list[ModelRoute], engines: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Placement, engines with their endpoints, and who sends requests here."""
     spec, status = deployment.spec, deployment.status
@@ -41,11 +41,12 @@ def explain_deployment(
         return found
     found["placement"] = status.placement.to_document() if status.placement is not None else {}
     found["replicas"] = {"desired": spec.replicas, "ready": status.ready_replicas}
-    found["engines"] = _engines(state, deployment.key)
+    found["engines"] = engines
     return found
 
 
-def _engines(state: StateFolder, key: ObjectKey) -> list[dict[str, Any]]:
+def engine_processes(state: StateFolder, key: ObjectKey) -> list[dict[str, Any]]:
+    """The engines of a deployment that run on this machine."""
     engines = []
     for path, record in read_records(state.engines).items():
         if record is None or record.deployment != key or identity_of(record.identity.pid) != record.identity:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def in_words(explained: dict[str, Any], *, live: bool) -> str:
-    """Some short paragraphs, each with a heading; `live` while the `up` that wrote it runs."""
+    """Some short paragraphs, each with a heading; `live` while what wrote its status runs."""
     body = _route(explained) if explained["kind"] == "ModelRoute" else _deployment(explained)
     return "\n".join([*_heading(explained, live), *body, *_conditions(explained)]) + "\n"
 
@@ -28,13 +28,17 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
     else:
         yield "Placement"
         yield f"  {explained['placement'].get('reason', 'not placed yet')}"
+        for other in explained["placement"].get("alternatives", ()):
+            each = f"{other['acceleratorsPerReplica']} × " if other.get("acceleratorsPerReplica") else ""
+            yield f"  otherwise {each}{other['accelerator']}: {other.get('reason', '')}"
         engine = explained["engine"]
         replicas = explained["replicas"]
         yield f"Engines ({engine.get('name', '')}, {engine.get('version', 'version unknown')})"
         yield f"  {replicas['ready']} of {replicas['desired']} replicas ready"
         for one in explained["engines"]:
             where = one["endpoint"] or "starting"
-            yield f"  replica {one['replica']}  {where:<21}  pid {one['pid']}  {one['log']}"
+            at = f"pid {one['pid']}" if "pid" in one else f"on {one['node'] or 'no node yet'}"
+            yield f"  replica {one['replica']}  {where:<21}  {at}  {one['log']}"
     yield "Used by"
     for use in explained["usedBy"] or ():
         share = f"weight {use['weight']}" if use["weight"] else "as fallback"

@@ -1,9 +1,9 @@
-"""What `pointsman get` shows: the objects of a state folder, chosen and put into rows or documents."""
+"""What `pointsman get` shows: the objects of a state folder or a cluster, in rows or as documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pointsman.api.deployment_verdicts import FORMER_VERSION_SERVES
 from pointsman.api.markers import Column
@@ -13,7 +13,13 @@ from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN
 from pointsman.errors import PointsmanError
 from pointsman.local.display.kinds import CATEGORY, KINDS, kind_named, singular
 from pointsman.local.display.table import ABSENT, aligned, cell, shown_columns, with_defaults
-from pointsman.local.state import StateFolder
+
+
+class Objects(Protocol):
+    """Whoever has objects with their status."""
+
+    def objects(self, kind: str) -> Sequence[dict[str, Any]]:
+        """Those of a kind, by namespace and name. Raises PointsmanError if they cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ def select(text: str, namespace: str) -> Selection:
     return Selection((kind_named(kind),), name, namespace)
 
 
-def chosen(state: StateFolder, selection: Selection) -> Iterator[tuple[type[Resource], dict[str, Any]]]:
+def chosen(state: Objects, selection: Selection) -> Iterator[tuple[type[Resource], dict[str, Any]]]:
     """The stored objects of a selection, by kind, namespace and name."""
     for kind in selection.kinds:
         for document in state.objects(kind.__name__):
@@ -53,7 +59,7 @@ def namespace_of(document: dict[str, Any]) -> str:
     return str(document.get("metadata", {}).get("namespace", DEFAULT_NAMESPACE))
 
 
-def one(state: StateFolder, selection: Selection) -> tuple[type[Resource], dict[str, Any]]:
+def one(state: Objects, selection: Selection) -> tuple[type[Resource], dict[str, Any]]:
     """The only object of a selection with a name. Raises PointsmanError if there is none, or if there are
     several.
     """
@@ -68,12 +74,10 @@ def one(state: StateFolder, selection: Selection) -> tuple[type[Resource], dict[
     return found[0]
 
 
-def tables(
-    state: StateFolder, selection: Selection, *, wide: bool, live: bool, now: datetime
-) -> list[list[str]]:
+def tables(state: Objects, selection: Selection, *, wide: bool, live: bool, now: datetime) -> list[list[str]]:
     """One table a kind, each a list of lines with the heading first; kinds without objects are left out.
 
-    `live` is whether the `up` that wrote the objects runs: without it nobody knows what is ready.
+    `live` is whether what wrote their status runs: without it nobody knows what is ready.
     """
     found = list(chosen(state, selection))
     with_namespace = not selection.namespace and any(

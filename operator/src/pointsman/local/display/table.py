@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from pointsman.api.markers import Column
 from pointsman.api.resource import Resource
 
@@ -14,10 +16,14 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def with_defaults(kind: type[Resource], document: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored object as a cluster would show it: with the defaults of fields that its file leaves out."""
-    return kind.model_validate(document, extra="ignore").model_dump(
-        mode="json", by_alias=True, exclude_none=True
-    )
+    """A stored object as a cluster would show it: with the defaults of fields that its file leaves out. One
+    that this version cannot read is shown as it is.
+    """
+    try:
+        read = kind.model_validate(document, extra="ignore")
+    except ValidationError:
+        return dict(document)
+    return read.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def value_at(document: Any, path: str) -> Any:
