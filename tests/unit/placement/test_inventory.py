@@ -8,7 +8,7 @@ import pytest
 
 from pointsman.api import FleetSettings
 from pointsman.catalog import shipped_catalog
-from pointsman.placement import Inventory, InventoryEntry, inventory
+from pointsman.placement import FreeDevices, Inventory, InventoryEntry, inventory
 from tests.support.builders import fleet
 
 MEBIBYTE = 2**20
@@ -33,6 +33,10 @@ def _pod(node: str, amounts: dict[str, str], phase: str = "Running") -> dict[str
 def _read(*nodes: dict[str, Any], settings: FleetSettings | None = None) -> dict[str, InventoryEntry]:
     found = inventory(nodes, settings or fleet(), shipped_catalog())
     return dict(found.accelerators)
+
+
+def _free(node: str, count: int, resource: str = "nvidia.com/gpu") -> FreeDevices:
+    return FreeDevices(node, resource, count)
 
 
 H100 = {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "nvidia.com/gpu.memory": "81559"}
@@ -114,7 +118,9 @@ def test_a_node_is_known_by(name: str) -> None:
     if name == "a device shared by four":
         memory = 23034 * MEBIBYTE // 4
     assert _read(_node("n", labels, amounts)) == {
-        want_name: InventoryEntry(want_count, want_count, memory, want_together, resource, (want_count,))
+        want_name: InventoryEntry(
+            want_count, want_count, memory, want_together, resource, (_free("n", want_count, *amounts),)
+        )
     }
 
 
@@ -128,7 +134,9 @@ def test_a_product_that_is_not_known_is_not_another(product: str) -> None:
 def test_nodes_of_a_kind_are_counted_together_with_the_least_memory() -> None:
     small = {**H100, "nvidia.com/gpu.memory": "81000"}
     found = _read(_node("a", H100, {"nvidia.com/gpu": "8"}), _node("b", small, {"nvidia.com/gpu": "4"}))
-    assert found == {"H100-SXM": InventoryEntry(12, 12, 81000 * MEBIBYTE, 8, None, (8, 4))}
+    assert found == {
+        "H100-SXM": InventoryEntry(12, 12, 81000 * MEBIBYTE, 8, None, (_free("a", 8), _free("b", 4)))
+    }
 
 
 def test_what_pods_ask_for_and_closed_nodes_are_not_free() -> None:
@@ -163,7 +171,7 @@ def test_the_settings_name_a_node_before_its_own_labels() -> None:
         ]
     )
     found = _read(_node("n", {"pool": "lab", **H100}, {"example.com/card": "2"}), settings=settings)
-    assert found == {"lab-card": InventoryEntry(2, 2, None, 2, None, (2,))}
+    assert found == {"lab-card": InventoryEntry(2, 2, None, 2, None, (_free("n", 2, "example.com/card"),))}
 
 
 def test_nodes_without_accelerators_have_none() -> None:
@@ -245,5 +253,21 @@ ROOM = {
 def test_room_is_counted_node_by_node(
     free: tuple[int, ...], replicas: int, devices: int, nodes: int, want: bool
 ) -> None:
-    entry = InventoryEntry(sum(free), sum(free), free_on_nodes=free)
+    entry = InventoryEntry(
+        sum(free), sum(free), on_nodes=tuple(_free(str(number), count) for number, count in enumerate(free))
+    )
     assert entry.has_room(replicas, devices, nodes) is want
+
+
+def test_what_is_placed_anew_may_have_its_own_devices_again() -> None:
+    nodes = [
+        _node("a", H100, {"nvidia.com/gpu": "8"}),
+        _node("b", H100, {"nvidia.com/gpu": "8"}, cordoned=True),
+    ]
+    own = [_pod("a", {"nvidia.com/gpu": "4"}), _pod("b", {"nvidia.com/gpu": "8"})]
+    others = [_pod("a", {"nvidia.com/gpu": "2"})]
+    full = inventory(nodes, fleet(), shipped_catalog(), [*own, *others])
+    assert full.accelerators["H100-SXM"].free == 2
+    found = full.without(own)
+    assert found == inventory(nodes, fleet(), shipped_catalog(), others)
+    assert (found.accelerators["H100-SXM"].free, full.without(())) == (6, full)

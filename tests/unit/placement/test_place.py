@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from pointsman.api import ModelDeployment
-from pointsman.placement import Inventory, InventoryEntry, Traffic
+from pointsman.placement import FreeDevices, Inventory, InventoryEntry, Traffic
 from tests.support.builders import fleet
 from tests.support.placements import (
     EVERYTHING,
@@ -179,8 +179,9 @@ def test_what_is_free_now_comes_before_what_is_cheaper() -> None:
 
 def test_devices_on_many_nodes_are_no_room_for_a_group() -> None:
     large = own(LLAMA_70B, model={"contextLength": 8192})
-    scattered = InventoryEntry(32, 8, None, 8, None, (1,) * 8)
-    whole = InventoryEntry(8, 8, None, 8, None, (8,))
+    ones = tuple(FreeDevices(f"n{number}", "nvidia.com/gpu", 1) for number in range(8))
+    scattered = InventoryEntry(32, 8, None, 8, None, ones)
+    whole = InventoryEntry(8, 8, None, 8, None, (FreeDevices("w", "nvidia.com/gpu", 8),))
     found = placed(large, fleet(), Inventory({"H100-SXM": scattered, "A100-80-SXM": whole}))
     assert found.accelerator == "A100-80-SXM"
 

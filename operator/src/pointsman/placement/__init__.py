@@ -8,13 +8,14 @@ the room above.
 
 from pointsman.placement.demand import Traffic
 from pointsman.placement.explanation import explain
-from pointsman.placement.inventory import Inventory, InventoryEntry, inventory
+from pointsman.placement.inventory import FreeDevices, Inventory, InventoryEntry, inventory
 from pointsman.placement.placing import place
 from pointsman.placement.refusals import refusals
 from pointsman.placement.result import Alternative, NotPlaced, Placement, Pool
 
 __all__ = [
     "Alternative",
+    "FreeDevices",
     "Inventory",
     "InventoryEntry",
     "NotPlaced",

@@ -6,7 +6,7 @@ Where the settings' `nodeSelector` names an accelerator's nodes, other nodes wit
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,15 @@ _ENDED = {"Succeeded", "Failed"}
 
 
 @dataclass(frozen=True, slots=True)
+class FreeDevices:
+    """Those of one node that takes pods."""
+
+    node: str
+    resource: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class InventoryEntry:
     """Devices of one kind on all nodes together."""
 
@@ -41,17 +50,17 @@ class InventoryEntry:
     """Devices of the largest node."""
     resource: str | None = None
     """The extended resource, where nodes offer the device under another than its own."""
-    free_on_nodes: tuple[int, ...] = ()
-    """How they lie on the nodes that have any, most first; empty where it is not known."""
+    on_nodes: tuple[FreeDevices, ...] = ()
+    """Where those that are free are, by node; empty where it is not known."""
 
     def has_room(self, replicas: int, devices: int, nodes: int) -> bool:
         """For so many replicas with so many devices each, evenly on so many nodes each: what is free here
         and there is no group.
         """
-        if not self.free_on_nodes:
+        if not self.on_nodes:
             return self.free >= replicas * devices
         on_one = devices // nodes
-        return sum(free // on_one for free in self.free_on_nodes) >= replicas * nodes
+        return sum(each.count // on_one for each in self.on_nodes) >= replicas * nodes
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,14 @@ class Inventory:
     """What the nodes have, by the accelerator's name. Empty: nothing is known of nodes."""
 
     accelerators: Mapping[str, InventoryEntry] = field(default_factory=lambda: MappingProxyType({}))
+
+    def without(self, pods: Iterable[KubeObject]) -> "Inventory":
+        """The inventory when these pods are gone: what is placed anew may have its own devices again."""
+        used = _used(pods)
+        if not used:
+            return self
+        entries = {name: _given_back(entry, used) for name, entry in self.accelerators.items()}
+        return Inventory(MappingProxyType(entries))
 
 
 def inventory(
@@ -69,7 +86,7 @@ def inventory(
 ) -> Inventory:
     """The inventory of plain Node objects. Without `pods` every device of a node that takes pods is free.
 
-    Pods of a deployment that is placed anew should be left out: what they use is theirs again.
+    For a deployment that is placed anew, take its own pods out again (`Inventory.without`).
     """
     used = _used(pods)
     found: dict[str, list[_Devices]] = {}
@@ -89,6 +106,7 @@ class _Devices:
     memory_bytes: int | None
     together: int
     resource: str | None
+    on_node: FreeDevices | None
 
 
 def _entry(parts: list[_Devices]) -> InventoryEntry:
@@ -99,8 +117,18 @@ def _entry(parts: list[_Devices]) -> InventoryEntry:
         memory_bytes=min(memories, default=None),
         per_node=max(part.together for part in parts),
         resource=next((part.resource for part in parts if part.resource is not None), None),
-        free_on_nodes=tuple(sorted((part.free for part in parts if part.free), reverse=True)),
+        on_nodes=tuple(
+            sorted((part.on_node for part in parts if part.on_node is not None), key=lambda each: each.node)
+        ),
     )
+
+
+def _given_back(entry: InventoryEntry, used: Mapping[tuple[str, str], int]) -> InventoryEntry:
+    on_nodes = tuple(
+        replace(each, count=each.count + used.get((each.node, each.resource), 0)) for each in entry.on_nodes
+    )
+    more = sum(each.count for each in on_nodes) - sum(each.count for each in entry.on_nodes)
+    return replace(entry, free=entry.free + more, on_nodes=on_nodes) if more else entry
 
 
 def _devices_of(
@@ -118,18 +146,19 @@ def _devices_of(
         if name is None:
             continue
         device = device_named(name, fleet, catalog)
-        taken = used.get((metadata.get("name", ""), resource), 0)
+        node_name = metadata.get("name", "")
+        open_to_us = takes_pods and tolerated(spec.get("taints") or (), name, resource, fleet)
+        free = max(0, count - used.get((node_name, resource), 0)) if open_to_us else 0
         sharing = _number(labels.get(_SHARED_BY_LABEL), 1)
         memory = _memory(resource, labels)
         yield _Devices(
             accelerator=name,
             count=count,
-            free=max(0, count - taken)
-            if takes_pods and tolerated(spec.get("taints") or (), name, resource, fleet)
-            else 0,
+            free=free,
             memory_bytes=None if memory is None else memory // max(1, sharing),
             together=1 if sharing > 1 else count,
             resource=None if device is None or device.resource == resource else resource,
+            on_node=FreeDevices(node_name, resource, free) if open_to_us else None,
         )
 
 
