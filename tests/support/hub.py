@@ -30,8 +30,9 @@ class HubRepository:
 class Hub:
     """The server; `async with Hub({...}) as hub`. Repositories are named `owner/name`.
 
-    `content_host` is where GETs of files are sent, as the real hub does. `pieces` limits how many pieces of a file one answer has until it hangs; `damage` changes a byte of each
-    file. `sent_bytes`, `ranges` and `tokens` are what was sent and asked.
+    `content_host` is where GETs of files are sent, as the real hub does. `pieces` limits how many pieces of a
+    file one answer has until it hangs; `damage` changes a byte of each file. `sent_bytes`, `ranges` and
+    `tokens` are what was sent and asked, `questions` how often somebody asked what a repository is.
     """
 
     repositories: Mapping[str, HubRepository]
@@ -41,6 +42,7 @@ class Hub:
     sent_bytes: int = 0
     ranges: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    questions: int = 0
     port: int = 0
 
     @property
@@ -80,6 +82,7 @@ class Hub:
         return self.repositories[f"{request.match_info['owner']}/{request.match_info['name']}"]
 
     async def _info(self, request: web.Request) -> web.Response:
+        self.questions += 1
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal

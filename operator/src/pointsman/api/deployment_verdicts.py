@@ -31,14 +31,14 @@ def ready_like(available: Verdict) -> Verdict:
     return Verdict("Ready", available.status, available.reason, available.message)
 
 
-def model_summary(deployment: ModelDeployment) -> str:
+def model_summary(deployment: ModelDeployment, commit: str = "") -> str:
     """The model in a few characters: `Qwen/Qwen3-32B@9216`, the last part of what is no repository (a file, a
-    package, an image), or the provider's name of it.
+    package, an image), or the provider's name of it. `commit` is what a branch or tag was found to be.
     """
-    return _model(deployment)[:_LONGEST_NAME]
+    return _model(deployment, commit)[:_LONGEST_NAME]
 
 
-def _model(deployment: ModelDeployment) -> str:
+def _model(deployment: ModelDeployment, commit: str) -> str:
     if deployment.spec.hosted is not None:
         return deployment.spec.hosted.model
     assert deployment.spec.model is not None
@@ -46,5 +46,5 @@ def _model(deployment: ModelDeployment) -> str:
     if scheme != "hf":
         return rest.rstrip("/").rpartition("/")[2]
     name = "/".join(rest.split("/")[:2])
-    revision = deployment.spec.model.revision
+    revision = commit or deployment.spec.model.revision
     return f"{name}@{revision[:4]}" if revision else name

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pointsman.api.markers import ListMap
 from pointsman.api.meta import Condition
-from pointsman.api.names import Count, Flag, Generation, ShortText, Text
+from pointsman.api.names import Count, Flag, Generation, Revision, ShortText, Text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Money
 
@@ -82,6 +82,8 @@ class ModelDeploymentStatus(Record):
     url: Annotated[str, Field(max_length=2048)] = ""
     model: ShortText = ""
     """The model and its revision in a few characters, for the table: Qwen/Qwen3-32B@9216."""
+    weights_revision: Revision | None = None
+    """The commit of the weights, where spec.model.revision names none: what it was when pods were made."""
     cost_per_hour: Money | None = None
     placement: PlacementStatus | None = None
     pools: Annotated[tuple[PoolStatus, ...], Field(max_length=16), ListMap("name")] = ()

@@ -33,6 +33,13 @@ from pointsman.workloads import Images
     "--gateway-pods", default="", metavar="NAMESPACE/LABELS", help="The same by labels of Pods: a=b,c=d."
 )
 @click.option("--gateway-url", default="", help="Where clients find the gateways: routes' statuses show it.")
+@click.option(
+    "--hub",
+    default="https://huggingface.co",
+    envvar="HF_ENDPOINT",
+    show_default=True,
+    help="Where branches and tags of hf:// sources are looked up, or HF_ENDPOINT.",
+)
 @click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
 @click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
 @click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
@@ -44,6 +51,7 @@ def command(
     gateways: str,
     gateway_pods: str,
     gateway_url: str,
+    hub: str,
     namespaces: tuple[str, ...],
     listen: str,
     kubeconfig: str,
@@ -61,6 +69,7 @@ def command(
         address=served.host,
         port=served.port,
         gateways=_gateways(gateways, gateway_pods),
+        hub_url=hub,
         gateway_url=gateway_url,
     )
     asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))

@@ -20,6 +20,7 @@ from pointsman.controller.comparing import Comparison
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.health import HealthPage
+from pointsman.controller.hub import Hub
 from pointsman.controller.identity import Ident
 from pointsman.controller.metrics import OperatorMetrics
 from pointsman.controller.modeldeployment import frozen, holding
@@ -57,6 +58,7 @@ from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
 from pointsman.kube.store import Store
 from pointsman.kube.writer import KubeWriter
+from pointsman.workloads import surroundings_of
 from pointsman.workloads.naming import DEPLOYMENT
 
 _HANGS_SECONDS = 300.0
@@ -93,6 +95,7 @@ class Operator:
         )
         self._children = Children(self._child_changed)
         self._reports = EngineReports(self._child_changed, Random())
+        self._hub = Hub(settings.hub_url, self._child_changed, proxy=surroundings_of(settings.fleet).proxy)
         self._stores: dict[Kind, Store] = {}
         self._informers: list[Informer] = []
         self._workers: Workers | None = None
@@ -173,6 +176,7 @@ class Operator:
             _now,
             _announcer(recorder),
             self._reports.of,
+            self._hub.of,
         )
         routes = ModelRouteReconciler(
             self._routes,
@@ -188,6 +192,7 @@ class Operator:
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
         asking = asyncio.create_task(self._ask_gateways(), name="ask gateways")
         reporting = asyncio.create_task(self._reports.run(), name="ask engines")
+        pinning = asyncio.create_task(self._hub.run(), name="ask the hub")
         comparing = asyncio.create_task(self._comparison(reader).run(), name="compare with a list")
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
@@ -208,6 +213,7 @@ class Operator:
             telling.cancel()
             asking.cancel()
             reporting.cancel()
+            pinning.cancel()
             comparing.cancel()
 
     async def _synced(self, reader: KubeReader) -> None:

@@ -21,5 +21,7 @@ class OperatorSettings:
     port: int = 9090
     gateways: Selection | None = None
     """Where gateways are that say what they have in use; None: none is known."""
+    hub_url: str = "https://huggingface.co"
+    """Where branches and tags of hf:// sources are looked up."""
     gateway_url: str = ""
     """Where clients in the cluster find the gateways, as routes' statuses show it."""

@@ -30,9 +30,10 @@ def freeze(
     fleet: FleetSettings | None = None,
     surroundings: Surroundings | None = None,
     weights_revision: str | None = None,
+    weights_name: str = "",
 ) -> Rendering:
     """The rendering of today: today's catalogue, images and prices. `weights_revision` is what a revision
-    that can move (a branch, or none) was resolved to.
+    that can move (a branch, or none) was resolved to, and `weights_name` what was asked for.
 
     PointsmanError for what cannot be rendered at all: a hosted model, an accelerator for which the engine has
     no image, a source that the cluster cannot mount. What a user should not have written is in `refusals`.
@@ -52,6 +53,7 @@ def freeze(
         agent_image=images.agent,
         catalogue=catalogue.revision,
         weights_revision=revision,
+        weights_name=weights_name,
         spec_hash=spec_hash(deployment),
         refresh=deployment.spec.refresh,
         placement=placement,

@@ -59,6 +59,8 @@ class Rendering:
     """What the ConfigMap holds: a chat template, an engine's configuration."""
     workload_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels for the Deployments themselves, such as Kueue's queue."""
+    weights_name: str = ""
+    """The name that can move by which `weights_revision` was found; "" where it was taken from the spec."""
 
     @cached_property
     def name(self) -> str:
@@ -72,9 +74,13 @@ class Rendering:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same Rendering back."""
+        stated = _stated(self)
+        if not self.weights_name:
+            # What was frozen before there was such a name is named by its content, and keeps its name.
+            del stated["weightsName"]
         return {
             "format": _FORMAT,
-            **_stated(self),
+            **stated,
             "files": dict(self.files),
             "workloadLabels": dict(self.workload_labels),
             "placement": self.placement.to_json(),

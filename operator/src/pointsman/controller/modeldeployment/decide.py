@@ -13,7 +13,7 @@ from pointsman.api.located import Located
 from pointsman.api.support import unsupported
 from pointsman.api.verdicts import Verdict
 from pointsman.controller.modeldeployment import engine_metrics, verdicts
-from pointsman.controller.modeldeployment.frozen import Refusal, frozen, surging_pools
+from pointsman.controller.modeldeployment.frozen import Frozen, Refusal, frozen, surging_pools
 from pointsman.controller.modeldeployment.holding import held as held_replicas
 from pointsman.controller.modeldeployment.holding import noted
 from pointsman.controller.modeldeployment.observed import observe
@@ -99,8 +99,15 @@ def _own(snapshot: Snapshot) -> Plan:
             deployment,
             own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now, metrics),
         ),
-        announcements=_announced(deployment, said),
+        announcements=(*_announced(deployment, said), *_not_pinned(snapshot, held)),
     )
+
+
+def _not_pinned(snapshot: Snapshot, held: Frozen) -> Iterable[Announcement]:
+    """Said when a rendering is made without the hub's word: later nobody can tell why."""
+    if held.unwritten and snapshot.pin is not None and snapshot.pin.problem:
+        said = f"{snapshot.pin.name} was not looked up: {snapshot.pin.problem}"
+        yield Announcement("RevisionNotResolved", said, is_warning=True)
 
 
 def _wanting(deployment: ModelDeployment, as_it_ran: Mapping[str, int]) -> ModelDeployment:

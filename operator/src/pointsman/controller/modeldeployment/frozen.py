@@ -7,6 +7,14 @@ from functools import lru_cache
 
 from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
+from pointsman.controller.modeldeployment.pinning import (
+    HubName,
+    Pin,
+    WeightsRevision,
+    chosen,
+    movable,
+    to_ask,
+)
 from pointsman.controller.modeldeployment.pod_trouble import lacks
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
@@ -15,7 +23,13 @@ from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of,
 from pointsman.placement import NotPlaced, Pool, place
 from pointsman.workloads import freeze, naming
 from pointsman.workloads.rendering import PoolRendering, Rendering
-from pointsman.workloads.revision import controller_revision, frozen_rendering, renewal, revision_name
+from pointsman.workloads.revision import (
+    Renewal,
+    controller_revision,
+    frozen_rendering,
+    renewal,
+    revision_name,
+)
 
 _KEPT = 5
 """Renderings that are kept: enough to see in `kubectl get controllerrevisions` what went before."""
@@ -88,7 +102,7 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
     except PointsmanError as error:
         # What runs goes on as it is: nothing may move because it cannot be read.
         return Refusal("Progressing", "RevisionUnreadable", str(error))
-    made = _renewed(deployment, current, findings, snapshot.platform)
+    made = _renewed(deployment, current, findings, snapshot.platform, snapshot.pin)
     if isinstance(made, Rendering):
         made = _without_groups(snapshot.platform, made) or made
     if isinstance(made, Refusal):
@@ -123,8 +137,30 @@ def _name(revision: KubeObject) -> str:
     return str(revision["metadata"]["name"])
 
 
+def to_pin(snapshot: Snapshot) -> HubName | None:
+    """The name of weights to look up before a decision; None where there is nothing to look up."""
+    deployment = snapshot.deployment
+    if movable(deployment) is None:
+        return None
+    kept = sorted(snapshot.revisions, key=_number)
+    try:
+        current = _read(_Revision(kept[-1])) if kept else None
+    except PointsmanError:
+        return None
+    return to_ask(deployment, current, _why(deployment, current, snapshot.platform))
+
+
+def _why(deployment: ModelDeployment, current: Rendering | None, platform: Platform) -> Renewal | None:
+    feasible = current is None or _is_feasible(current, platform)
+    return renewal(deployment, current, feasible=feasible)
+
+
 def _renewed(
-    deployment: ModelDeployment, current: Rendering | None, findings: Sequence[Finding], platform: Platform
+    deployment: ModelDeployment,
+    current: Rendering | None,
+    findings: Sequence[Finding],
+    platform: Platform,
+    pin: Pin | None,
 ) -> Rendering | Refusal:
     """The current rendering while it is good, a new one where the spec asks for it and can have it."""
     errors = [finding for finding in findings if finding.is_error]
@@ -132,12 +168,15 @@ def _renewed(
         first = errors[0]
         message = f"{first.path}: {first.what}; {first.todo}" if first.todo else f"{first.path}: {first.what}"
         return Refusal("Progressing", "InvalidSpec", message)
-    if current is not None and renewal(deployment, current, feasible=_is_feasible(current, platform)) is None:
+    why = _why(deployment, current, platform)
+    if current is not None and why is None:
         return current
-    return _made(deployment, platform)
+    assert deployment.spec.model is not None
+    weights = chosen(deployment.spec.model, movable(deployment), current, why, pin)
+    return _made(deployment, platform, weights)
 
 
-def _made(deployment: ModelDeployment, platform: Platform) -> Rendering | Refusal:
+def _made(deployment: ModelDeployment, platform: Platform, weights: WeightsRevision) -> Rendering | Refusal:
     placed = place(deployment, platform.fleet, platform.catalog, platform.inventory)
     if isinstance(placed, NotPlaced):
         return Refusal("Placed", "DoesNotFit", str(placed))
@@ -149,6 +188,8 @@ def _made(deployment: ModelDeployment, platform: Platform) -> Rendering | Refusa
             platform.images,
             fleet=platform.fleet,
             surroundings=platform.surroundings,
+            weights_revision=weights.revision,
+            weights_name=weights.name,
         )
     except PointsmanError as error:
         return Refusal("Progressing", "NotRendered", str(error))

@@ -3,7 +3,7 @@ times or names that pass. Pure.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -36,17 +36,18 @@ _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError
 
 
 def pod_trouble(
-    pods: Sequence[KubeObject], resources: Mapping[str, str], *, one_by_one: bool = False
+    pods: Iterable[KubeObject], resources: Mapping[str, str], *, one_by_one: bool = False
 ) -> Trouble | None:
     """The first trouble of any of the pods, in a stable order; None if they only take their time.
 
     `resources` names each extended resource that a pod asks for as people say it ("2 × L40S"). `one_by_one`:
     a rollout has no accelerator to spare, so that a pod waits for that of one which leaves.
     """
-    waits_its_turn = one_by_one and any(is_being_deleted(pod) for pod in pods)
+    all_pods = tuple(pods)
+    waits_its_turn = one_by_one and any(is_being_deleted(pod) for pod in all_pods)
     found = [
         trouble
-        for pod in pods
+        for pod in all_pods
         for trouble in _troubles(pod, resources)
         if not (waits_its_turn and trouble.reason == _NO_ACCELERATOR)
     ]

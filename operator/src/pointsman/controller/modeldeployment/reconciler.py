@@ -1,12 +1,15 @@
 """Gather, decide, act, for one ModelDeployment at a time. No decision is made here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pointsman.api import ModelDeployment, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.decide import decide
+from pointsman.controller.modeldeployment.frozen import to_pin
 from pointsman.controller.modeldeployment.holding import is_written
+from pointsman.controller.modeldeployment.pinning import HubName, Pin
 from pointsman.controller.modeldeployment.snapshot import Platform, Reports, Snapshot
 from pointsman.controller.plan import Announcement, Plan
 from pointsman.controller.reading import Unreadable, read, said_of
@@ -41,7 +44,9 @@ class ModelDeploymentReconciler:
         now: Callable[[], str],
         announce: Callable[[KubeObject, Announcement], None],
         reports: Callable[[ObjectKey], Reports],
+        pin: Callable[[HubName, ObjectKey], Pin | None],
     ) -> None:
+        """`pin` says what a name of the hub is; None while it asks, and the deployment is looked at again."""
         self._objects = objects
         self._children = children
         self._actor = actor
@@ -49,6 +54,7 @@ class ModelDeploymentReconciler:
         self._now = now
         self._announce = announce
         self._reports = reports
+        self._pin = pin
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
@@ -57,27 +63,33 @@ class ModelDeploymentReconciler:
             self._actor.forget(key)
             return None
         plan = self._plan(live, key)
+        if plan is None:
+            # The hub is asked first; its answer brings the deployment back.
+            return None
         again = await self._actor.act(plan, key, self._objects)
         for announcement in plan.announcements:
             self._announce(live, announcement)
         return 0.0 if again else plan.again_after_seconds
 
-    def _plan(self, live: KubeObject, key: ObjectKey) -> Plan:
+    def _plan(self, live: KubeObject, key: ObjectKey) -> Plan | None:
         deployment = read(ModelDeployment, live)
         if isinstance(deployment, Unreadable):
             return said_of(deployment, live, "Progressing", self._now())
-        return decide(
-            Snapshot(
-                deployment=deployment,
-                platform=self._platform(),
-                now=self._now(),
-                revisions=self._children.of(key, (CONTROLLER_REVISION,)),
-                workloads=self._children.of(key, WORKLOADS),
-                others=self._children.of(key, OTHERS),
-                pods=self._children.of(key, (POD,)),
-                contests=self._actor.contests(key),
-                obstacle=self._actor.obstacle(key),
-                reports=self._reports(key),
-                replicas_written=is_written(live),
-            )
+        snapshot = Snapshot(
+            deployment=deployment,
+            platform=self._platform(),
+            now=self._now(),
+            revisions=self._children.of(key, (CONTROLLER_REVISION,)),
+            workloads=self._children.of(key, WORKLOADS),
+            others=self._children.of(key, OTHERS),
+            pods=self._children.of(key, (POD,)),
+            contests=self._actor.contests(key),
+            obstacle=self._actor.obstacle(key),
+            reports=self._reports(key),
+            replicas_written=is_written(live),
         )
+        name = to_pin(snapshot)
+        if name is None:
+            return decide(snapshot)
+        pin = self._pin(name, key)
+        return None if pin is None else decide(replace(snapshot, pin=pin))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.catalog import Catalog
 from pointsman.catalog.metric_report import MetricReport
+from pointsman.controller.modeldeployment.pinning import Pin
 from pointsman.kube.objects import KubeObject
 from pointsman.placement import Inventory
 from pointsman.workloads.surroundings import Images, Surroundings
@@ -70,5 +71,7 @@ class Snapshot:
     contests: tuple[Contest, ...] = ()
     obstacle: Obstacle | None = None
     reports: Reports = field(default_factory=Reports)
+    pin: Pin | None = None
+    """What the hub says of the weights' name, where that was to be asked."""
     replicas_written: bool = True
     """Whether spec.replicas is somebody's word, and not the API's default."""

@@ -19,6 +19,7 @@ from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
 from pointsman.catalog.metric_report import NOT_KNOWN
 from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
+from pointsman.controller.modeldeployment.pinning import is_pinned, movable
 from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.workloads.rendering import Rendering
@@ -86,12 +87,23 @@ def _weights(
     if trouble is not None and trouble.concern is Concern.WEIGHTS:
         return Verdict("WeightsAvailable", FALSE, trouble.reason, trouble.message)
     if replicas.have_weights:
-        return Verdict("WeightsAvailable", TRUE, "Available", "")
+        return _pinned(deployment, rendering)
     if rendering is None or deployment.spec.replicas == 0:
         return Verdict("WeightsAvailable", UNKNOWN, "NotFetched", "no replica has fetched them yet")
     assert deployment.spec.model is not None
     source = deployment.spec.model.source
     return Verdict("WeightsAvailable", FALSE, FETCHING, f"{source} is being fetched")
+
+
+def _pinned(deployment: ModelDeployment, rendering: Rendering | None) -> Verdict:
+    """The weights are there; whether all replicas have the same."""
+    if rendering is None or is_pinned(deployment, rendering):
+        return Verdict("WeightsAvailable", TRUE, "Available", "")
+    said = (
+        f"{movable(deployment)} is not pinned, so that replicas which start later may hold other weights;"
+        " state a commit in spec.model.revision, or set spec.refresh once the hub can be reached"
+    )
+    return Verdict("WeightsAvailable", TRUE, "NotPinned", said)
 
 
 def _progressing(

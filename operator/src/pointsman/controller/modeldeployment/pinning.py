@@ -1,0 +1,91 @@
+"""Which commit the weights are of where the spec names a branch, a tag or nothing. Pure.
+
+A name of the hub can move, and replicas of one deployment shall hold the same weights whenever they start. So
+the commit is looked up once, when a rendering is made, and kept with it; `spec.refresh` takes today's.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pointsman.api import Model, ModelDeployment
+from pointsman.workloads.rendering import Rendering
+from pointsman.workloads.revision import Renewal
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REPOSITORY = re.compile(r"hf://(?P<repository>[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)(/.*)?")
+_WHERE_NONE_IS_STATED = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class HubName:
+    """A name in a repository of the hub that can move: a branch or a tag."""
+
+    repository: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"hf://{self.repository}@{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What the hub says that a name is: a commit, or why it is not known."""
+
+    name: HubName
+    commit: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRevision:
+    """The revision to fetch, and the name that it was found by; "" for one that was taken as it is."""
+
+    revision: str
+    name: str = ""
+
+
+def movable(deployment: ModelDeployment) -> HubName | None:
+    """The name that the weights are stated by, None where it cannot move, or not on the hub."""
+    model = deployment.spec.model
+    found = _REPOSITORY.fullmatch(model.source) if model is not None else None
+    if model is None or found is None or _COMMIT.fullmatch(model.revision or ""):
+        return None
+    return HubName(found["repository"], model.revision or _WHERE_NONE_IS_STATED)
+
+
+def is_pinned(deployment: ModelDeployment, rendering: Rendering) -> bool:
+    """Whether all replicas of the rendering hold the same weights, as far as the hub's names go."""
+    return movable(deployment) is None or bool(rendering.weights_name)
+
+
+def to_ask(deployment: ModelDeployment, current: Rendering | None, why: Renewal | None) -> HubName | None:
+    """The name to look up before a rendering is made; None where there is nothing to look up."""
+    name = movable(deployment)
+    if name is None or why is None or _kept(name, current, why) is not None:
+        return None
+    return name
+
+
+def chosen(
+    model: Model, name: HubName | None, current: Rendering | None, why: Renewal | None, pin: Pin | None
+) -> WeightsRevision:
+    """The revision of a rendering that is made now, for the reason `why`. A commit that was found stays while
+    its name does, and also where a refresh cannot look: what is pinned is never let go.
+    """
+    if name is None:
+        return WeightsRevision(model.revision or "")
+    kept = _kept(name, current, why)
+    if kept is None and pin is not None and pin.name == name and pin.commit:
+        return WeightsRevision(pin.commit, str(name))
+    if kept is None and current is not None and current.weights_name == str(name):
+        kept = current.weights_revision
+    if kept is not None:
+        return WeightsRevision(kept, str(name))
+    return WeightsRevision(model.revision or "")
+
+
+def _kept(name: HubName, current: Rendering | None, why: Renewal | None) -> str | None:
+    """The commit that was found before and is still meant: another change than that of the weights."""
+    if current is None or why is Renewal.REFRESH_ASKED or current.weights_name != str(name):
+        return None
+    return current.weights_revision
