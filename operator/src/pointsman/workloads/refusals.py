@@ -81,9 +81,10 @@ class _Said:
             yield refusal(self._deployment, path, what, todo)
 
     def _moving_revision(self, source: str, revision: str | None) -> Iterator[Finding]:
-        """Replicas of one deployment should hold the same weights, whenever they start."""
+        """What the spec names should be the same tomorrow, and for replicas whenever they start."""
         path, what = "spec.model.revision", "pods that start later may get other weights"
         if scheme_of(source) == "hf" and revision in (None, "main", "master"):
+            what = "the commit is the one of the day on which pods are first made"
             yield refusal(
                 self._deployment, path, what, "state a commit of the repository", severity="warning"
             )
