@@ -5,8 +5,8 @@ two controllers that put a field back for ever would write for ever. An object t
 never written, whatever its name: an owner reference of ours would end it with the ModelDeployment.
 """
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from pointsman.api import ObjectKey
@@ -35,7 +35,7 @@ class Statuses(Protocol):
 
     def get(self, key: ObjectKey) -> KubeObject | None: ...
 
-    def wrote(self, answer: KubeObject) -> None: ...
+    def writing(self, wanted: KubeObject) -> AbstractContextManager[Callable[[KubeObject], None]]: ...
 
 
 class Blocked(KubeError):
@@ -132,7 +132,10 @@ class Actor:
         """Apply what we do not know to exist. Raises Blocked where it does and is not ours."""
         anew = {**wanted, "metadata": {**metadata(wanted), "resourceVersion": _NO_VERSION}}
         try:
-            return await self._writer.apply(anew, MANAGER)
+            with self._children.making(wanted) as made:
+                answer = await self._writer.apply(anew, MANAGER)
+                made(answer)
+            return answer
         except Conflict:
             there = await self._reader.get(kind_of(wanted), key_of(wanted))
             if there is None:
@@ -166,10 +169,10 @@ class Actor:
         live = primaries.get(owner)
         if live is None or not self._settled.open_differences(live, wanted, MANAGER, subresource="status"):
             return
-        with suppress(NotFound):  # it was deleted while we looked
+        with suppress(NotFound), primaries.writing(wanted) as wrote:  # it was deleted while we looked
             answer = await self._writer.apply_status(wanted, MANAGER)
             self._settled.applied(answer, wanted, MANAGER, subresource="status")
-            primaries.wrote(answer)
+            wrote(answer)
 
 
 def _called(child: KubeObject) -> str:

@@ -6,9 +6,11 @@ second look in between would write again.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from pointsman.api import ObjectKey
-from pointsman.kube.objects import Kind, KubeObject, key_of, labels_of, resource_version_of, uid_of
+from pointsman.controller.own_writes import OwnWrites
+from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, labels_of, resource_version_of, uid_of
 from pointsman.workloads.naming import DEPLOYMENT
 
 Named = Callable[[ObjectKey], None]
@@ -16,7 +18,7 @@ Named = Callable[[ObjectKey], None]
 
 
 class Children:
-    """Informers of all kinds write into it by `listener`, the reconciler by `wrote` and `deleted`."""
+    """Informers write into it by `listener`, the reconciler by `making`, `wrote` and `deleted`."""
 
     def __init__(self, changed: Named) -> None:
         self._changed = changed
@@ -24,15 +26,18 @@ class Children:
         self._of: dict[ObjectKey, dict[tuple[Kind, ObjectKey], None]] = {}
         self._ahead: dict[tuple[Kind, ObjectKey], KubeObject] = {}
         self._gone: dict[tuple[Kind, ObjectKey], str] = {}
+        self._own: OwnWrites[tuple[Kind, ObjectKey]] = OwnWrites()
 
     def listener(self, kind: Kind) -> Callable[[KubeObject | None, KubeObject | None], None]:
         """What an informer of this kind tells."""
 
         def hear(before: KubeObject | None, now: KubeObject | None) -> None:
+            is_echo = now is not None and self._own.is_echo((kind, key_of(now)), now)
             for deployment in {_deployment(one) for one in (before, now) if one is not None}:
                 if deployment is not None:
                     self._hear(kind, before, now, deployment)
-                    self._changed(deployment)
+                    if not is_echo:
+                        self._changed(deployment)
 
         return hear
 
@@ -46,6 +51,13 @@ class Children:
     def get(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         """One object as it is now, as far as we know."""
         return self._now((kind, key))
+
+    def making(self, wanted: KubeObject) -> AbstractContextManager[Callable[[KubeObject], None]]:
+        """Around the making of an object; what it yields is to be given the API server's answer. What the
+        watch tells of just that is told to nobody.
+        """
+        deployment = ObjectKey(key_of(wanted).namespace, labels_of(wanted)[DEPLOYMENT])
+        return self._own.writing((kind_of(wanted), key_of(wanted)), lambda: self._changed(deployment))
 
     def wrote(self, kind: Kind, answer: KubeObject) -> None:
         """The API server answered a write of ours with this."""
@@ -73,6 +85,7 @@ class Children:
             if not self._of.get(deployment):
                 self._of.pop(deployment, None)
         if now is None:
+            self._own.forget(ident)
             self._objects.pop(ident, None)
             self._ahead.pop(ident, None)
             self._gone.pop(ident, None)

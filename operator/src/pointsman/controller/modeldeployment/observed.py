@@ -44,7 +44,11 @@ def observe(
         ready=len(ready),
         ready_of_revision=len(ready_now),
         have_weights=any(_was_started(pod) for pod in current),
-        settled=(all(_has_taken_spec(one) for one in workloads) and len(staying) == len(ready_now) == wanted),
+        settled=(
+            bool(workloads)
+            and all(_has_taken_spec(one) for one in workloads)
+            and len(staying) == len(ready_now) == wanted
+        ),
         stuck=any(_is_stuck(one) for one in workloads),
         refused=next((why for one in workloads if (why := _why_refused(one))), ""),
     )
