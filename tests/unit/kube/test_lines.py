@@ -16,5 +16,5 @@ def test_a_line_is_given_when_it_is_whole() -> None:
 
 
 def test_what_is_not_json_is_said() -> None:
-    with pytest.raises(ValueError, match="Expecting"):
+    with pytest.raises(ValueError, match="unexpected character"):
         list(JsonLines().feed(b"<html>\n"))

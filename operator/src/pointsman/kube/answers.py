@@ -1,12 +1,12 @@
 """What an HTTP answer of the API server, or of a proxy before it, means."""
 
-import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
+from pointsman.json_text import loaded
 from pointsman.kube.errors import Interrupted, KindNotServed, KubeError, from_status
 
 
@@ -15,7 +15,7 @@ def refusal(answer: aiohttp.ClientResponse, content: bytes) -> KubeError:
     where = answer.url.path
     retry_after = _retry_after_seconds(answer.headers.get("Retry-After", ""))
     try:
-        status = json.loads(content)
+        status = loaded(content)
     except ValueError:
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
@@ -42,6 +42,6 @@ def _retry_after_seconds(text: str) -> float | None:
 
 def decoded(content: bytes, path: str) -> Any:
     try:
-        return json.loads(content) if content else {}
+        return loaded(content) if content else {}
     except ValueError as error:
         raise Interrupted(f"the answer is not JSON: {error}", where=path) from error

@@ -1,7 +1,6 @@
 """One HTTP session towards the API server: JSON in and out, timeouts, retries, typed errors."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 import pointsman
+from pointsman.json_text import dumped
 from pointsman.kube.answers import decoded, refusal
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
 from pointsman.kube.credentials import Access, Credentials
@@ -164,7 +164,7 @@ class Connection:
         data: _FencedBody | bytes | None = None
         headers: dict[str, str] = {}
         if body is not None:
-            data = json.dumps(body, separators=(",", ":")).encode()
+            data = dumped(body)
             headers["Content-Type"] = content_type
             if fence is not None:
                 fence.check()

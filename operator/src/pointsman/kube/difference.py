@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pointsman.json_text import dumped, loaded
 from pointsman.kube.normal_forms import Path, is_default, is_forgotten, same_scalar
 from pointsman.kube.objects import KubeObject, metadata, without_nothing
 
@@ -82,7 +83,7 @@ def owned_fields(live: KubeObject, manager: str, *, subresource: str = "") -> Ma
             and (entry.get("subresource") or "") == subresource
         ):
             fields = entry.get("fieldsV1") or {}
-            owned: Mapping[str, Any] = json.loads(fields) if isinstance(fields, str) else fields
+            owned: Mapping[str, Any] = loaded(fields) if isinstance(fields, str) else fields
             return owned
     return None
 
@@ -110,7 +111,7 @@ def keep_own_fields(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
 def _packed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     if _is_packed(entry):
         return entry
-    return {**entry, "fieldsV1": json.dumps(entry["fieldsV1"], separators=(",", ":"))}
+    return {**entry, "fieldsV1": dumped(entry["fieldsV1"]).decode()}
 
 
 def _is_packed(entry: Mapping[str, Any]) -> bool:
@@ -170,7 +171,7 @@ def _compare_keyed(
     owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path
 ) -> Iterator[Difference]:
     """A list whose items are told apart by some of their members, such as containers by name."""
-    keys = {name: json.loads(name[2:]) for name in owned if name != _SELF}
+    keys = {name: loaded(name[2:]) for name in owned if name != _SELF}
     there = [item for item in live or () if isinstance(item, Mapping)] if isinstance(live, list) else []
     places: list[int] = []
     seen: set[str] = set()
@@ -198,7 +199,7 @@ def _compare_set(
     owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path
 ) -> Iterator[Difference]:
     """A list of plain values without order."""
-    ours = [json.loads(name[2:]) for name in owned if name != _SELF]
+    ours = [loaded(name[2:]) for name in owned if name != _SELF]
     there = live if isinstance(live, list) else []
     for value in wanted:
         if value not in ours or value not in there:

@@ -1,8 +1,9 @@
 """Lines out of a stream that arrives in parts, and JSON out of them."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
+
+from pointsman.json_text import loaded
 
 
 class JsonLines:
@@ -21,7 +22,7 @@ class JsonLines:
         self._rest = [part[end + 1 :]] if end + 1 < len(part) else []
         for line in whole.split(b"\n"):
             if line:
-                yield json.loads(line)
+                yield loaded(line)
 
     @property
     def is_within_a_line(self) -> bool:

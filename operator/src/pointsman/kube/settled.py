@@ -10,9 +10,9 @@ says so, and most looks at an object come from its own writes.
 """
 
 import hashlib
-import json
 from collections import OrderedDict
 
+from pointsman.json_text import dumped
 from pointsman.kube.difference import Difference, differences
 from pointsman.kube.objects import KubeObject, resource_version_of, uid_of
 
@@ -85,4 +85,4 @@ def _is_own_kind(obj: KubeObject) -> bool:
 
 def intent_digest(wanted: KubeObject) -> str:
     """Short for what is wanted; the same for the same JSON."""
-    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(dumped(wanted, is_sorted=True)).hexdigest()

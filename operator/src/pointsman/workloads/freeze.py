@@ -1,12 +1,12 @@
 """From a placed deployment to everything that must not move until its spec does."""
 
-import json
 from typing import Any
 
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.api.podoverlay import PodOverlay
 from pointsman.catalog import Catalog
+from pointsman.json_text import dumped, loaded
 from pointsman.placement.devices import device_named
 from pointsman.placement.result import Placement, Pool
 from pointsman.workloads import containers, files, pod
@@ -115,5 +115,5 @@ def _capacity(deployment: ModelDeployment, pool: Pool) -> Capacity | None:
 
 def _plain(template: dict[str, Any]) -> dict[str, Any]:
     """JSON values of its own: what is frozen shares nothing with what it was made from."""
-    copied: dict[str, Any] = json.loads(json.dumps(template))
+    copied: dict[str, Any] = loaded(dumped(template))
     return copied

@@ -5,7 +5,6 @@ this code can change a running pod.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any
 
 from pointsman.api.record import camel_case
 from pointsman.errors import PointsmanError
+from pointsman.json_text import dumped
 from pointsman.placement.result import Placement
 
 _FORMAT = 1
@@ -119,8 +119,7 @@ def _attributes(kind: type[Rendering | PoolRendering], stated: Mapping[str, Any]
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(_stored(value), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
+    return hashlib.sha256(dumped(_stored(value), is_sorted=True)).hexdigest()[:_HASH_DIGITS]
 
 
 def _stored(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """Which rendering holds now: the frozen one while it is good, a new one when the spec asks for it. Pure."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +17,7 @@ from pointsman.controller.modeldeployment.pinning import (
 from pointsman.controller.modeldeployment.pod_trouble import lacks
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
+from pointsman.json_text import dumped, loaded
 from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, Pool, place
@@ -54,7 +54,7 @@ def _read(revision: _Revision) -> Rendering:
     """The rendering that it keeps. Raises PointsmanError."""
     obj = revision.obj
     data = obj.get("data")
-    rendering = frozen_rendering({**obj, "data": json.loads(data)} if isinstance(data, str) else obj)
+    rendering = frozen_rendering({**obj, "data": loaded(data)} if isinstance(data, str) else obj)
     revision.obj = {}  # it stays as a key of what is remembered, where its uid is enough
     return rendering
 
@@ -64,7 +64,7 @@ def keep(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
     kept = keep_own_fields(obj, managers)
     if not isinstance(kept.get("data"), Mapping):
         return kept
-    return {**kept, "data": json.dumps(kept["data"], separators=(",", ":"))}
+    return {**kept, "data": dumped(kept["data"]).decode()}
 
 
 @dataclass(frozen=True, slots=True)
