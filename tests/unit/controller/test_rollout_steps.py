@@ -88,6 +88,19 @@ def test_a_replica_that_waits_for_the_accelerator_of_one_that_drains_is_no_troub
     assert cluster.condition("Progressing") == ("True", "ReplacingOneByOne")
 
 
+def test_the_only_replica_is_replaced_once_it_has_left() -> None:
+    one = model()
+    one["spec"]["replicas"] = 1
+    cluster = running(FULL)
+    cluster.change(one)
+    cluster.settle()
+    first, *_ = began(cluster)
+    cluster.pods = [leaving(cluster.pods[0]), lacking(first)]
+    cluster.settle()
+    assert cluster.condition("Progressing") == ("True", "ReplacingOneByOne")
+    assert cluster.condition("Placed") == ("True", "Placed")
+
+
 def test_one_that_waits_while_nobody_leaves_is() -> None:
     cluster = running(FULL)
     first, *_ = began(cluster)

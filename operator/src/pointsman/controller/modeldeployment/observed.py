@@ -20,6 +20,8 @@ class Replicas:
     ready: int
     ready_of_revision: int
     """Those of the rendering that holds now."""
+    leaving: bool
+    """Whether one is ending and still holds what it ran on."""
     have_weights: bool
     """Whether a pod of this rendering has its weights: its engine was started at least once."""
     settled: bool
@@ -43,6 +45,7 @@ def observe(
         there=len(staying),
         ready=len(ready),
         ready_of_revision=len(ready_now),
+        leaving=any(is_being_deleted(pod) and not _has_ended(pod) for pod in leaders),
         have_weights=any(_was_started(pod) for pod in current),
         settled=(
             bool(workloads)

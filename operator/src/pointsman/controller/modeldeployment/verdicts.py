@@ -137,7 +137,7 @@ def _progressing(
             "DeadlineExceeded",
             "replicas take longer to be ready than they should",
         )
-    if one_by_one and replicas.ready > replicas.ready_of_revision:
+    if one_by_one and (replicas.ready > replicas.ready_of_revision or replicas.leaving):
         message = "replicas are replaced one after another: no accelerator is free to start one more first"
         return Verdict("Progressing", TRUE, "ReplacingOneByOne", message)
     return STARTING
