@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from pointsman.controller.work_queue import FIRST_RETRY_SECONDS, JITTER, LONGEST_RETRY_SECONDS, WorkQueue
+from pointsman.controller.work_queue import RETRIES, WorkQueue
 
 
 @pytest.fixture
@@ -77,11 +77,10 @@ async def test_each_failure_waits_longer_up_to_a_bound_and_a_success_starts_anew
     queue: WorkQueue[str],
 ) -> None:
     waits = [queue.retry("a") for _ in range(100)]
-    for number, wait in enumerate(waits):
-        middle = min(FIRST_RETRY_SECONDS * 2.0**number, LONGEST_RETRY_SECONDS)
-        assert middle * (1 - JITTER) <= wait <= middle * (1 + JITTER)
+    for number, wait in enumerate(waits, start=1):
+        assert RETRIES.wait_seconds(number, 0) <= wait <= RETRIES.wait_seconds(number, 1)
     queue.succeeded("a")
-    assert queue.retry("a") <= FIRST_RETRY_SECONDS * (1 + JITTER)
+    assert queue.retry("a") <= RETRIES.first_seconds
     queue.close()
 
 

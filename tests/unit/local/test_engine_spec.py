@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from pointsman.api import ModelDeployment
 from pointsman.errors import PointsmanError
-from pointsman.local.engines.backoff import LONGEST_SECONDS, delay_seconds
 from pointsman.local.engines.launch import engine_environment as process_environment
 from pointsman.local.engines.log_tail import last_words
 from pointsman.local.engines.prepare import engine_environment, hub_token, refuse_unsupported
@@ -129,17 +127,6 @@ def test_an_engine_process_gets_little_of_our_environment() -> None:
     own = {"PATH": "/bin", "OPENAI_API_KEY": "sk", "LC_ALL": "C", "GGML_X": "1", "AWS_SECRET": "s"}
     got = process_environment(own, {"T": "t"})
     assert got == {"PATH": "/bin", "LC_ALL": "C", "GGML_X": "1", "PYTHONUNBUFFERED": "1", "T": "t"}
-
-
-class TestBackoff:
-    def test_doubles_to_a_limit_with_a_quarter_of_jitter(self) -> None:
-        rng = Random(7)
-        for failures, middle in ((1, 0.5), (2, 1.0), (5, 8.0), (8, LONGEST_SECONDS), (1000, LONGEST_SECONDS)):
-            delays = [delay_seconds(failures, rng) for _ in range(200)]
-            assert middle * 0.75 <= min(delays) < max(delays) <= middle * 1.25
-
-    def test_the_randomness_is_given(self) -> None:
-        assert delay_seconds(3, Random(1)) == delay_seconds(3, Random(1))
 
 
 class TestLastWords:

@@ -7,17 +7,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
 from random import Random
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from pointsman.backoff import Backoff
 
 K = TypeVar("K", bound=Hashable)
 
-FIRST_RETRY_SECONDS = 0.5
-"""What comes back at once is mostly a conflict with a write of our own, seen a moment later."""
-LONGEST_RETRY_SECONDS = 300.0
-"""As long as controllers of Kubernetes wait at most by default, less a factor of three: a person who mended
-the cause waits for this."""
-JITTER = 0.2
-"""Keys that failed together must not come back together."""
+# What comes back at once is mostly a conflict with a write of our own, seen a moment later. The longest is as
+# long as controllers of Kubernetes wait at most by default, less a factor of three: a person who mended the
+# cause waits for it. Keys that failed together must not come back together.
+RETRIES: Final = Backoff(first_seconds=0.5, longest_seconds=300.0, jitter=0.2)
 
 
 class WorkQueue(Generic[K]):
@@ -70,11 +69,9 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K, at_least_seconds: float = 0.0) -> float:
         """The key failed: it is due later, twice as late each time. Returns after how many seconds."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        # The exponent is bounded: 2.0 ** 2000 overflows.
-        wait = min(FIRST_RETRY_SECONDS * 2.0 ** min(failures, 32), LONGEST_RETRY_SECONDS)
-        wait = max(wait * (1 + JITTER * (2 * self._rng.random() - 1)), at_least_seconds)
+        failures = self._failures.get(key, 0) + 1
+        self._failures[key] = failures
+        wait = max(RETRIES.wait_seconds(failures, self._rng.random()), at_least_seconds)
         self.add_after(key, wait)
         return wait
 

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from pointsman.backoff import Backoff
+
+# Requests that failed together come back over half of their wait.
+_JITTER = 0.5
 # Of a wait that the server asked for, on top: a storm of clients must not come back as one.
 _SPREAD = 0.25
 
@@ -24,5 +28,5 @@ class Retries:
         if asked_seconds is not None:
             asked = min(max(asked_seconds, self.first_seconds), self.longest_asked_seconds)
             return asked * (1 + _SPREAD * fraction)
-        longest = min(self.first_seconds * 2.0 ** min(failures - 1, 32), self.longest_seconds)
-        return longest * (0.5 + 0.5 * fraction)
+        backoff = Backoff(self.first_seconds, self.longest_seconds, _JITTER)
+        return backoff.wait_seconds(failures, fraction)

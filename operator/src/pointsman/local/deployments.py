@@ -12,10 +12,10 @@ from pointsman.api.findings import Finding
 from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
 from pointsman.local.background import spawn
-from pointsman.local.engines import backoff
 from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.prepare import engine_environment, hub_token, refuse_unsupported
 from pointsman.local.engines.replica import Surroundings
+from pointsman.local.engines.restarts import RESTARTS
 from pointsman.local.engines.spec import LOOPBACK, EngineSpec, engine_spec
 from pointsman.local.engines.supervisor import Supervisor, Wanted, ready_ports
 from pointsman.local.placement import Need, fits, memory_need, room_for, too_big
@@ -183,7 +183,7 @@ class OwnDeployment:
                 self._placed = _fitting(spec, facts)
                 self._want_replicas(spec)
                 return
-            await asyncio.sleep(backoff.delay_seconds(failures, self._workplace.rng))
+            await asyncio.sleep(RESTARTS.wait_seconds(failures, self._workplace.rng.random()))
 
     async def _bring_weights(self, deployment: ModelDeployment, beside: Path, token: str | None) -> Weights:
         model = deployment.spec.model

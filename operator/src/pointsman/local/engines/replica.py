@@ -17,11 +17,11 @@ from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
 from pointsman.engine_agent.watching import until_it_hangs
 from pointsman.errors import PointsmanError
 from pointsman.local.background import Failed, spawn
-from pointsman.local.engines import backoff
 from pointsman.local.engines.launch import Launched, Launcher
 from pointsman.local.engines.log_tail import LastWords, last_words
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
 from pointsman.local.engines.records import EngineRecord, write_record
+from pointsman.local.engines.restarts import RESTARTS, STABLE_SECONDS
 from pointsman.local.engines.spec import EngineSpec
 from pointsman.local.processes import RunningProcess
 from pointsman.local.state import remove
@@ -181,12 +181,12 @@ class Replica:
                 await self._serve(self._process)
             except _Failed as failed:
                 served = self._phase in (Phase.READY, Phase.SILENT)
-                was_stable = served and loop.time() - ready_at >= backoff.STABLE_SECONDS
+                was_stable = served and loop.time() - ready_at >= STABLE_SECONDS
                 failures = 1 if was_stable else failures + 1
                 self._port = 0
                 remove(self._record)
                 self._change(Phase.WAITING, trouble=failed.trouble)
-                await asyncio.sleep(backoff.delay_seconds(failures, self._around.rng))
+                await asyncio.sleep(RESTARTS.wait_seconds(failures, self._around.rng.random()))
                 self._change(Phase.STARTING, trouble=failed.trouble)
 
     async def _serve(self, process: RunningProcess) -> None:
