@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -73,6 +74,14 @@ async def test_what_was_said_a_while_ago_is_asked_again() -> None:
             operator.now += 11
             assert operator.hub.of(OPEN, CHAT) is None
             await eventually_async(lambda: server.questions == 2, 10, "it is asked again")
+
+
+async def test_a_refresh_is_another_question() -> None:
+    async with stand_in.Hub(REPOSITORIES) as server:
+        operator = Operator(server.url)
+        async with operator.leads():
+            await operator.answer(OPEN)
+            assert operator.hub.of(replace(OPEN, refresh="today"), CHAT) is None
 
 
 REFUSED = {

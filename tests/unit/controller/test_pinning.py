@@ -25,11 +25,14 @@ def model(context: int = 2048, refresh: str = "", **stated: Any) -> Json:
 
 
 class Looked(Cluster):
-    """A cluster whose operator asks the hub before it decides; `pin` is what the hub says."""
+    """A cluster whose operator asks the hub before it decides. `hub` has the commits of names; of another it
+    gives the `problem`.
+    """
 
-    def __init__(self, manifest: Json) -> None:
+    def __init__(self, manifest: Json, hub: dict[str, str], problem: str = "") -> None:
         super().__init__(manifest)
-        self.pin: Pin | None = None
+        self.hub = hub
+        self.problem = problem
         self.asked: list[HubName] = []
 
     def plan(self) -> Plan:
@@ -38,7 +41,8 @@ class Looked(Cluster):
         if name is None:
             return decide(snapshot)
         self.asked.append(name)
-        return decide(replace(snapshot, pin=self.pin))
+        pin = Pin(name, self.hub.get(name.name, ""), self.problem if name.name not in self.hub else "")
+        return decide(replace(snapshot, pin=pin))
 
     @property
     def revision(self) -> tuple[str, str]:
@@ -57,19 +61,18 @@ class Looked(Cluster):
         return str(template["spec"]["initContainers"][0]["args"])
 
 
-def looked(commit: str = FIRST, manifest: Json | None = None) -> Looked:
-    cluster = Looked(manifest or model())
-    cluster.pin = Pin(MAIN, commit)
+def looked() -> Looked:
+    cluster = Looked(model(), {"main": FIRST})
     cluster.settle()
     cluster.run_pods()
     cluster.settle()
     return cluster
 
 
-def moved(cluster: Looked, commit: str = SECOND) -> None:
+def moved(cluster: Looked) -> None:
     """The branch has another commit now."""
     cluster.asked.clear()
-    cluster.pin = Pin(MAIN, commit)
+    cluster.hub = {"main": SECOND}
 
 
 NAMES: dict[str, tuple[Json, HubName | None]] = {
@@ -121,7 +124,7 @@ def test_a_refresh_takes_the_commit_of_today() -> None:
     moved(cluster)
     cluster.change(model(refresh="today"))
     cluster.settle()
-    assert cluster.asked == [MAIN]
+    assert cluster.asked == [replace(MAIN, refresh="today")]
     assert cluster.revision == (SECOND, str(MAIN))
     assert SECOND in cluster.fetched
 
@@ -129,7 +132,7 @@ def test_a_refresh_takes_the_commit_of_today() -> None:
 def test_a_refresh_that_cannot_look_keeps_what_is_pinned_and_says_so() -> None:
     cluster = looked()
     moved(cluster)
-    cluster.pin = Pin(MAIN, problem="the hub cannot be reached (ClientConnectorError)")
+    cluster.hub, cluster.problem = {}, "the hub cannot be reached (ClientConnectorError)"
     cluster.change(model(refresh="today"))
     [said] = [one for one in cluster.plan().announcements if one.reason == "RevisionNotResolved"]
     assert "cannot be reached" in said.message
@@ -142,7 +145,7 @@ def test_another_branch_is_looked_up() -> None:
     cluster = looked()
     cluster.asked.clear()
     tag = HubName("acme/gemma", "v1")
-    cluster.pin = Pin(tag, SECOND)
+    cluster.hub = {"v1": SECOND}
     cluster.change(model(revision="v1"))
     cluster.settle()
     assert cluster.asked == [tag]
@@ -160,8 +163,7 @@ def test_a_commit_that_is_stated_is_taken_as_it_is() -> None:
 
 
 def unknown() -> Looked:
-    cluster = Looked(model(revision="next"))
-    cluster.pin = Pin(HubName("acme/gemma", "next"), problem="the hub cannot be reached (TimeoutError)")
+    cluster = Looked(model(revision="next"), {}, "the hub cannot be reached (TimeoutError)")
     cluster.settle()
     cluster.run_pods()
     cluster.settle()
@@ -181,7 +183,7 @@ def test_when_the_hub_is_there_again_no_pod_moves_until_a_refresh() -> None:
     cluster = unknown()
     templates = cluster.templates()
     cluster.asked.clear()
-    cluster.pin = Pin(HubName("acme/gemma", "next"), FIRST)
+    cluster.hub = {"next": FIRST}
     cluster.settle()
     assert (cluster.asked, cluster.templates()) == ([], templates)
     cluster.change(model(revision="next", refresh="1"))

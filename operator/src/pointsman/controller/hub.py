@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 5.0
 """A first rollout waits so long at most; the page of a model comes within a fraction of a second."""
 _AT_ONCE = 8
 _FRESH_SECONDS = 10.0
-"""Long enough for the look that asked, short enough that a refresh takes what was pushed before it."""
+"""For the look that asked, and for those who ask the same at the same time."""
 _AWAY_SECONDS = 60.0
 _ERROR = "X-Error-Code"
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -18,10 +18,13 @@ _WHERE_NONE_IS_STATED = "main"
 
 @dataclass(frozen=True, slots=True)
 class HubName:
-    """A name in a repository of the hub that can move: a branch or a tag."""
+    """A name in a repository of the hub that can move: a branch or a tag. Asked with another `refresh` it is
+    another question, to which what was said a moment ago is no answer.
+    """
 
     repository: str
     name: str
+    refresh: str = ""
 
     def __str__(self) -> str:
         return f"hf://{self.repository}@{self.name}"
@@ -50,7 +53,7 @@ def movable(deployment: ModelDeployment) -> HubName | None:
     found = _REPOSITORY.fullmatch(model.source) if model is not None else None
     if model is None or found is None or _COMMIT.fullmatch(model.revision or ""):
         return None
-    return HubName(found["repository"], model.revision or _WHERE_NONE_IS_STATED)
+    return HubName(found["repository"], model.revision or _WHERE_NONE_IS_STATED, deployment.spec.refresh)
 
 
 def is_pinned(deployment: ModelDeployment, rendering: Rendering) -> bool:
