@@ -45,6 +45,7 @@ def test_replicas_that_are_too_many_leave(rehearsal: Rehearsal, lag_seconds: flo
 
 
 @lags
+@pytest.mark.long
 def test_a_rollout_replaces_each_replica(rehearsal: Rehearsal, lag_seconds: float) -> None:
     report = played(rehearsal, "roll_engines", lag_seconds)
     assert len(report["before"]) == len(report["after"]) == 2

@@ -13,8 +13,8 @@ from tests.support.clients import OpenAIClient
 from tests.support.cluster.service import HOST, Service
 
 _STREAMS, _PLAIN, _SELDOM, _QUICK = 8, 8, 4, 4
-_STREAM_TOKENS, _PLAIN_TOKENS = (10, 80), (1, 10)
-"""A tenth of a second each: streams take one to eight seconds, and begin and end at any moment."""
+_STREAM_TOKENS, _PLAIN_TOKENS = (10, 60), (1, 10)
+"""A tenth of a second each: streams take one to six seconds, and begin and end at any moment."""
 _SELDOM_SECONDS = 1.7
 """Between two requests of a client that keeps its connection meanwhile."""
 _QUICK_SECONDS = 0.05

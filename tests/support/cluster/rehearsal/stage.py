@@ -40,7 +40,7 @@ _HOST = "10.244.0.1"
 _ON = "pointsman.test/runs"
 _SECONDS = 90.0
 _LOG_TAIL = 3000
-_STREAMS = 16
+_STREAMS = 12
 _SCRIPT = {"behaviour": {"chunks": 1000, "gap_seconds": 0.1, "obeys_max_tokens": True}}
 
 VALUES: Json = {
