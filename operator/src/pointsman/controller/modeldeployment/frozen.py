@@ -1,7 +1,7 @@
 """Which rendering holds now: the frozen one while it is good, a new one when the spec asks for it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pointsman.api import ModelDeployment
@@ -102,7 +102,7 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
     except PointsmanError as error:
         # What runs goes on as it is: nothing may move because it cannot be read.
         return Refusal("Progressing", "RevisionUnreadable", str(error))
-    made = _renewed(deployment, current, findings, snapshot.platform, snapshot.pin)
+    made = _renewed(deployment, current, findings, _without_own_pods(snapshot), snapshot.pin)
     if isinstance(made, Rendering):
         made = _without_groups(snapshot.platform, made) or made
     if isinstance(made, Refusal):
@@ -112,6 +112,12 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
     written = controller_revision(deployment, made, _number(kept[-1]) + 1 if kept else 1)
     former = [one for one in kept if _is_ours(one, deployment) and _name(one) != _name(written)]
     return Frozen(made, (written,), (*former[-(_KEPT - 1) :], written))
+
+
+def _without_own_pods(snapshot: Snapshot) -> Platform:
+    """The platform as it is once what runs has made room: else a changed spec would move to other devices."""
+    platform = snapshot.platform
+    return replace(platform, inventory=platform.inventory.without(snapshot.pods))
 
 
 def _kept(
@@ -263,7 +269,8 @@ def _has_spare(pool: str, rendering: Rendering, snapshot: Snapshot) -> bool:
     if placed is None or not placed.accelerator:
         return False
     entry = snapshot.platform.inventory.accelerators.get(placed.accelerator)
-    return entry is not None and entry.free >= placed.accelerators_per_replica
+    nodes = rendering.placement.nodes
+    return entry is not None and entry.has_room(1, placed.accelerators_per_replica, nodes)
 
 
 def _number(revision: KubeObject) -> int:
