@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.integration.gateway.scene import Scene, answers, programming
+from tests.integration.gateway.test_route_status import GATEWAYS, announce
 from tests.support.chart import render
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import SYSTEM, GatewayProcess
+from tests.support.own_address import own_address
 from tests.support.polling import eventually
 
 NAMES = [{"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["chat"]}]
@@ -65,16 +67,18 @@ def test_a_label_gives_a_name_and_takes_it_away(
 ) -> None:
     route(scene)
     with rights(admin):
-        gateway = scene.gateway("gateway-0", *by_label)
+        gateway = scene.gateway("gateway-0", *by_label, host=own_address())
+        announce(scene, gateway)
+        scene.operator(*GATEWAYS, *by_label)
         refused(scene, gateway)
-        label(scene, "a")
-        answers(gateway, "chat")
-        label(scene, "b")
-        refused(scene, gateway)
-        label(scene, "a")
-        answers(gateway, "chat")
-        label(scene, None)
-        refused(scene, gateway)
+        scene.wait_route("chat", Accepted=("False", "InvalidSpec"))
+        for team in ("b", None):
+            label(scene, "a")
+            answers(gateway, "chat")
+            scene.wait_route("chat", Accepted=("True", "Accepted"))
+            label(scene, team)
+            refused(scene, gateway)
+            scene.wait_route("chat", Accepted=("False", "InvalidSpec"))
 
 
 def test_a_gateway_of_some_namespaces_may_read_theirs_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -128,8 +129,8 @@ def test_what_gateways_say_comes_back_as_it_was_said() -> None:
     assert read_programming(programming_json(7, said)) == (7, said)
 
 
-def book(*objects: manifests.Json) -> RouteBook:
-    made = RouteBook(builders.fleet())
+def book(*objects: manifests.Json, **fleet: Any) -> RouteBook:
+    made = RouteBook(builders.fleet(**fleet))
     for one in objects:
         (made.saw_route if one["kind"] == "ModelRoute" else made.saw_deployment)(one, gone=False)
     return made
@@ -155,6 +156,24 @@ def test_a_refused_route_keeps_no_name_from_others() -> None:
     made = book(wrong, aged("young", 2, "chat"))
     assert made.refusal(key("old")).startswith("spec.limits")
     assert made.lost(builders.route("young", ["a"], models=["chat"])) is None
+
+
+def test_labels_of_a_namespace_give_and_take_names() -> None:
+    claim = {"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["chat"]}
+    mine, other = aged("mine", 1, "chat"), aged("other", 2, "chat")
+    other["metadata"]["namespace"] = "else"
+    made = book(mine, other, gateway={"names": [claim]})
+    assert 'namespace default may not claim "chat"' in made.refusal(key("mine"))
+    assert made.lost(builders.route("other", ["a"], namespace="else", models=["chat"])) is None
+    labelled = {"metadata": {"name": "default", "labels": {"team": "a"}}}
+    assert made.saw_namespace("default", labelled) == {key("mine"), key("else/other")}
+    assert made.saw_namespace("default", labelled) == frozenset()
+    assert made.refusal(key("mine")) == ""
+    made.saw_namespace("else", {"metadata": {"name": "else", "labels": {"team": "a"}}})
+    wanted = builders.route("other", ["a"], namespace="else", models=["chat"])
+    assert made.lost(wanted) == Lost("chat", key("mine"))
+    assert made.saw_namespace("default", None) == {key("mine"), key("else/other")}
+    assert made.lost(wanted) is None
 
 
 def test_a_deployment_concerns_the_routes_that_name_it() -> None:

@@ -43,6 +43,7 @@ from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
 from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.lease import Election
+from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
     CONTROLLER_REVISION,
     MODEL_DEPLOYMENT,
@@ -51,6 +52,7 @@ from pointsman.kube.objects import (
     POD,
     Kind,
     KubeObject,
+    key_of,
     label_selector,
 )
 from pointsman.kube.ports import Selection
@@ -241,6 +243,11 @@ class Operator:
         for key in concerned:
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
 
+    def _saw_namespace(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        name = key_of(now if now is not None else before or {}).name
+        for key in self._book.saw_namespace(name, now):
+            self._route_changed(Ident(MODEL_ROUTE.kind, key))
+
     def _route_changed(self, ident: Ident) -> None:
         self._queue.add_after(ident, _GATEWAYS_SECONDS)
 
@@ -275,9 +282,7 @@ class Operator:
                         reader,
                         selection,
                         # Pods are made by others.
-                        self._pod_listener()
-                        if kind == POD
-                        else of_ours(self._children.listener(kind)),
+                        self._pod_listener() if kind == POD else of_ours(self._children.listener(kind)),
                         store=self._stores[kind],
                         keep=_keep_revision if kind == CONTROLLER_REVISION else _keep_child,
                         on_served=partial(abilities.heard, selection),
@@ -285,6 +290,11 @@ class Operator:
                 )
         if self._gateways is not None:
             self._informers.append(Informer(reader, self._gateways.selection, self._gateways.hear))
+        if self._book.ask_for_namespaces:
+            for selection in namespace_selections(self._settings.namespaces):
+                self._informers.append(
+                    Informer(reader, selection, self._saw_namespace, keep=_without_managers)
+                )
         self._stores[NODE] = Store()
         self._informers.append(
             Informer(reader, Selection(NODE), store=self._stores[NODE], keep=_without_managers)
@@ -306,11 +316,13 @@ class Operator:
         return f"{what} has been worked on for {seconds:.0f} s\n" if seconds > _HANGS_SECONDS else ""
 
 
-_OPTIONAL = frozenset({"LeaderWorkerSet", "PodMonitor"})
+_OPTIONAL = frozenset({"LeaderWorkerSet", "PodMonitor", "Namespace"})
 
 
 def _has_none(informer: Informer) -> bool:
-    """Whether the kind is another project's and not here, or not for us."""
+    """Whether the kind is another project's and not here, or not for us. Namespaces that may not be read have
+    no labels but their names.
+    """
     return informer.selection.kind.kind in _OPTIONAL and isinstance(
         informer.problem, KindNotServed | Forbidden
     )

@@ -1,12 +1,13 @@
 """All routes and deployments together: who has which name, who names whom, and what of it is right. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from pointsman.api import FleetSettings, ModelRoute, ObjectKey
+from pointsman.api.checks.claims import NameClaims, without_claims
 from pointsman.controller.modelroute.snapshot import Lost
-from pointsman.kube.objects import KubeObject, key_of
+from pointsman.kube.objects import KubeObject, key_of, labels_of
 from pointsman.routing.admitted import Admitted, RouteAdmission
 from pointsman.routing.claims import claimed_names
 from pointsman.routing.compiler import route_deployments
@@ -19,7 +20,10 @@ class RouteBook:
     def __init__(self, fleet: FleetSettings) -> None:
         self._deployments = known_deployments()
         self._routes = known_routes()
-        self._admission = RouteAdmission(fleet)
+        self._labels: dict[str, Mapping[str, str]] = {}
+        self._name_claims = NameClaims(fleet)
+        self._unclaimable: Mapping[ObjectKey, str] = {}
+        self._admission = RouteAdmission(without_claims(fleet))
         self._admitted = Admitted()
         self._claims: dict[str, ModelRoute] = {}
         self._is_stale = False
@@ -51,10 +55,28 @@ class RouteBook:
             self._is_stale = True
         return frozenset(self._naming.get(key, ()))
 
+    @property
+    def ask_for_namespaces(self) -> bool:
+        """Whether the labels of namespaces say which names a route may have."""
+        return self._name_claims.ask_for_labels
+
+    def saw_namespace(self, name: str, obj: KubeObject | None) -> frozenset[ObjectKey]:
+        """Gives the routes that may have other names than before, and those that want the same names. None
+        for a namespace that is gone.
+        """
+        former = self._labels.pop(name, {})
+        if obj is not None:
+            self._labels[name] = labels_of(obj)
+        if former == self._labels.get(name, {}):
+            return frozenset()
+        self._is_stale = True
+        of_it = [route for key, route in self._routes.objects.items() if key.namespace == name]
+        return frozenset(key for route in of_it for key in self._sharing(route))
+
     def refusal(self, route: ObjectKey) -> str:
         """What is wrong with its newest version, "" if nothing is."""
         self._refresh()
-        return self._admitted.refused.get(route, "")
+        return self._unclaimable.get(route, "") or self._admitted.refused.get(route, "")
 
     def unusable(self, deployment: ObjectKey) -> str:
         """Why no route may use a deployment, "" if they may."""
@@ -73,7 +95,8 @@ class RouteBook:
     def _refresh(self) -> None:
         if self._is_stale:
             self._is_stale = False
-            self._admitted = self._admission.admit(self._deployments.objects, self._routes.objects)
+            allowed, self._unclaimable = self._name_claims.allowed(self._routes.objects, self._labels)
+            self._admitted = self._admission.admit(self._deployments.objects, allowed)
             self._claims = claimed_names(self._admitted.routes.values())
 
     def _sharing(self, route: ModelRoute | None) -> set[ObjectKey]:

@@ -14,6 +14,7 @@ from pointsman.kube.clock import elapsed_seconds
 from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.errors import Forbidden
 from pointsman.kube.informer import Informer, Listener
+from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
     ENDPOINT_SLICE,
     MODEL_DEPLOYMENT,
@@ -69,9 +70,7 @@ class Follower:
             *(Selection(SECRET, namespace, fields=_SECRETS) for namespace in settings.secret_namespaces),
         ]
         if self.inputs.ask_for_namespaces:
-            # The right to some of them holds for those that are asked for by their names.
-            named = [f"metadata.name={namespace}" for namespace in settings.namespaces] or [""]
-            selections += [Selection(NAMESPACE, fields=fields) for fields in named]
+            selections += namespace_selections(settings.namespaces)
         self.informers = [
             Informer(
                 reader,
