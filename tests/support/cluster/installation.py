@@ -55,10 +55,15 @@ class Installation:
             admin.delete(one["apiVersion"], one["kind"], one["metadata"]["name"], SYSTEM)
         admin.delete("v1", "Namespace", SYSTEM)
 
-    def operator(self, name: str = "operator-0", *, arguments: Sequence[str] = ()) -> OperatorProcess:
-        """A replica of the operator, with the rights of the chart's account and no others."""
+    def operator(
+        self, name: str = "operator-0", *, arguments: Sequence[str] = (), program: Path | None = None
+    ) -> OperatorProcess:
+        """A replica of the operator, with the rights of the chart's account and no others. `program` is a
+        folder that holds another version of the package.
+        """
         kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, OPERATOR)
-        return OperatorProcess(name, kubeconfig, self.control_plane.folder / f"{name}.log", arguments)
+        log = self.control_plane.folder / f"{name}.log"
+        return OperatorProcess(name, kubeconfig, log, arguments, program)
 
     def gateway(
         self, name: str = "gateway-0", *, host: str = "127.0.0.1", arguments: Sequence[str] = ()
@@ -109,9 +114,13 @@ class GatewayProcess(Component):
 class OperatorProcess(Component):
     """`pointsman operator`. As a context manager it is started, and ended with a kill."""
 
-    def __init__(self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str], program: Path | None = None
+    ) -> None:
         self.port = free_port()
         environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": SYSTEM}
+        if program is not None:
+            environment["PYTHONPATH"] = str(program)
         super().__init__(
             name,
             [
@@ -147,4 +156,3 @@ def kubectl(kubeconfig: Path, *arguments: str, timeout_seconds: float = 60.0) ->
     )
     assert ended.returncode == 0, f"kubectl {' '.join(arguments)}: {ended.stderr.strip()}"
     return ended.stdout
-
