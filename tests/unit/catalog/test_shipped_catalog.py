@@ -136,4 +136,7 @@ def test_shapes_give_the_published_cache_for_a_token(name: str, want_kibibytes: 
 def test_the_quickstart_model_names_its_terms() -> None:
     model = CATALOG.models["gemma-3-270m"]
     assert model.terms == "https://ai.google.dev/gemma/terms"
-    assert {kind.value: size.decimal for kind, size in model.weights.items()} == {"gguf": 253113024}
+    assert {kind.value: size.decimal for kind, size in model.weights.items()} == {
+        "none": 536_000_000,
+        "gguf": 253113024,
+    }

@@ -51,6 +51,14 @@ NODES = {
         None,
         2,
     ),
+    "another of Google's labels for the same device": (
+        {"cloud.google.com/gke-accelerator": "nvidia-h100-mega-80gb"},
+        {"nvidia.com/gpu": "8"},
+        "H100-SXM",
+        8,
+        None,
+        8,
+    ),
     "Karpenter's label": (
         {"karpenter.k8s.aws/instance-gpu-name": "l40s"},
         {"nvidia.com/gpu": "4"},

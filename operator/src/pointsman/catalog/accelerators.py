@@ -36,8 +36,8 @@ class Accelerator(Record):
     """The extended resource that a pod asks for."""
     products: tuple[Annotated[str, StringConstraints(min_length=1, max_length=63)], ...] = ()
     """Values of the node label that names the product; a label may go on with a dash (`-SHARED`)."""
-    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
-    """Labels by which clouds name the product on their nodes; one that matches is enough."""
+    labels: dict[LabelKey, tuple[LabelValue, ...]] = Field(default_factory=dict)
+    """Labels by which clouds name the product on their nodes, with their values; one match is enough."""
     memory_mebibytes: Annotated[StrictInt, Field(ge=1024, le=10_000_000)]
     """What the driver shows, which is less than the marketing figure."""
     memory_gigabytes_per_second: _Rate

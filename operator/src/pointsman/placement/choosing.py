@@ -8,6 +8,7 @@ from pointsman.api.hardware import Capacity, Objective
 from pointsman.placement import wording
 from pointsman.placement.capacity import latency_at
 from pointsman.placement.fitting import Fleet
+from pointsman.placement.gguf_bits import USUAL_BITS
 from pointsman.placement.options import Asked, Miss, Option
 from pointsman.placement.result import DEFAULT_POOL, Alternative, Placement, Pool
 from pointsman.placement.steptime import step_time
@@ -215,7 +216,7 @@ def missed_text(option: Option) -> str:
 def assumptions_text(option: Option, asked: Asked) -> str:
     text = f"estimated for requests of {asked.demand.traffic}"
     if asked.shape.assumed_size:
-        text += ", weights of 4.85 bits"
+        text += f", weights of {USUAL_BITS} bits"
     if option.price_basis:
         text += f"; prices: {option.price_basis}"
     return text

@@ -184,7 +184,7 @@ def _known_name(resource: str, labels: Mapping[str, str], catalog: Catalog) -> s
     for name, accelerator in catalog.accelerators.items():
         if not _is_of(
             Identity(accelerator), tuple(labels.get(label, "") for label in _PRODUCT_LABELS)
-        ) and not any(labels.get(key) == value for key, value in accelerator.labels.items()):
+        ) and not any(labels.get(key) in values for key, values in accelerator.labels.items()):
             continue
         if resource.startswith(_SLICE_RESOURCE):
             return f"{name}{_SLICE_MARK}{resource.removeprefix(_SLICE_RESOURCE)}"

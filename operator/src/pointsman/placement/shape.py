@@ -6,6 +6,7 @@ from typing import Literal
 
 from pointsman.api import Model, ModelFacts, Quantization
 from pointsman.catalog import KnownModel
+from pointsman.placement.gguf_bits import USUAL_BITS, bits_named
 from pointsman.placement.identity import Identity
 
 # Bits of a stored weight by quantisation, scales included: 128 weights share one in AWQ and GPTQ.
@@ -17,7 +18,7 @@ _BITS: dict[Quantization, float] = {
     Quantization.GPTQ: 4.16,
     Quantization.NVFP4: 4.5,
     Quantization.MXFP4: 4.25,
-    Quantization.GGUF: 4.85,  # Q4_K_M, the usual file, where the source does not say
+    Quantization.GGUF: USUAL_BITS,
 }
 _UNQUANTIZED_BITS = 16
 
@@ -150,6 +151,7 @@ def _facts_shape(
 ) -> ModelShape:
     width = max(head_dim, round((parameters / (_PARAMETERS_PER_WIDTH_SQUARED * layers)) ** 0.5))
     embeddings = _usual_embeddings(parameters, width)
+    bits = bits_named(source) if quantization == Quantization.GGUF else None
     return ModelShape(
         name=source.rpartition("/")[2],
         parameters=parameters,
@@ -169,8 +171,8 @@ def _facts_shape(
         mixture=None,
         overflows_in_fp16=False,
         quantization=quantization,
-        weights_bytes=stored_bytes(parameters, embeddings, quantization),
-        assumed_size=quantization == Quantization.GGUF,
+        weights_bytes=stored_bytes(parameters, embeddings, quantization, bits),
+        assumed_size=quantization == Quantization.GGUF and bits is None,
         native=None,
         context_length=None,
     )
@@ -191,10 +193,14 @@ def _usual_embeddings(parameters: int, hidden_size: int) -> int:
     return min(2 * _USUAL_VOCABULARY * hidden_size, int(parameters * _LARGEST_EMBEDDING_SHARE))
 
 
-def stored_bytes(parameters: int, embedding_parameters: int, quantization: Quantization) -> int:
-    """Bytes of the weights: quantised models keep their embeddings in 16 bits, GGUF files do not."""
+def stored_bytes(
+    parameters: int, embedding_parameters: int, quantization: Quantization, bits: float | None = None
+) -> int:
+    """Bytes of the weights: quantised models keep their embeddings in 16 bits, GGUF files do not. `bits` of a
+    GGUF file's weight where they are known.
+    """
     if quantization == Quantization.GGUF:
-        return int(parameters * _BITS[quantization] / 8)
+        return int(parameters * (bits or _BITS[quantization]) / 8)
     body = (parameters - embedding_parameters) * _BITS[quantization]
     return int((body + embedding_parameters * _UNQUANTIZED_BITS) / 8)
 

@@ -128,7 +128,7 @@ def _products(accelerator: str, catalogue: Catalog) -> list[Mapping[str, Any]]:
     known = catalogue.accelerators.get(name)
     if known is None:
         return []
-    terms = [_term(key, "In", [value]) for key, value in sorted(known.labels.items())]
+    terms = [_term(key, "In", values) for key, values in sorted(known.labels.items())]
     label = _PRODUCT_LABELS.get(known.vendor)
     if label is not None and known.products:
         products = [f"{product}{_SLICE}{profile}" for product in known.products] if profile else []
