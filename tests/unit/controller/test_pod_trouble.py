@@ -36,6 +36,18 @@ def unschedulable(message: str) -> dict[str, Any]:
     )
 
 
+def leaving(pod: dict[str, Any]) -> dict[str, Any]:
+    return {**pod, "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+
+
+NOT_READY = {"type": "Ready", "status": "False"}
+CONTAINERS_READY = {"type": "ContainersReady", "status": "True"}
+
+
+def on_a_silent_node(*conditions: dict[str, Any]) -> dict[str, Any]:
+    return {**pod(conditions=[NOT_READY, CONTAINERS_READY, *conditions]), "spec": {"nodeName": "a"}}
+
+
 @dataclass(frozen=True)
 class Case:
     pods: list[dict[str, Any]]
@@ -133,6 +145,29 @@ CASES = {
             Concern.PROGRESSING, "CreateContainerConfigError", 'container engine: secret "keys" not found'
         ),
     ),
+    "an evicted pod's containers ended for that": Case(
+        [
+            pod(
+                crashed("engine", 137),
+                phase="Failed",
+                reason="Evicted",
+                message="The node was low on memory.",
+            )
+        ],
+        Trouble(Concern.PROGRESSING, "Evicted", "a pod was evicted: It was low on memory."),
+    ),
+    "an engine that ends because its pod is to": Case([leaving(pod(crashed("engine", 143)))], None),
+    "a node that is silent": Case(
+        [on_a_silent_node()],
+        Trouble(Concern.PROGRESSING, "NodeLost", "node a, which has a pod, does not answer"),
+    ),
+    "a node that is given up": Case(
+        [leaving(on_a_silent_node({"type": "DisruptionTarget", "reason": "DeletionByTaintManager"}))],
+        Trouble(Concern.PROGRESSING, "NodeLost", "node a, which has a pod, does not answer"),
+    ),
+    "a gate of somebody else's is closed": Case(
+        [pod(conditions=[{**NOT_READY, "reason": "ReadinessGatesNotReady"}, CONTAINERS_READY])], None
+    ),
     "an eviction": Case(
         [pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")],
         Trouble(Concern.PROGRESSING, "Evicted", "a pod was evicted: The node was low on resource: memory."),
@@ -156,3 +191,11 @@ def test_the_line_does_not_change_with_the_number_of_nodes() -> None:
         for n in (3, 30)
     }
     assert len(said) == 1
+
+
+def test_what_became_of_former_pods_is_over_once_all_replicas_serve() -> None:
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on memory.")
+    gone = leaving(on_a_silent_node({"type": "DisruptionTarget", "reason": "DeletionByTaintManager"}))
+    assert pod_trouble([evicted, gone], {}) is not None
+    assert pod_trouble([evicted, gone], {}, settled=True) is None
+    assert pod_trouble([on_a_silent_node()], {}, settled=True) is not None

@@ -83,7 +83,7 @@ def _own(snapshot: Snapshot) -> Plan:
         rendering,
         held.refusal,
         seen,
-        pod_trouble(snapshot.pods, _resources(rendering), one_by_one=one_by_one),
+        pod_trouble(snapshot.pods, _resources(rendering), one_by_one=one_by_one, settled=seen.settled),
         snapshot.contests,
         snapshot.obstacle,
         shown,

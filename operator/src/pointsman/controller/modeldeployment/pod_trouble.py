@@ -36,18 +36,24 @@ _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError
 
 
 def pod_trouble(
-    pods: Iterable[KubeObject], resources: Mapping[str, str], *, one_by_one: bool = False
+    pods: Iterable[KubeObject],
+    resources: Mapping[str, str],
+    *,
+    one_by_one: bool = False,
+    settled: bool = False,
 ) -> Trouble | None:
     """The first trouble of any of the pods, in a stable order; None if they only take their time.
 
     `resources` names each extended resource that a pod asks for as people say it ("2 × L40S"). `one_by_one`:
-    a rollout has no accelerator to spare, so that a pod waits for that of one which leaves.
+    a rollout has no accelerator to spare, so that a pod waits for that of one which leaves. `settled`: all
+    replicas serve, so that what became of pods which are no replica any more is over.
     """
     all_pods = tuple(pods)
     waits_its_turn = one_by_one and any(is_being_deleted(pod) for pod in all_pods)
     found = [
         trouble
         for pod in all_pods
+        if not (settled and _is_past(pod))
         for trouble in _troubles(pod, resources)
         if not (waits_its_turn and trouble.reason == _NO_ACCELERATOR)
     ]
@@ -65,10 +71,15 @@ def lacks(pod: KubeObject, resource: str) -> bool:
 
 def _troubles(pod: KubeObject, resources: Mapping[str, str]) -> Iterable[Trouble]:
     status = pod.get("status", {})
-    if status.get("phase") == "Failed" and status.get("reason") == "Evicted":
+    if _has_lost_its_node(pod):
+        node = pod.get("spec", {}).get("nodeName", "")
+        yield Trouble(Concern.PROGRESSING, "NodeLost", f"node {node}, which has a pod, does not answer")
+    if _is_past(pod) and status.get("reason") == "Evicted":
         yield Trouble(
             Concern.PROGRESSING, "Evicted", f"a pod was evicted: {_line(status.get('message', ''))}"
         )
+    if is_being_deleted(pod) or status.get("reason") == "Evicted":
+        return  # how its containers end is how they were asked to
     if status.get("phase") == "Failed" and status.get("reason") == "UnexpectedAdmissionError":
         yield Trouble(Concern.PLACED, "UnexpectedAdmissionError", _line(status.get("message", "")))
     for condition in status.get("conditions", ()):
@@ -80,6 +91,24 @@ def _troubles(pod: KubeObject, resources: Mapping[str, str]) -> Iterable[Trouble
             yield _unschedulable(condition.get("message", ""), resources)
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         yield from _container(container)
+
+
+def _is_past(pod: KubeObject) -> bool:
+    """Whether it is no replica any more, and never will be."""
+    return is_being_deleted(pod) or pod.get("status", {}).get("phase") == "Failed"
+
+
+def _has_lost_its_node(pod: KubeObject) -> bool:
+    """Of a pod whose node is silent Kubernetes takes the readiness away, nothing else, and later the pod."""
+    conditions = {one.get("type"): one for one in pod.get("status", {}).get("conditions", ())}
+    ready, containers = conditions.get("Ready", {}), conditions.get("ContainersReady", {})
+    if is_being_deleted(pod):
+        return conditions.get("DisruptionTarget", {}).get("reason") == "DeletionByTaintManager"
+    return (
+        ready.get("status") == "False"
+        and ready.get("reason") != "ReadinessGatesNotReady"
+        and containers.get("status") == "True"
+    )
 
 
 def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trouble:
