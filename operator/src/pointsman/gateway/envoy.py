@@ -110,7 +110,8 @@ class Envoy:
                 await self._idle()
         except TimeoutError:
             _log.warning("envoy_drain_cut", after_seconds=drain_seconds)
-        except PointsmanError as error:
+        except (PointsmanError, ValueError) as error:
+            # Whatever it answers, the process is ended.
             _log.warning("envoy_drain_failed", reason=str(error))
 
     async def _idle(self) -> None:
@@ -129,7 +130,8 @@ class Envoy:
         command += ["--component-log-level", "misc:error,config:error"]
         command += ["--drain-strategy", "immediate"]
         # Keys of providers that we were given in the environment reach Envoy by its secrets alone.
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        passed = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+        environment = {name: os.environ[name] for name in passed if name in os.environ}
         with self._log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,

@@ -57,6 +57,7 @@ class Follower:
         self._heard = asyncio.Event()
         self._took_seconds = 0.0
         self.has_begun = False
+        """Whether the gateway has ever taken all that is known."""
         self.changed = asyncio.Event()
         if by_pods:
             where, labels = POD, label_selector({ROLE: LEADER}, present=(DEPLOYMENT,))
@@ -91,7 +92,6 @@ class Follower:
             for informer in self.informers:
                 await _complete(informer)
             self._carry_over()
-            self.has_begun = True
             while True:
                 await self._heard.wait()
                 await asyncio.sleep(max(_QUIET_SECONDS, _REST * self._took_seconds))
@@ -105,6 +105,11 @@ class Follower:
         except PointsmanError as error:
             # What the gateway has goes on; the next change is tried anew.
             _log.error("input_refused", reason=str(error))
+        except Exception:
+            # An object that we stumble over would else end every gateway of the cluster, again and again.
+            _log.exception("input_refused", reason="an internal error")
+        else:
+            self.has_begun = True
         self.changed.set()
         self._took_seconds = elapsed_seconds() - began
 

@@ -65,9 +65,9 @@ class ClusterInputs:
     def refresh(self) -> RoutingInput:
         """Take in what was heard since."""
         if self._is_stale:
-            self._is_stale = False
             allowed, self._unclaimable = self._claims.allowed(self._routes.objects, self._labels)
             self._admitted = self._admission.admit(self._deployments.objects, allowed)
+            self._is_stale = False
         # Objects of one version are the same; the compiler compares what is in the mappings.
         self.given = RoutingInput(
             deployments=self._admitted.deployments,
