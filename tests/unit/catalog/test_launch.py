@@ -31,7 +31,7 @@ VERSIONS: dict[str, list[str | None]] = {
 OVERRIDABLE = {
     "vllm": {"--max-loras", "--max-cpu-loras", "--max-lora-rank", "--disable-log-requests"},
     "sglang": {"--max-loras-per-batch"},
-    "llama.cpp": {"-ngl", "--cache-ram", "--no-ui", "--offline", "--cors-origins"},
+    "llama.cpp": {"-b", "-ub", "-ngl", "--cache-ram", "--no-ui", "--offline", "--cors-origins"},
     "tei": {"--json-output"},
 }
 

@@ -47,6 +47,9 @@ def parameters_of(spec: dict[str, Any]) -> xllamacpp.CommonParams:
     params.cache_idle_slots = False
     params.endpoint_metrics = True
     params.embedding = not {"chat", "completion"} & set(spec["tasks"])
+    if params.embedding:
+        # What is embedded or ranked goes through in one piece; more than 512 tokens would be refused.
+        params.n_batch = params.n_ubatch = spec["context_length"] or params.n_ubatch
     if "rerank" in spec["tasks"]:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     params.ui = False
