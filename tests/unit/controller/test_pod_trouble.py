@@ -154,7 +154,7 @@ CASES = {
                 message="The node was low on memory.",
             )
         ],
-        Trouble(Concern.PROGRESSING, "Evicted", "a pod was evicted: It was low on memory."),
+        Trouble(Concern.PROGRESSING, "Evicted", "a pod was evicted: The node was low on memory."),
     ),
     "an engine that ends because its pod is to": Case([leaving(pod(crashed("engine", 143)))], None),
     "a node that is silent": Case(

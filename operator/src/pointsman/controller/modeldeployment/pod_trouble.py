@@ -100,7 +100,9 @@ def _is_past(pod: KubeObject) -> bool:
 
 def _has_lost_its_node(pod: KubeObject) -> bool:
     """Of a pod whose node is silent Kubernetes takes the readiness away, nothing else, and later the pod."""
-    conditions = {one.get("type"): one for one in pod.get("status", {}).get("conditions", ())}
+    conditions: dict[str, Mapping[str, str]] = {
+        one["type"]: one for one in pod.get("status", {}).get("conditions", ())
+    }
     ready, containers = conditions.get("Ready", {}), conditions.get("ContainersReady", {})
     if is_being_deleted(pod):
         return conditions.get("DisruptionTarget", {}).get("reason") == "DeletionByTaintManager"
