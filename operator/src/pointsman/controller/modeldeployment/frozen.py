@@ -153,7 +153,8 @@ def to_pin(snapshot: Snapshot) -> HubName | None:
         current = _read(_Revision(kept[-1])) if kept else None
     except PointsmanError:
         return None
-    return to_ask(deployment, current, _why(deployment, current, snapshot.platform))
+    name = to_ask(deployment, current)
+    return name if name is not None and _why(deployment, current, snapshot.platform) is not None else None
 
 
 def _why(deployment: ModelDeployment, current: Rendering | None, platform: Platform) -> Renewal | None:

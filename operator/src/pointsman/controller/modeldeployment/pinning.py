@@ -61,12 +61,13 @@ def is_pinned(deployment: ModelDeployment, rendering: Rendering) -> bool:
     return movable(deployment) is None or bool(rendering.weights_name)
 
 
-def to_ask(deployment: ModelDeployment, current: Rendering | None, why: Renewal | None) -> HubName | None:
-    """The name to look up before a rendering is made; None where there is nothing to look up."""
+def to_ask(deployment: ModelDeployment, current: Rendering | None) -> HubName | None:
+    """The name to look up if a rendering is made; None where a commit is stated, or found and still meant."""
     name = movable(deployment)
-    if name is None or why is None or _kept(name, current, why) is not None:
-        return None
-    return name
+    if name is None or current is None:
+        return name
+    is_meant = current.weights_name == str(name) and current.refresh == deployment.spec.refresh
+    return None if is_meant else name
 
 
 def chosen(
