@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +70,44 @@ def test_a_placement_keeps_to_the_fleet_and_the_models_rules(
         assert tensor_refusal(found, result.tensor, EngineName.VLLM) is None
     assert result.max_concurrency >= 1
     assert result.requests_per_second > 0
+
+
+@given(deployments(), fleets(), inventories())
+def test_the_order_of_a_fleet_decides_nothing(
+    deployment: ModelDeployment, settings: FleetSettings, inventory: Inventory
+) -> None:
+    turned = settings.model_copy(update={"accelerators": settings.accelerators[::-1]})
+    entries = dict(reversed(list(inventory.accelerators.items())))
+    first = place(deployment, settings, CATALOG, inventory)
+    again = place(deployment, turned, CATALOG, Inventory(entries))
+    # Only what a refusal lists follows the order in which the settings list it.
+    assert isinstance(first, NotPlaced) == isinstance(again, NotPlaced)
+    assert isinstance(first, NotPlaced) or first == again
+
+
+_COST = re.compile(r"([0-9.,e-]+) USD( per 1,000 requests)?")
+
+
+@given(deployments(), fleets(), inventories())
+def test_what_is_said_agrees_with_the_choice(
+    deployment: ModelDeployment, settings: FleetSettings, inventory: Inventory
+) -> None:
+    """Nothing that could have been taken is said to be cheaper than what was taken for its cost."""
+    result = place(deployment, settings, CATALOG, inventory)
+    if not isinstance(result, Placement) or not result.reason.startswith("chosen for cost"):
+        return
+    taken = _COST.search(result.reason)
+    waits = result.reason.endswith("too few are free now")
+    for other in result.alternatives:
+        cost = _COST.match(other.reason)
+        if cost is None or "budget" in other.reason or ("too few" in other.reason and not waits):
+            continue
+        assert taken is not None, (result.reason, other)
+        assert _number(taken[1]) <= _number(cost[1]), (result.reason, other)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _model_name(deployment: ModelDeployment) -> str:

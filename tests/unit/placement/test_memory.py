@@ -3,15 +3,23 @@
 import pytest
 
 from pointsman.api import EngineName, Quantization
+from pointsman.api.hardware import Hardware
+from pointsman.catalog import shipped_catalog
+from pointsman.placement import Inventory, Traffic
 from pointsman.placement.coefficients import coefficients_of
+from pointsman.placement.demand import Demand
 from pointsman.placement.devices import GIBIBYTE
+from pointsman.placement.fitting import Fleet, options
 from pointsman.placement.memory import layer_cache_bytes, memory_need
+from pointsman.placement.options import Asked, Option
 from pointsman.placement.shape import stored_bytes
 from pointsman.placement.spread import Spread
-from tests.support.placements import device, shape
+from tests.support.placements import EVERYTHING, device, shape
 
 VLLM = coefficients_of(EngineName.VLLM).memory
 KIBIBYTE = 1024
+MODELS = sorted(shipped_catalog().models)
+EVERY_ACCELERATOR = Fleet(EVERYTHING, shipped_catalog(), Inventory())
 
 WEIGHTS = {
     "16 bits are two bytes each": ("Llama-3.1-8B-Instruct", "none", 14.96),
@@ -90,6 +98,22 @@ def test_a_pipeline_divides_layers() -> None:
     halves = memory_need(shape("Qwen3-32B"), device("H100-SXM"), Spread(2, 2, 2), VLLM)
     assert halves.kv_per_token == whole.kv_per_token // 2
     assert halves.weights == pytest.approx(whole.weights / 2, abs=1)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("whisper")])
+def test_no_option_of_any_accelerator_promises_more_memory_than_there_is(name: str) -> None:
+    """Weights, one whole request and a gibibyte for the engine lie within nine tenths of the devices."""
+    found = shape(name)
+    context = min(32768, found.context_length or 32768)
+    demand = Demand((), Traffic(1000, 200).within(context), stated=False)
+    asked = Asked(found, EngineName.VLLM, context, None, demand)
+    for option in options(Hardware(), asked, EVERY_ACCELERATOR, EVERY_ACCELERATOR.names):
+        if not isinstance(option, Option):
+            continue
+        devices, spread = option.spread.devices, option.spread
+        cache = spread.devices * context * found.full_layers * layer_cache_bytes(found, spread.tensor)
+        needed = found.weights_bytes + cache / spread.pipeline + devices * GIBIBYTE
+        assert needed <= 0.9 * option.device.memory_bytes * devices, (option.device.name, spread)
 
 
 def test_what_does_not_fit_has_no_room() -> None:
