@@ -37,6 +37,8 @@ class DiscoveryServer:
         self._listen_again: asyncio.Task[None] | None = None
         self._path = ExitStack()
         self.session: DeltaSession | None = None
+        self.streams = 0
+        """How many there have been."""
         self._progress = asyncio.Event()
 
     async def start(self, socket: Path) -> None:
@@ -86,6 +88,7 @@ class DiscoveryServer:
     ) -> AsyncIterator[DeltaDiscoveryResponse]:
         """One stream: answer what is asked, push what changes."""
         session = self.session = DeltaSession(self._store)
+        self.streams += 1
         requests: deque[DeltaDiscoveryRequest] = deque()
         wake = asyncio.Event()
 

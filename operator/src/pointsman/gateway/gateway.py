@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,7 @@ class Gateway:
         self._folder = places.folder
         self.given = RoutingInput()
         self._settled_routes = 0
+        self._inputs = 0
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start, patience)
 
     async def start(self) -> None:
@@ -61,6 +62,7 @@ class Gateway:
     def update(self, given: RoutingInput) -> None:
         """Take a new input; Envoy gets the difference."""
         resources = self._compiler.compile(given)
+        self._inputs += _differs_in_more_than_replicas(given, self.given)
         self.given = given
         self._store.replace(resources)
         if len(given.routes) > self._settled_routes * _GROWN:
@@ -94,6 +96,15 @@ class Gateway:
         """The state of each route in this gateway's Envoy."""
         return route_programming(self.given, self._store, self._discovery.session)
 
+    @property
+    def stage(self) -> Hashable:
+        """Equal to what it was for as long as `programming` says the same: that takes 16 ms for 1,000 routes,
+        and replicas, which come and go all the time, change nothing of it.
+        """
+        session = self._discovery.session
+        heard = None if session is None else session.heard
+        return self._inputs, self._discovery.streams, heard, tuple(self._store.refusals.items())
+
     async def changed(self) -> None:
         """Wait until what `programming` says may have changed."""
         await self._discovery.progressed()
@@ -112,3 +123,12 @@ class Gateway:
         deaf = deafness(self._store)
         if deaf:
             raise PointsmanError(deaf, where="gateway")
+
+
+def _differs_in_more_than_replicas(one: RoutingInput, other: RoutingInput) -> bool:
+    return (
+        one.routes is not other.routes
+        or one.deployments is not other.deployments
+        or one.secrets is not other.secrets
+        or one.fleet is not other.fleet
+    )

@@ -64,9 +64,12 @@ class DeltaSession:
         self._nonce = 0
         self.has_settled = False
         """Whether Envoy has ever said yes or no to everything, since this stream began."""
+        self.heard = 0
+        """How often Envoy said something that routes depend on: not of replicas, which come and go."""
 
     def receive(self, request: DeltaDiscoveryRequest) -> None:
         """Take a subscription change, an acceptance or a refusal."""
+        self.heard += request.type_url != ENDPOINTS
         known = self._types.get(request.type_url)
         first = known is None
         if known is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from aiohttp import web
 
@@ -23,8 +23,13 @@ class ProgrammingBoard:
     A gateway that begins anew begins at a number of its own, so that nobody waits for a past one.
     """
 
-    def __init__(self, now: Callable[[], Mapping[ObjectKey, RouteProgramming]]) -> None:
+    def __init__(
+        self, now: Callable[[], Mapping[ObjectKey, RouteProgramming]], stage: Callable[[], Hashable]
+    ) -> None:
+        """`now` says of each route how it is, the same as before for as long as `stage` gives the same."""
         self._now = now
+        self._stage = stage
+        self._looked_at: Hashable = None
         self._said: Mapping[ObjectKey, RouteProgramming] | None = None
         self._revision = secrets.randbelow(1 << 40)
         self._news = asyncio.Event()
@@ -47,6 +52,10 @@ class ProgrammingBoard:
         self._news.set()
 
     def _look(self) -> None:
+        stage = self._stage()
+        if self._said is not None and stage == self._looked_at:
+            return
+        self._looked_at = stage
         said = dict(self._now())
         if said != self._said:
             self._said = said

@@ -43,6 +43,8 @@ class ClusterInputs:
         self._admitted = Admitted()
         self._is_stale = True
         self.given = RoutingInput(fleet=fleet)
+        self.revision = 0
+        """Of what is given and what is refused, replicas and Secrets apart."""
 
     def hear(self, kind: Kind, before: KubeObject | None, now: KubeObject | None) -> bool:
         """An object came, changed or went; gives whether that may change what is served."""
@@ -68,6 +70,7 @@ class ClusterInputs:
             allowed, self._unclaimable = self._claims.allowed(self._routes.objects, self._labels)
             self._admitted = self._admission.admit(self._deployments.objects, allowed)
             self._is_stale = False
+            self.revision += 1
         # Objects of one version are the same; the compiler compares what is in the mappings.
         self.given = RoutingInput(
             deployments=self._admitted.deployments,

@@ -43,7 +43,10 @@ class ClusterGateway:
             loop.add_signal_handler(number, self._asked_to_end)
         async with Connection(self._credentials) as connection:
             follower = Follower(KubeReader(connection), self._settings, self._gateway.update)
-            board = ProgrammingBoard(lambda: follower.inputs.told(self._gateway.programming()))
+            board = ProgrammingBoard(
+                lambda: follower.inputs.told(self._gateway.programming()),
+                lambda: (follower.inputs.revision, self._gateway.stage),
+            )
             page = MetricsPage(
                 self._gateway,
                 is_ready=lambda: follower.has_begun and self._gateway.is_ready() and not self._stop.is_set(),
