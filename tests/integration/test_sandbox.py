@@ -67,6 +67,10 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
             route = ("pointsman.dev/v1alpha1", "ModelRoute", "chat")
             admin.wait_for(*route, until=is_ready, within_seconds=90)
             assert answer(said, "What is the capital of France?") == "Paris."
+            # An idle replica ends once gateways have heard that it leaves, and not by a kill.
+            pod, *_ = admin.list("v1", "Pod", labels="pointsman.dev/deployment=chat-backup")
+            admin.delete("v1", "Pod", pod["metadata"]["name"])
+            admin.wait_gone("v1", "Pod", pod["metadata"]["name"])
         assert found[1] in sandbox("up", tmp_path)  # a second time says the same
         os.kill(int((Path(found[1]).parent / "lock").read_text()), signal.SIGKILL)
         said = sandbox("up", tmp_path)  # and after it was killed it is a new one

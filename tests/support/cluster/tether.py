@@ -25,6 +25,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
+    # What the parent blocks for itself would be blocked here too: nothing would end by SIGTERM.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _die_with_parent()
     if os.getppid() != parent:
         sys.exit(1)  # the parent ended before it could be watched
