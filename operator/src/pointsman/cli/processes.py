@@ -1,9 +1,11 @@
 """What the processes of a cluster have in common: their log, and the file of the fleet settings."""
 
+import logging
 from pathlib import Path
 from typing import TextIO
 
 import structlog
+from structlog.typing import Processor
 
 from pointsman.api import FleetSettings
 from pointsman.api.parsing import parse_documents
@@ -11,16 +13,27 @@ from pointsman.errors import PointsmanError
 
 
 def log_as_json(stream: TextIO) -> None:
-    """One JSON object a line, as log collectors of clusters read them."""
+    """One JSON object a line, as log collectors of clusters read them; of libraries, what they warn of."""
+    shared: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*shared, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(stream),
     )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def read_fleet(path: Path) -> FleetSettings:
