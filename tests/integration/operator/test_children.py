@@ -127,6 +127,21 @@ def test_deleting_it_leaves_nothing(admin: Admin, namespace: str) -> None:
         eventually(partial(has_none, admin, kind, namespace), 60, f"{kind} are gone")
 
 
+def test_one_that_is_made_again_at_once_is_brought_about(admin: Admin, namespace: str) -> None:
+    """The watch tells of the end of the former one when the next one is there already."""
+    names = [f"chat-{number}" for number in range(6)]
+    for name in names:
+        admin.create(own(name), namespace)
+        admin.wait_for(*DEPLOYMENT, name, namespace)
+    for name in names:
+        admin.patch(API, KIND, name, {"spec": {"replicas": 3}}, namespace)
+        admin.delete(API, KIND, name, namespace)
+        admin.create(own(name, replicas=2), namespace)
+    for name in names:
+        found = wait_until(admin, name, namespace, Ready=("True", "ReplicasReady"))
+        assert found["status"]["replicas"] == 2
+
+
 def owners(child: Json) -> list[str]:
     return [owner["uid"] for owner in child["metadata"].get("ownerReferences", [])]
 

@@ -9,7 +9,7 @@ from pointsman.controller.children import is_newer
 from pointsman.controller.identity import Ident
 from pointsman.controller.own_writes import OwnWrites
 from pointsman.kube.difference import keep_own_fields
-from pointsman.kube.objects import Kind, KubeObject, key_of, metadata
+from pointsman.kube.objects import Kind, KubeObject, key_of, metadata, uid_of
 
 _OURS = frozenset({MANAGER})
 
@@ -36,10 +36,16 @@ class Primaries:
     def get(self, key: ObjectKey) -> KubeObject | None:
         return self._objects.get(key)
 
-    def saw(self, obj: KubeObject, gone: bool) -> None:
-        """The watch told of it."""
+    def saw(self, obj: KubeObject, gone: bool) -> bool:
+        """The watch told of it; False where that is of a former object with this name.
+
+        kopf tells of each object in the order of its changes, and of two with one name in any order: the end
+        of a former one must not count as the end of the one that is there now.
+        """
         key = key_of(obj)
         held = self._objects.get(key)
+        if held is not None and uid_of(held) != uid_of(obj) and is_newer(held, obj):
+            return False
         if gone:
             self._own.forget(key)
             self._objects.pop(key, None)
@@ -47,6 +53,7 @@ class Primaries:
             self._objects[key] = self._keep(obj, _OURS)
         if gone or not self._own.is_echo(key, obj):
             self._changed(Ident(self.kind.kind, key))
+        return True
 
     @contextmanager
     def writing(self, wanted: KubeObject) -> Iterator[Callable[[KubeObject], None]]:

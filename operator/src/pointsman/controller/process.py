@@ -234,11 +234,12 @@ class Operator:
 
     def _saw(self, kind: Kind, obj: KubeObject, gone: bool) -> None:
         """One of our kinds came, changed or went."""
+        primaries = self._routes if kind == MODEL_ROUTE else self._deployments
+        if not primaries.saw(obj, gone):
+            return
         if kind == MODEL_ROUTE:
-            self._routes.saw(obj, gone)
             concerned = self._book.saw_route(obj, gone)
         else:
-            self._deployments.saw(obj, gone)
             concerned = self._book.saw_deployment(obj, gone)
         for key in concerned:
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
