@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
+from tests.integration.operator.by_way_of import operator_behind, proxied
 from tests.integration.operator.deployments import conditions, message, own, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fake_nodes import make_fake_nodes
+from tests.support.cluster.faults import Forward
 from tests.support.cluster.installation import OPERATOR_USER, Installation, OperatorProcess
 from tests.support.cluster.process_node import gpu_labels
 
@@ -69,6 +72,28 @@ def test_kinds_of_other_projects_are_used_once_they_are_installed(
         for name in names:
             admin.delete(*CRD, name)
     wait_until(admin, "big", namespace, _NOTICED_SECONDS, Placed=("False", "LeaderWorkerSetMissing"))
+
+
+async def as_an_older_one(_: web.Request, forward: Forward) -> web.StreamResponse:
+    return web.json_response({"major": "1", "minor": "34+", "gitVersion": "v1.34.2-provider.7"})
+
+
+@pytest.mark.usefixtures("installation")
+def test_weights_in_images_wait_for_an_api_server_that_keeps_them(
+    admin: Admin, namespace: str, control_plane: ControlPlane
+) -> None:
+    with proxied(control_plane) as proxy:
+        proxy.inject(as_an_older_one, times=1000, path="/version")
+        with operator_behind(control_plane, proxy, "operator-0"):
+            admin.create(own("chat"), namespace)
+            found = wait_until(admin, "chat", namespace, Progressing=("False", "NotRendered"))
+            assert "this cluster (Kubernetes 1.34) does not have" in message(found, "Ready")
+            assert admin.list(*DEPLOYMENT, namespace) == []
+            # The control plane is upgraded, which breaks every watch.
+            proxy.heal()
+            proxy.cut_watches()
+            wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+    assert proxy.count("GET", "/version") >= 2
 
 
 @pytest.fixture
