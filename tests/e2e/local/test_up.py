@@ -68,6 +68,15 @@ def _explains(one: Up) -> None:
     assert f"127.0.0.1:{port}" in told
     assert f"pid {pid}" in told
     assert "253 MB of weights" in told
+    # The engine was asked when it was ready; what it said is written a moment later.
+    eventually(
+        lambda: (
+            ["MetricsAvailable", "True", "Available"]
+            in map(str.split, one.run("explain", "modeldeployment/chat").stdout.splitlines())
+        ),
+        10,
+        "the engine's metrics are all there",
+    )
     explained = json.loads(one.run("explain", "pmr/chat", "-o", "json").stdout)
     assert explained["rules"][0]["targets"] == [{"deployment": "chat", "percent": 100.0, "ready": True}]
 

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.deployments import API, GEMMA, KIND, conditions, message, own, wait_until
+from tests.integration.operator.deployments import (
+    API,
+    GEMMA,
+    IMAGE,
+    KIND,
+    conditions,
+    message,
+    own,
+    wait_until,
+)
 from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
@@ -83,6 +92,20 @@ def test_weights_that_do_not_exist(
         wait_until(
             admin, "chat", namespace, START_SECONDS, WeightsAvailable=("True", "Available"), Ready=READY
         )
+
+
+def test_weights_in_an_image_that_does_not_pull(
+    admin: Admin, namespace: str, control_plane: ControlPlane, settings: NodeSettings
+) -> None:
+    images: dict[str, str] = {}
+    with RunningNode(control_plane, replace(settings, image_volumes=images)):
+        admin.create(gpu_model("chat"), namespace)
+        found = wait_until(
+            admin, "chat", namespace, SEEN_SECONDS, WeightsAvailable=("False", "ImageNotPulled")
+        )
+        assert message(found, "Ready") == f"the image {IMAGE}, which holds weights, cannot be pulled"
+        images.update(settings.image_volumes)
+        wait_until(admin, "chat", namespace, START_SECONDS, Progressing=COMPLETE, Ready=READY)
 
 
 def test_an_image_that_does_not_pull(

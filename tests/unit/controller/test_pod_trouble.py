@@ -93,6 +93,19 @@ CASES = {
             "the image engines/vllm:v0.33.0 of container engine cannot be pulled",
         ),
     ),
+    "an image that holds weights and does not pull": Case(
+        [
+            {
+                **pod(waiting("engine", "ImagePullBackOff", 'Back-off pulling image "models/qwen:1"')),
+                "spec": {"volumes": [{"name": "tmp"}, {"image": {"reference": "models/qwen:1"}}]},
+            }
+        ],
+        Trouble(
+            Concern.WEIGHTS,
+            "ImageNotPulled",
+            "the image models/qwen:1, which holds weights, cannot be pulled",
+        ),
+    ),
     "an engine that ends: its last line is the cause": Case(
         [pod(crashed("engine", 1, "Traceback …\nValueError: no such quantization\n\n"))],
         Trouble(

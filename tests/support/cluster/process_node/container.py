@@ -6,10 +6,11 @@ import asyncio
 import datetime
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 
@@ -30,6 +31,8 @@ from tests.support.cluster.process_node.process import ContainerProcess
 from tests.support.cluster.process_node.settings import NodeSettings
 from tests.support.cluster.process_node.translation import Translation
 from tests.support.cluster.process_node.volumes import Places, mount_paths
+
+_Found = TypeVar("_Found")
 
 # What a container has of this machine's environment. Nothing of the tests' own may reach it unsaid.
 _PASSED = ("PATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -166,9 +169,18 @@ class Container:
         await asyncio.sleep(seconds)
 
     async def _pulled(self) -> Image:
-        reference, tries = self.state.image, 0
-        settings = self._around.settings
-        while (image := find_image(self._around.images, reference)) is None:
+        around, reference = self._around, self.state.image
+        mounted = {mount["name"] for mount in self.spec.get("volumeMounts", ())}
+        for volume in around.pod["spec"].get("volumes", ()):
+            if "image" in volume and volume["name"] in mounted:
+                held = volume["image"]["reference"]
+                await self._until_there(held, partial(around.places.images.get, held))
+        return await self._until_there(reference, lambda: find_image(around.images, reference))
+
+    async def _until_there(self, reference: str, find: Callable[[], _Found | None]) -> _Found:
+        """Pull an image, its own or one of a volume: a kubelet says of both the same."""
+        settings, tries = self._around.settings, 0
+        while (found := find()) is None:
             failure = f'failed to pull and unpack image "{reference}": {reference}: not found'
             self._set(self.state.waits("ErrImagePull", failure))
             self._around.event("Failed", f'Failed to pull image "{reference}": {failure}')
@@ -183,7 +195,7 @@ class Container:
                 min(settings.pull_backoff_seconds * 2**tries, settings.restart_backoff_most_seconds)
             )
             tries += 1
-        return image
+        return found
 
     async def _configured(self, image: Image) -> tuple[list[str], Inside]:
         while True:

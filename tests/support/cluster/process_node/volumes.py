@@ -42,10 +42,7 @@ class Places:
         if "hostPath" in volume:
             return Path(volume["hostPath"]["path"])
         if "image" in volume:
-            reference = volume["image"]["reference"]
-            if reference not in self.images:
-                raise MissingReference(f'failed to pull image "{reference}": not found')
-            return Path(self.images[reference])
+            return Path(self.images[volume["image"]["reference"]])
         return self.pod.joinpath(volume["name"])
 
 
@@ -55,11 +52,13 @@ def make_volumes(pod: Json, places: Places, sources: Sources, tokens: Mapping[tu
     Raises MissingReference in a kubelet's words.
     """
     for volume in pod["spec"].get("volumes", ()):
+        if "image" in volume:
+            continue  # pulled as the images of containers are
         folder = places.of(volume, pod)
         files = volume_files(volume, pod, sources, tokens)
         if files is not None:
             write_together(folder, files)
-        elif "hostPath" not in volume and "image" not in volume:
+        elif "hostPath" not in volume:
             folder.mkdir(parents=True, exist_ok=True)
 
 

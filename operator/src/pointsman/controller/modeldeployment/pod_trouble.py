@@ -90,7 +90,7 @@ def _troubles(pod: KubeObject, resources: Mapping[str, str]) -> Iterable[Trouble
         ):
             yield _unschedulable(condition.get("message", ""), resources)
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        yield from _container(container)
+        yield from _container(container, pod)
 
 
 def _is_past(pod: KubeObject) -> bool:
@@ -156,18 +156,29 @@ def _unschedulable(scheduler_message: str, resources: Mapping[str, str]) -> Trou
     return Trouble(Concern.PLACED, "Unschedulable", "no node takes a pod; kubectl describe says why for each")
 
 
-def _container(container: Mapping[str, Any]) -> Iterable[Trouble]:
+def _container(container: Mapping[str, Any], pod: KubeObject) -> Iterable[Trouble]:
     name = container.get("name", "")
     waiting = container.get("state", {}).get("waiting", {})
     reason = waiting.get("reason", "")
     concern = Concern.WEIGHTS if name == WEIGHTS_CONTAINER else Concern.PROGRESSING
     if reason in _IMAGE_REASONS:
-        image = container.get("image", "")
-        yield Trouble(concern, "ImageNotPulled", f"the image {image} of container {name} cannot be pulled")
+        weights = _volume_image(waiting.get("message", ""), pod)
+        if weights:
+            message = f"the image {weights}, which holds weights, cannot be pulled"
+            yield Trouble(Concern.WEIGHTS, "ImageNotPulled", message)
+        else:
+            message = f"the image {container.get('image', '')} of container {name} cannot be pulled"
+            yield Trouble(concern, "ImageNotPulled", message)
     elif reason in _CONFIG_REASONS:
         yield Trouble(concern, reason, f"container {name}: {_line(waiting.get('message', ''))}")
     elif _fell(container):
         yield _ended(name, concern, container)
+
+
+def _volume_image(said: str, pod: KubeObject) -> str:
+    """The image of a volume that a kubelet's message is about: a container's reason does not tell."""
+    images = (one.get("image", {}).get("reference", "") for one in pod.get("spec", {}).get("volumes", ()))
+    return next((image for image in images if image and f'"{image}"' in said), "")
 
 
 def _fell(container: Mapping[str, Any]) -> bool:
