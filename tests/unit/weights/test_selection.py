@@ -20,8 +20,12 @@ REPOSITORIES: dict[str, tuple[list[str], list[str]]] = {
         ["config.json", "model-00001-of-00002.safetensors"],
     ),
     "a publisher's own form beside the one that engines read": (
-        ["config.json", "consolidated.safetensors", "model-00001-of-00002.safetensors", "params.json"],
-        ["config.json", "model-00001-of-00002.safetensors", "params.json"],
+        ["config.json", "consolidated.safetensors", "model-00001-of-00002.safetensors", "tokenizer.json"],
+        ["config.json", "model-00001-of-00002.safetensors", "tokenizer.json"],
+    ),
+    "a publisher's own form beside another without its tokenizer": (
+        ["config.json", "consolidated.safetensors", "model.safetensors", "tekken.json"],
+        ["config.json", "consolidated.safetensors", "model.safetensors", "tekken.json"],
     ),
     "a publisher's own form alone": (
         ["consolidated.safetensors", "params.json"],

@@ -97,19 +97,24 @@ def shape_of(model: Model, known: KnownModel | None) -> ModelShape | None:
     if known is None:
         return None
     native = known.quantization_at(model.source)
-    return _from_catalogue(Identity(known), model.quantization or native or Quantization.NONE, native)
+    served = model.quantization or native or Quantization.NONE
+    bits = bits_named(model.source) if served == Quantization.GGUF else None
+    return _from_catalogue(Identity(known), served, native, bits)
 
 
 @lru_cache(maxsize=4096)
 def _from_catalogue(
-    identity: Identity[KnownModel], quantization: Quantization, native: Quantization | None
+    identity: Identity[KnownModel],
+    quantization: Quantization,
+    native: Quantization | None,
+    bits: float | None,
 ) -> ModelShape:
     known = identity.record
     attention = known.attention
     embeddings = known.embedding_parameters
     if embeddings is None:
         embeddings = _usual_embeddings(known.parameters.number, known.hidden_size)
-    published = known.weights.get(quantization)
+    published = known.weights.get(quantization) if bits in (None, USUAL_BITS) else None
     experts = known.experts
     return ModelShape(
         name=known.name,
@@ -137,9 +142,9 @@ def _from_catalogue(
         weights_bytes=(
             int(published.decimal)
             if published is not None
-            else stored_bytes(known.parameters.number, embeddings, quantization)
+            else stored_bytes(known.parameters.number, embeddings, quantization, bits)
         ),
-        assumed_size=published is None and quantization == Quantization.GGUF,
+        assumed_size=published is None and quantization == Quantization.GGUF and bits is None,
         native=native,
         context_length=known.context_length,
     )

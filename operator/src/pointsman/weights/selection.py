@@ -33,7 +33,9 @@ def whole_repository(names: Collection[str]) -> list[str]:
 def _is_twice(name: str, names: Collection[str]) -> bool:
     """Whether a file of weights stands beside the same weights as engines ask for them first."""
     if _CONSOLIDATED.fullmatch(name):
-        return any(_is_part_of("model", other) for other in names)
+        # Where the other form lacks its tokenizer, engines read Mistral's own.
+        whole = "tokenizer.json" in names and "config.json" in names
+        return whole and any(_is_part_of("model", other) for other in names)
     other_precision = _OTHER_PRECISION.fullmatch(name)
     return other_precision is not None and any(_is_part_of(other_precision["stem"], other) for other in names)
 
