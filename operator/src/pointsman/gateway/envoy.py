@@ -161,7 +161,7 @@ class Envoy:
                 self.hangs += 1
                 _log.error("envoy_hangs", silent_seconds=silent_seconds)
                 process.kill()
-            elif not answered:
+            elif self._answering.failures == self._patience.not_ready_failures:
                 _log.warning("envoy_silent", silent_seconds=silent_seconds)
 
     async def _is_heard(self) -> bool:
