@@ -29,8 +29,7 @@ VERSIONS: dict[str, list[str | None]] = {
 
 # What we give a value to and a user may give another, as it comes after ours.
 OVERRIDABLE = {
-    "vllm": {"--max-loras", "--max-cpu-loras", "--max-lora-rank", "--disable-log-requests"},
-    "sglang": {"--max-loras-per-batch"},
+    "vllm": {"--max-lora-rank", "--disable-log-requests"},
     "llama.cpp": {"-b", "-ub", "-ngl", "--cache-ram", "--no-ui", "--offline", "--cors-origins"},
     "tei": {"--json-output"},
 }

@@ -9,6 +9,7 @@ from pointsman.api import EngineName, ModelDeployment
 from pointsman.catalog import shipped_catalog
 from pointsman.errors import PointsmanError
 from pointsman.placement.coefficients import coefficients_of
+from pointsman.placement.memory import ADAPTER_RANK, MOST_LOADED_ADAPTERS
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, freeze
 from tests.support.builders import deployment
@@ -150,6 +151,13 @@ def test_triton_is_told_the_share_in_its_file() -> None:
     files = freeze(own, placed(), shipped_catalog(), IMAGES).files
     counted = coefficients_of(EngineName.TRITON).memory.usable
     assert json.loads(files["model.json"])["gpu_memory_utilization"] == counted
+
+
+def test_vllm_is_told_the_rank_and_the_number_of_adapters_that_placement_counted_on() -> None:
+    adapters = [{"name": f"a{number}", "source": f"s3://adapters/{number}"} for number in range(12)]
+    told = words(frozen_engine(made("vllm", model={"adapters": adapters})))
+    assert f"--max-lora-rank {ADAPTER_RANK}" in told
+    assert f"--max-loras {MOST_LOADED_ADAPTERS} --max-cpu-loras 12" in told
 
 
 @pytest.mark.parametrize("engine", ["sglang", "vllm"])
