@@ -56,6 +56,19 @@ def answer(said: str, question: str) -> str:
         return str(json.load(found)["choices"][0]["message"]["content"])
 
 
+def explained(what: str, kubeconfig: Path, state: Path) -> list[str]:
+    """What `pointsman explain` says of the sandbox, to somebody who has set KUBECONFIG."""
+    done = subprocess.run(
+        python_module("pointsman.cli.main", "explain", what),
+        env={**os.environ, "XDG_STATE_HOME": str(state), "KUBECONFIG": str(kubeconfig)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
     try:
         said = sandbox("up", tmp_path)
@@ -67,6 +80,9 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
             route = ("pointsman.dev/v1alpha1", "ModelRoute", "chat")
             admin.wait_for(*route, until=is_ready, within_seconds=90)
             assert answer(said, "What is the capital of France?") == "Paris."
+            told = explained("modeldeployment/chat-primary", Path(found[1]), tmp_path)
+            assert "  2 of 2 replicas ready" in told
+            assert "  route default/chat (chat), weight 100" in told
             # An idle replica ends once gateways have heard that it leaves, and not by a kill.
             pod, *_ = admin.list("v1", "Pod", labels="pointsman.dev/deployment=chat-backup")
             admin.delete("v1", "Pod", pod["metadata"]["name"])

@@ -199,6 +199,40 @@ def test_what_is_wrong_is_one_line(
     assert errors == f"context {context}: the cluster does not accept this user; log in again\n"
 
 
+def test_whoever_may_not_see_pods_is_told_all_the_rest(
+    admin: Admin, control_plane: ControlPlane, installation: Installation, namespace: str, person: Person
+) -> None:
+    admin.create(own("chat"), namespace)
+    names = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "asker"}}
+    ours = {
+        "apiGroups": ["pointsman.dev"],
+        "resources": ["modeldeployments", "modelroutes"],
+        "verbs": ["list"],
+    }
+    admin.create({**names, "kind": "Role", "rules": [ours]}, namespace)
+    rights = "rbac.authorization.k8s.io"
+    admin.create(
+        {
+            **names,
+            "kind": "RoleBinding",
+            "roleRef": {"apiGroup": rights, "kind": "Role", "name": "asker"},
+            "subjects": [{"apiGroup": rights, "kind": "User", "name": "asker"}],
+        },
+        namespace,
+    )
+    kubeconfig = control_plane.kubeconfig("asker", ("system:authenticated",), namespace=namespace)
+
+    def told() -> bool:
+        code, said, errors = person.types("explain", "pmd/chat", f"--kubeconfig={kubeconfig}")
+        assert code == 0, errors
+        assert said.startswith(f"ModelDeployment {namespace}/chat is ")
+        assert errors.startswith("pods are not shown: ")
+        assert errors.count("\n") == 1
+        return True
+
+    eventually(told, 30, "the role is in use")
+
+
 def test_whoever_views_a_namespace_sees_it_and_is_told_what_not(
     admin: Admin, control_plane: ControlPlane, installation: Installation, namespace: str, person: Person
 ) -> None:

@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from pointsman.kube.credentials import InCluster, Kubeconfig, find_credentials
+from pointsman.kube.credentials import (
+    Context,
+    InCluster,
+    Kubeconfig,
+    default_kubeconfig,
+    find_context,
+    find_credentials,
+)
 from pointsman.kube.errors import BadCredentials
 from tests.support.certificates import CertificateAuthority
 
@@ -218,3 +225,44 @@ def test_where_credentials_are_looked_for(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(find_credentials(), InCluster)
     monkeypatch.setenv("KUBECONFIG", "/somewhere")
     assert isinstance(find_credentials(), Kubeconfig)
+
+
+CONTEXTS = {
+    "current-context": "dev",
+    "contexts": [
+        {"name": "dev", "context": {"cluster": "c", "user": "u"}},
+        {"name": "prod", "context": {"cluster": "c", "user": "u", "namespace": "chat"}},
+    ],
+}
+
+
+def test_a_context_has_a_namespace_as_kubectl_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(json.dumps(CONTEXTS))
+    assert find_context(str(file)) == Context("dev", "default")
+    assert find_context(f"{tmp_path / 'none'}:{file}", "prod") == Context("prod", "chat")
+    for name, text, said in (
+        (
+            "unknown",
+            json.dumps(CONTEXTS),
+            'it has no context "unknown"; name one of dev, prod with --context',
+        ),
+        ("", "{}", "it names no current context; see kubectl config"),
+        ("", "[]", "this is no kubeconfig; check it with kubectl"),
+        ("", "contexts: [", "this is no kubeconfig; check it with kubectl"),
+        ("", "contexts: [1]", "this is no kubeconfig; check it with kubectl"),
+        ("", "contexts: [{name: a}]", "this is no kubeconfig; check it with kubectl"),
+        ("", "", "this is no kubeconfig; check it with kubectl"),
+    ):
+        file.write_text(text)
+        with pytest.raises(BadCredentials) as error:
+            find_context(str(file), name)
+        assert str(error.value) == f"{file}: {said}"
+
+
+def test_a_kubeconfig_is_where_kubectl_looks(tmp_path: Path) -> None:
+    assert default_kubeconfig({"HOME": str(tmp_path)}) == ""
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").touch()
+    assert default_kubeconfig({"HOME": str(tmp_path)}) == str(tmp_path / ".kube" / "config")
+    assert default_kubeconfig({"HOME": str(tmp_path), "KUBECONFIG": "a:b"}) == "a:b"

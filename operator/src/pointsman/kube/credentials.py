@@ -216,18 +216,8 @@ def find_context(paths: str, context: str = "") -> Context:
         config = KubeConfigMerger(os.pathsep.join(there)).config.value
         known = {str(one["name"]): one["context"].value or {} for one in config.get("contexts") or ()}
         name = context or str(config.get("current-context") or "")
-    except (
-        ConfigException,
-        yaml.YAMLError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise BadCredentials(
-            f"this kubeconfig cannot be used: {error}", where=paths, todo="check it with kubectl"
-        ) from error
+    except (ConfigException, yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise BadCredentials("this is no kubeconfig", where=paths, todo="check it with kubectl") from None
     choice = f"name one of {', '.join(sorted(known))} with --context" if known else "see kubectl config"
     if not name:
         raise BadCredentials("it names no current context", where=paths, todo=choice)
