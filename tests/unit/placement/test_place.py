@@ -5,8 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from pointsman.api import ModelDeployment
+from pointsman.catalog import shipped_catalog
 from pointsman.placement import FreeDevices, Inventory, InventoryEntry, Traffic
+from pointsman.placement.devices import price_of
 from tests.support.builders import fleet
 from tests.support.placements import (
     EVERYTHING,
@@ -98,6 +102,32 @@ def test_the_platforms_own_price_comes_before_the_list() -> None:
     assert found.accelerator == "H200-SXM"
     assert found.price_per_hour == Decimal("1.00") * found.accelerators_per_replica
     assert "list of" not in found.assumptions
+
+
+LIST = {
+    "one device of a small instance": ("L40S", 1, 1, "1.861"),
+    "two of an instance of four": ("L40S", 2, 1, "5.2464"),
+    "four of it": ("L40S", 4, 1, "10.4928"),
+    "eight of the largest": ("L40S", 8, 1, "30.1312"),
+    "eight on two nodes": ("L40S", 8, 2, "20.9856"),
+    "a device that comes by eight alone": ("H100-SXM", 1, 1, "6.88"),
+    "all eight": ("H100-SXM", 8, 1, "55.04"),
+}
+
+
+@pytest.mark.parametrize(("name", "devices", "nodes", "want"), LIST.values(), ids=LIST.keys())
+def test_a_list_price_is_that_of_an_instance_with_enough_devices(
+    name: str, devices: int, nodes: int, want: str
+) -> None:
+    price = price_of(name, fleet(), shipped_catalog())
+    assert price is not None
+    assert price.of(devices, nodes) == Decimal(want)
+    own = price_of(name, fleet_with(name, **{name.replace("-", "_"): OWN_PRICE}), shipped_catalog())
+    assert own is not None
+    assert own.of(devices, nodes) == 2 * devices
+
+
+OWN_PRICE = {"pricePerHour": {"onDemand": "2"}}
 
 
 def test_another_currency_has_no_list_prices() -> None:

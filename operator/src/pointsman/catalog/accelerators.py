@@ -19,6 +19,8 @@ class ListPrice(Record):
     """A cloud's published on-demand price of one device, with its date; a fleet's own prices come first."""
 
     per_hour: Money
+    larger: dict[Annotated[int, Field(ge=2, le=64)], Money] = Field(default_factory=dict)
+    """What one device costs in an instance with so many, where that is another price."""
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     basis: _Text
     """The instance and region, and how many devices share its price."""

@@ -59,6 +59,15 @@ class Price:
     per_hour: Decimal
     basis: str
     """"" for the platform's own price, else the date of the list."""
+    larger: tuple[tuple[int, Decimal], ...] = ()
+    """The same for a device of a node that has so many, fewest first."""
+
+    def of(self, devices: int, nodes: int) -> Decimal:
+        """Of so many devices, evenly on so many nodes: each costs what it does on a node that has enough."""
+        together = devices // nodes
+        sizes = ((1, self.per_hour), *self.larger)
+        each = next((price for count, price in sizes if count >= together), sizes[-1][1])
+        return each * devices
 
 
 def device_named(name: str, fleet: FleetSettings, catalog: Catalog) -> Device | None:
@@ -105,7 +114,8 @@ def price_of(name: str, fleet: FleetSettings, catalog: Catalog, *, spot: bool = 
     known = catalog.accelerators.get(name)
     if spot or known is None or known.price is None or known.price.currency != fleet.currency:
         return None
-    return Price(known.price.per_hour.decimal, f"list of {known.price.as_of.isoformat()}")
+    larger = tuple((count, price.decimal) for count, price in sorted(known.price.larger.items()))
+    return Price(known.price.per_hour.decimal, f"list of {known.price.as_of.isoformat()}", larger)
 
 
 @lru_cache(maxsize=1024)

@@ -96,7 +96,7 @@ def assess(
     demand = asked.demand
     running = _most_running(need, demand, slots)
     found = capacity(step, spread.pipeline, running, need.cache_tokens(running), demand)
-    hourly = None if price is None else price.per_hour * spread.devices
+    hourly = None if price is None else price.of(spread.devices, spread.nodes)
     thousands = found.latency.requests_per_second * 3.6
     return Option(
         device=device,

@@ -119,7 +119,7 @@ def _pool(
         min_replicas=wanted.min_replicas,
         max_replicas=wanted.max_replicas,
         max_concurrency=option.max_concurrency if option is not None else stated or 0,
-        price_per_hour=None if price is None else price.per_hour * spread.devices,
+        price_per_hour=None if price is None else price.of(spread.devices, spread.nodes),
         requests_per_second=wording.significant(rate),
     )
 

@@ -84,7 +84,7 @@ def as_stated(
     if refusal is not None and spread.nodes == 1:
         return NotPlaced(refusal.what, todo=refusal.todo, field=f"spec.{refusal.field}")
     price = price_of(device.name, there.settings, there.catalog)
-    per_hour = None if price is None else price.per_hour * spread.devices
+    per_hour = None if price is None else price.of(spread.devices, spread.nodes)
     running = (engine.max_concurrency if engine is not None else None) or 0
     pool = Pool(
         name=DEFAULT_POOL,
