@@ -21,6 +21,9 @@ from tests.support.builders import key
 from tests.support.polling import eventually_async
 
 
+KEY = "sk-of-a-provider"
+
+
 class Routes:
     """An API server that has routes and nothing else."""
 
@@ -85,6 +88,7 @@ def said(event: str) -> Iterator[None]:
     with capture_logs() as logs:
         yield
     assert event in {line["event"] for line in logs}
+    assert KEY not in str(logs)
 
 
 async def test_everything_that_is_listed_is_given_at_once() -> None:
@@ -95,7 +99,7 @@ async def test_everything_that_is_listed_is_given_at_once() -> None:
         assert taker.tried == 1
 
 
-@pytest.mark.parametrize("failure", [PointsmanError("no"), ValueError("a mistake of ours")])
+@pytest.mark.parametrize("failure", [PointsmanError("no"), ValueError(f"cannot parse {KEY}")])
 async def test_a_hand_over_that_fails_is_said_and_the_next_one_is_tried(failure: Exception) -> None:
     reader, taker = Routes("one"), Taker(failure)
     with said("input_refused"):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from traceback import format_tb
 
 import structlog
 
@@ -105,9 +106,11 @@ class Follower:
         except PointsmanError as error:
             # What the gateway has goes on; the next change is tried anew.
             _log.error("input_refused", reason=str(error))
-        except Exception:
-            # An object that we stumble over would else end every gateway of the cluster, again and again.
-            _log.exception("input_refused", reason="an internal error")
+        except Exception as error:
+            # An object that we stumble over would else end every gateway of the cluster, again and again. Its
+            # words may be of a Secret: the log has where it was, and not what.
+            where = "".join(format_tb(error.__traceback__))
+            _log.error("input_refused", reason=f"internal error: {type(error).__name__}", where=where)
         else:
             self.has_begun = True
         self.changed.set()
