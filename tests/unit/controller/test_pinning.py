@@ -9,7 +9,7 @@ import pytest
 
 from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.frozen import to_pin
-from pointsman.controller.modeldeployment.pinning import HubName, Pin
+from pointsman.controller.modeldeployment.pinning import HubName, Pin, Question
 from pointsman.controller.plan import Plan
 from pointsman.workloads.revision import frozen_rendering
 from tests.support.decided_cluster import Cluster, Json, own_model
@@ -37,9 +37,10 @@ class Looked(Cluster):
 
     def plan(self) -> Plan:
         snapshot = self.snapshot()
-        name = to_pin(snapshot)
-        if name is None:
+        question = to_pin(snapshot)
+        if question is None:
             return decide(snapshot)
+        name = question.name
         self.asked.append(name)
         pin = Pin(name, self.hub.get(name.name, ""), self.problem if name.name not in self.hub else "")
         return decide(replace(snapshot, pin=pin))
@@ -87,7 +88,8 @@ NAMES: dict[str, tuple[Json, HubName | None]] = {
 
 @pytest.mark.parametrize(("stated", "want"), NAMES.values(), ids=NAMES)
 def test_names_that_can_move_are_looked_up(stated: Json, want: HubName | None) -> None:
-    assert to_pin(Cluster(model(**stated)).snapshot()) == want
+    asked = to_pin(Cluster(model(**stated)).snapshot())
+    assert asked == (Question(want, is_urgent=True) if want else None)
 
 
 def test_the_commit_is_what_pods_fetch_and_what_is_kept_and_shown() -> None:
@@ -179,19 +181,60 @@ def test_without_the_hub_the_name_is_kept_and_it_is_said() -> None:
     assert "weightsRevision" not in cluster.deployment["status"]
 
 
-def test_when_the_hub_is_there_again_no_pod_moves_until_a_refresh() -> None:
+def test_while_the_hub_is_away_it_is_asked_now_and_then_and_nothing_waits() -> None:
     cluster = unknown()
-    templates = cluster.templates()
-    cluster.asked.clear()
+    asked = to_pin(cluster.snapshot())
+    assert asked is not None
+    assert not asked.is_urgent
+    plan = cluster.plan()
+    assert plan.again_after_seconds is not None
+    assert [one.reason for one in plan.announcements] == []
+    assert cluster.carry_out(plan) == []
+
+
+def test_when_the_hub_is_there_again_the_commit_is_noted_and_no_pod_moves() -> None:
+    cluster = unknown()
+    templates, revisions = cluster.templates(), len(cluster.of_revisions())
     cluster.hub = {"next": FIRST}
     cluster.settle()
-    assert (cluster.asked, cluster.templates()) == ([], templates)
-    cluster.change(model(revision="next", refresh="1"))
+    cluster.asked.clear()
+    assert cluster.plan().again_after_seconds is None
+    assert cluster.asked == []
+    assert cluster.templates() == templates
+    assert len(cluster.of_revisions()) == revisions + 1
+    assert cluster.revision == ("next", "hf://acme/gemma@next")
+    assert cluster.condition("WeightsAvailable") == ("True", "NotPinned")
+    assert f"set spec.refresh to take {FIRST}" in cluster.message("WeightsAvailable")
+    assert "weightsRevision" not in cluster.deployment["status"]
+
+
+CHANGES: dict[str, Json] = {
+    "another change": model(context=4096, revision="next"),
+    "a refresh that cannot look": model(refresh="1", revision="next"),
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES)
+def test_the_pods_that_are_made_next_have_the_commit_that_was_noted(changed: Json) -> None:
+    cluster = unknown()
+    cluster.hub = {"next": FIRST}
+    cluster.settle()
+    cluster.hub = {}
+    cluster.change(changed)
     cluster.settle()
     cluster.run_pods()
     cluster.settle()
+    assert FIRST in cluster.fetched
     assert cluster.revision == (FIRST, "hf://acme/gemma@next")
     assert cluster.condition("WeightsAvailable") == ("True", "Available")
+
+
+def test_a_refresh_takes_the_commit_of_today_where_none_was_known() -> None:
+    cluster = unknown()
+    cluster.hub = {"next": FIRST}
+    cluster.change(model(revision="next", refresh="1"))
+    cluster.settle()
+    assert cluster.revision == (FIRST, "hf://acme/gemma@next")
 
 
 def test_what_an_older_version_froze_keeps_its_pods_and_its_name() -> None:
@@ -200,7 +243,9 @@ def test_what_an_older_version_froze_keeps_its_pods_and_its_name() -> None:
     cluster.settle()
     [before] = [child for (kind, _), child in cluster.children.items() if kind.kind == "ControllerRevision"]
     assert "weightsName" not in before["data"]
-    assert to_pin(cluster.snapshot()) is None
+    asked = to_pin(cluster.snapshot())
+    assert asked is not None
+    assert not asked.is_urgent
     cluster.orphan()
     cluster.settle()
     assert [kind for kind in cluster.kinds() if kind == "ControllerRevision"] == ["ControllerRevision"]

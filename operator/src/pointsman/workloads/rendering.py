@@ -60,7 +60,9 @@ class Rendering:
     workload_labels: Mapping[str, str] = field(default_factory=dict)
     """Labels for the Deployments themselves, such as Kueue's queue."""
     weights_name: str = ""
-    """The name that can move by which `weights_revision` was found; "" where it was taken from the spec."""
+    """The name that can move by which a commit was found; "" where none was looked up."""
+    weights_later: str = ""
+    """The commit, where it was found only after pods were made, which fetch the name itself."""
 
     @cached_property
     def name(self) -> str:
@@ -75,9 +77,10 @@ class Rendering:
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same Rendering back."""
         stated = _stated(self)
-        if not self.weights_name:
-            # What was frozen before there was such a name is named by its content, and keeps its name.
-            del stated["weightsName"]
+        for key in ("weightsName", "weightsLater"):
+            if not stated[key]:
+                # What was frozen before there was such a thing is named by its content, and keeps its name.
+                del stated[key]
         return {
             "format": _FORMAT,
             **stated,

@@ -17,6 +17,7 @@ from pointsman.controller.modeldeployment.frozen import Frozen, Refusal, frozen,
 from pointsman.controller.modeldeployment.holding import held as held_replicas
 from pointsman.controller.modeldeployment.holding import noted
 from pointsman.controller.modeldeployment.observed import observe
+from pointsman.controller.modeldeployment.pinning import to_ask
 from pointsman.controller.modeldeployment.pod_trouble import pod_trouble
 from pointsman.controller.modeldeployment.pools import split
 from pointsman.controller.modeldeployment.snapshot import Snapshot
@@ -36,6 +37,8 @@ from pointsman.workloads import naming, refusals
 from pointsman.workloads.render import render
 from pointsman.workloads.rendering import Rendering
 
+_ASK_AGAIN_SECONDS = 900.0
+"""What a name of the hub is, where nobody could say it: nothing waits for it."""
 _WORKLOADS = frozenset({DEPLOYMENT, LEADER_WORKER_SET})
 
 
@@ -100,6 +103,7 @@ def _own(snapshot: Snapshot) -> Plan:
             own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now, metrics),
         ),
         announcements=(*_announced(deployment, said), *_not_pinned(snapshot, held)),
+        again_after_seconds=None if to_ask(deployment, rendering) is None else _ASK_AGAIN_SECONDS,
     )
 
 

@@ -7,12 +7,13 @@ from functools import lru_cache
 from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.controller.modeldeployment.pinning import (
-    HubName,
     Pin,
+    Question,
     WeightsRevision,
     chosen,
     movable,
     to_ask,
+    with_later,
 )
 from pointsman.controller.modeldeployment.pod_trouble import lacks
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
@@ -143,8 +144,8 @@ def _name(revision: KubeObject) -> str:
     return str(revision["metadata"]["name"])
 
 
-def to_pin(snapshot: Snapshot) -> HubName | None:
-    """The name of weights to look up before a decision; None where there is nothing to look up."""
+def to_pin(snapshot: Snapshot) -> Question | None:
+    """The name of weights to look up; None where there is nothing to look up."""
     deployment = snapshot.deployment
     if movable(deployment) is None:
         return None
@@ -154,7 +155,9 @@ def to_pin(snapshot: Snapshot) -> HubName | None:
     except PointsmanError:
         return None
     name = to_ask(deployment, current)
-    return name if name is not None and _why(deployment, current, snapshot.platform) is not None else None
+    if name is None:
+        return None
+    return Question(name, is_urgent=_why(deployment, current, snapshot.platform) is not None)
 
 
 def _why(deployment: ModelDeployment, current: Rendering | None, platform: Platform) -> Renewal | None:
@@ -177,7 +180,7 @@ def _renewed(
         return Refusal("Progressing", "InvalidSpec", message)
     why = _why(deployment, current, platform)
     if current is not None and why is None:
-        return current
+        return with_later(current, movable(deployment), pin)
     assert deployment.spec.model is not None
     weights = chosen(deployment.spec.model, movable(deployment), current, why, pin)
     return _made(deployment, platform, weights)

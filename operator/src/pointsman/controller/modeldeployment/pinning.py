@@ -5,7 +5,7 @@ the commit is looked up once, when a rendering is made, and kept with it; `spec.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pointsman.api import Model, ModelDeployment
 from pointsman.workloads.rendering import Rendering
@@ -40,6 +40,14 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A name to look up. `is_urgent`: a rendering waits for the answer; otherwise it is wanted some time."""
+
+    name: HubName
+    is_urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsRevision:
     """The revision to fetch, and the name that it was found by; "" for one that was taken as it is."""
 
@@ -58,11 +66,24 @@ def movable(deployment: ModelDeployment) -> HubName | None:
 
 def is_pinned(deployment: ModelDeployment, rendering: Rendering) -> bool:
     """Whether all replicas of the rendering hold the same weights, as far as the hub's names go."""
-    return movable(deployment) is None or bool(rendering.weights_name)
+    return movable(deployment) is None or commit_of(rendering) is not None
+
+
+def commit_of(rendering: Rendering) -> str | None:
+    """The commit that pods fetch, where it was looked up."""
+    is_fetched = rendering.weights_name and not rendering.weights_later
+    return rendering.weights_revision if is_fetched else None
+
+
+def with_later(current: Rendering, name: HubName | None, pin: Pin | None) -> Rendering:
+    """The rendering, with the commit that was found now: its pods stay, and the next ones have it."""
+    if name is None or current.weights_name or pin is None or pin.name != name or not pin.commit:
+        return current
+    return replace(current, weights_name=str(name), weights_later=pin.commit)
 
 
 def to_ask(deployment: ModelDeployment, current: Rendering | None) -> HubName | None:
-    """The name to look up if a rendering is made; None where a commit is stated, or found and still meant."""
+    """The name whose commit is not known; None where one is stated, or found and still meant."""
     name = movable(deployment)
     if name is None or current is None:
         return name
@@ -82,7 +103,7 @@ def chosen(
     if kept is None and pin is not None and pin.name == name and pin.commit:
         return WeightsRevision(pin.commit, str(name))
     if kept is None and current is not None and current.weights_name == str(name):
-        kept = current.weights_revision
+        kept = _found(current)
     if kept is not None:
         return WeightsRevision(kept, str(name))
     return WeightsRevision(model.revision or "")
@@ -92,4 +113,8 @@ def _kept(name: HubName, current: Rendering | None, why: Renewal | None) -> str 
     """The commit that was found before and is still meant: another change than that of the weights."""
     if current is None or why is Renewal.REFRESH_ASKED or current.weights_name != str(name):
         return None
-    return current.weights_revision
+    return _found(current)
+
+
+def _found(current: Rendering) -> str:
+    return current.weights_later or current.weights_revision

@@ -88,8 +88,8 @@ class ModelDeploymentReconciler:
             reports=self._reports(key),
             replicas_written=is_written(live),
         )
-        name = to_pin(snapshot)
-        if name is None:
+        question = to_pin(snapshot)
+        if question is None:
             return decide(snapshot)
-        pin = self._pin(name, key)
-        return None if pin is None else decide(replace(snapshot, pin=pin))
+        pin = self._pin(question.name, key)
+        return None if pin is None and question.is_urgent else decide(replace(snapshot, pin=pin))

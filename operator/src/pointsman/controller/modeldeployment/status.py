@@ -9,6 +9,7 @@ from pointsman.api.deployment_verdicts import model_summary
 from pointsman.api.modeldeployment_status import MetricStatus, PlacementAlternative, PoolStatus
 from pointsman.api.verdicts import Verdict, conditions
 from pointsman.controller.modeldeployment.observed import Replicas, ready_in_pool
+from pointsman.controller.modeldeployment.pinning import commit_of
 from pointsman.kube.objects import KubeObject, label_selector
 from pointsman.workloads import naming
 from pointsman.workloads.rendering import Rendering
@@ -46,7 +47,7 @@ def own_status(
     """The status of a model of our own; `split` is how many replicas each pool should have."""
     engine = deployment.spec.engine
     assert engine is not None
-    commit = rendering.weights_revision if rendering is not None and rendering.weights_name else None
+    commit = commit_of(rendering) if rendering is not None else None
     return _document(
         ModelDeploymentStatus(
             observed_generation=deployment.metadata.generation,

@@ -99,11 +99,10 @@ def _pinned(deployment: ModelDeployment, rendering: Rendering | None) -> Verdict
     """The weights are there; whether all replicas have the same."""
     if rendering is None or is_pinned(deployment, rendering):
         return Verdict("WeightsAvailable", TRUE, "Available", "")
-    said = (
-        f"{movable(deployment)} is not pinned, so that replicas which start later may hold other weights;"
-        " state a commit in spec.model.revision, or set spec.refresh once the hub can be reached"
-    )
-    return Verdict("WeightsAvailable", TRUE, "NotPinned", said)
+    later = rendering.weights_later
+    todo = f"set spec.refresh to take {later}" if later else "state a commit in spec.model.revision"
+    said = f"{movable(deployment)} is not pinned, so that replicas which start later may hold other weights"
+    return Verdict("WeightsAvailable", TRUE, "NotPinned", f"{said}; {todo}")
 
 
 def _progressing(
