@@ -101,6 +101,7 @@ def _model(number: int) -> dict[str, object]:
         "spec": {
             "model": {
                 "source": "hf://ggml-org/gemma-3-270m-GGUF/model.gguf",
+                "revision": "0123456789abcdef0123456789abcdef01234567",  # none is looked up
                 "contextLength": 2048,
                 "quantization": "gguf",
                 "facts": {"parameters": "270M", "layers": 18, "kvHeads": 1, "headDim": 256},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from pointsman.api import ObjectKey
 from pointsman.controller.comparing import Comparison
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
-from pointsman.kube.ports import Selection
+from pointsman.kube.ports import Chunk, Selection
 
 
 def obj(name: str, version: int) -> dict[str, Any]:
@@ -26,8 +27,9 @@ class Server:
         found = [one for one in self.objects if one["metadata"]["name"] == key.name]
         return found[0] if found else (obj(key.name, 9) if key.name in self.late else None)
 
-    async def list(self, selection: Selection) -> tuple[KubeObject, ...]:
-        return self.objects
+    async def chunks(self, selection: Selection) -> AsyncGenerator[Chunk, None]:
+        yield Chunk(self.objects[:1], "9")
+        yield Chunk(self.objects[1:], "9")
 
 
 async def after(server: Server, *held: KubeObject) -> dict[str, str]:

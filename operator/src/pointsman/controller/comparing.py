@@ -6,7 +6,8 @@ again for ever.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 import structlog
@@ -16,7 +17,7 @@ from pointsman.controller.children import is_newer
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.errors import KubeError
 from pointsman.kube.objects import Kind, KubeObject, key_of
-from pointsman.kube.ports import Selection
+from pointsman.kube.ports import Chunk, Selection
 
 _EVERY_SECONDS = 300.0
 """A list of a thousand objects is some megabytes; what it finds comes of trouble, and is borne that long."""
@@ -29,7 +30,7 @@ class Lister(Protocol):
 
     async def get(self, kind: Kind, key: ObjectKey) -> KubeObject | None: ...
 
-    async def list(self, selection: Selection) -> tuple[KubeObject, ...]: ...
+    def chunks(self, selection: Selection) -> AsyncGenerator[Chunk, None]: ...
 
 
 class Comparison:
@@ -57,17 +58,23 @@ class Comparison:
         """Raises KubeError where there is no list."""
         for primaries in self._primaries:
             held = frozenset(primaries)
-            listed: dict[ObjectKey, KubeObject] = {}
+            listed: set[ObjectKey] = set()
             for namespace in self._namespaces:
-                for obj in await self._reader.list(Selection(primaries.kind, namespace)):
-                    listed[key_of(obj)] = obj
-            for key, obj in listed.items():
-                known = primaries.get(key)
-                if known is None or is_newer(obj, known):
-                    self._saw(primaries.kind, obj, False)
-            for key in held - listed.keys():
+                async with aclosing(self._reader.chunks(Selection(primaries.kind, namespace))) as chunks:
+                    async for chunk in chunks:
+                        listed.update(self._compare(primaries, chunk.items))
+            for key in held - listed:
                 # Only what is still held, and still not there: the watch goes on beside this.
                 known = primaries.get(key)
                 if known is not None and await self._reader.get(primaries.kind, key) is None:
                     self._log.info("missed", kind=primaries.kind.kind, object=str(key))
                     self._saw(primaries.kind, known, True)
+
+    def _compare(self, primaries: Primaries, found: Iterable[KubeObject]) -> Iterator[ObjectKey]:
+        """Tell of what is not known, or not in this version; gives the keys of all."""
+        for obj in found:
+            key = key_of(obj)
+            known = primaries.get(key)
+            if known is None or is_newer(obj, known):
+                self._saw(primaries.kind, obj, False)
+            yield key

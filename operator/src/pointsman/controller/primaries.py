@@ -10,6 +10,7 @@ from pointsman.controller.identity import Ident
 from pointsman.controller.own_writes import OwnWrites
 from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.objects import Kind, KubeObject, key_of, metadata, uid_of
+from pointsman.kube.packed import Packed
 
 _OURS = frozenset({MANAGER})
 
@@ -50,7 +51,7 @@ class Primaries:
             self._own.forget(key)
             self._objects.pop(key, None)
         elif held is None or not is_newer(held, obj):
-            self._objects[key] = self._keep(obj, _OURS)
+            self._objects[key] = Packed(self._keep(obj, _OURS))
         if gone or not self._own.is_echo(key, obj):
             self._changed(Ident(self.kind.kind, key))
         return True
@@ -67,7 +68,7 @@ class Primaries:
                 held = self._objects.get(key)
                 if before is None or held is None:
                     return
-                kept = self._keep(answer, _OURS)
+                kept = Packed(self._keep(answer, _OURS))
                 if is_newer(kept, held):
                     self._objects[key] = kept
                 if _beside(before, wanted) == _beside(kept, wanted):

@@ -23,7 +23,7 @@ from pointsman.controller.health import HealthPage
 from pointsman.controller.hub import Hub
 from pointsman.controller.identity import Ident
 from pointsman.controller.metrics import OperatorMetrics
-from pointsman.controller.modeldeployment import frozen, holding
+from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
@@ -45,7 +45,6 @@ from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.lease import Election
 from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
-    CONTROLLER_REVISION,
     MODEL_DEPLOYMENT,
     MODEL_ROUTE,
     NODE,
@@ -55,6 +54,7 @@ from pointsman.kube.objects import (
     key_of,
     label_selector,
 )
+from pointsman.kube.packed import Packed
 from pointsman.kube.ports import Selection
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
@@ -285,7 +285,7 @@ class Operator:
                         # Pods are made by others.
                         self._pod_listener() if kind == POD else of_ours(self._children.listener(kind)),
                         store=self._stores[kind],
-                        keep=_keep_revision if kind == CONTROLLER_REVISION else _keep_child,
+                        keep=_keep_child,
                         on_served=partial(abilities.heard, selection),
                     )
                 )
@@ -338,11 +338,7 @@ async def _complete(informer: Informer) -> None:
 
 
 def _keep_child(obj: KubeObject) -> KubeObject:
-    return keep_own_fields(obj, _OURS)
-
-
-def _keep_revision(obj: KubeObject) -> KubeObject:
-    return frozen.keep(obj, _OURS)
+    return Packed(keep_own_fields(obj, _OURS))
 
 
 def _without_managers(obj: KubeObject) -> KubeObject:

@@ -32,7 +32,7 @@ class Unreadable:
 def read(kind: type[R], live: KubeObject) -> R | Unreadable:
     """The object; one whose status alone is another version's, without it."""
     try:
-        return kind.model_validate(live, extra="ignore")
+        return kind.model_validate(dict(live), extra="ignore")
     except ValidationError:
         pass
     try:

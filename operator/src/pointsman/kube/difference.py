@@ -37,6 +37,7 @@ _NAMING: Final = frozenset(
 )
 # What the API server leaves out of an object as if it were not there (Go's omitempty).
 _ZERO: Final[tuple[Any, ...]] = ({}, [], "", 0, False)
+_ASKED_FOR: Final = ("manager", "operation", "subresource")  # of an entry of managed fields, but its fields
 _ENOUGH: Final = 20  # differences; a message with more of them is not read
 
 
@@ -61,6 +62,7 @@ def differences(
     """
     if live is None:
         return (Difference("", "it does not exist"),)
+    live = dict(live)  # what is kept as text is read once
     owned = owned_fields(live, manager, subresource=subresource)
     intent = _intent(wanted, subresource)
     if owned is None:
@@ -111,7 +113,8 @@ def keep_own_fields(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
 def _packed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     if _is_packed(entry):
         return entry
-    return {**entry, "fieldsV1": dumped(entry["fieldsV1"]).decode()}
+    text = dumped(entry["fieldsV1"]).decode()
+    return {**{name: entry[name] for name in _ASKED_FOR if name in entry}, "fieldsV1": text}
 
 
 def _is_packed(entry: Mapping[str, Any]) -> bool:

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.objects import Kind, KubeObject
 
-CHUNK = 500
-"""Objects in one answer of a list; what kubectl and client-go ask for."""
+CHUNK = 100
+"""Objects in one answer of a list. kubectl asks for 500; ten lists of those at once, as at a start, are a
+hundred megabytes of Python objects for a moment, and a process never gives them back.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Which rendering holds now: the frozen one while it is good, a new one when the spec asks for it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,8 +18,6 @@ from pointsman.controller.modeldeployment.pinning import (
 from pointsman.controller.modeldeployment.pod_trouble import lacks
 from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.errors import PointsmanError
-from pointsman.json_text import dumped, loaded
-from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, Pool, place
 from pointsman.workloads import freeze, naming
@@ -34,6 +32,10 @@ from pointsman.workloads.revision import (
 
 _KEPT = 5
 """Renderings that are kept: enough to see in `kubectl get controllerrevisions` what went before."""
+
+_AT_HAND = 256
+"""Renderings that are held as they were read, some 40 KB each: those looked at within a moment, as a pod of
+theirs starts."""
 
 
 class _Revision:
@@ -50,22 +52,12 @@ class _Revision:
         return isinstance(other, _Revision) and self._uid == other._uid
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_AT_HAND)
 def _read(revision: _Revision) -> Rendering:
     """The rendering that it keeps. Raises PointsmanError."""
-    obj = revision.obj
-    data = obj.get("data")
-    rendering = frozen_rendering({**obj, "data": loaded(data)} if isinstance(data, str) else obj)
+    rendering = frozen_rendering(revision.obj)
     revision.obj = {}  # it stays as a key of what is remembered, where its uid is enough
     return rendering
-
-
-def keep(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
-    """A ControllerRevision with its data as text: what is read from it is kept once and not twice."""
-    kept = keep_own_fields(obj, managers)
-    if not isinstance(kept.get("data"), Mapping):
-        return kept
-    return {**kept, "data": dumped(kept["data"]).decode()}
 
 
 @dataclass(frozen=True, slots=True)
