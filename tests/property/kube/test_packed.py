@@ -20,7 +20,7 @@ metadata = st.fixed_dictionaries(
 )
 objects = st.fixed_dictionaries(
     {"metadata": metadata},
-    optional={name: values for name in ("apiVersion", "kind", "spec", "status", "data", "revision")},
+    optional=dict.fromkeys(("apiVersion", "kind", "spec", "status", "data", "revision"), values),
 )
 
 

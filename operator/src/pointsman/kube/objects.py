@@ -27,6 +27,11 @@ class Kind:
         return self.api_version.rpartition("/")[0]
 
     @property
+    def is_kubernetes_own(self) -> bool:
+        """Whether it is built into the API server: `apps/v1`, `policy/v1`, `networking.k8s.io/v1`."""
+        return "." not in self.group or self.group.endswith(".k8s.io")
+
+    @property
     def resource(self) -> str:
         """The name that is the same in every version: `deployments.apps`, `pods`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural

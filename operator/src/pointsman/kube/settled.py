@@ -14,7 +14,7 @@ from collections import OrderedDict
 
 from pointsman.json_text import dumped
 from pointsman.kube.difference import Difference, differences
-from pointsman.kube.objects import KubeObject, resource_version_of, uid_of
+from pointsman.kube.objects import KubeObject, kind_of, resource_version_of, uid_of
 
 _MOST = 10_000  # objects with such a difference; they are few
 _MOST_REMEMBERED = 100_000  # objects whose last comparison is remembered: some 300 bytes each
@@ -59,7 +59,7 @@ class Settled:
         left: tuple[Difference, ...] = ()
         if asked is not None and asked[:2] == state:
             left = asked[2]
-        elif subresource or not _is_own_kind(answer):
+        elif subresource or not kind_of(answer).is_kubernetes_own:
             left = differences(answer, wanted, manager, subresource=subresource)
         self._left.pop(key, None)
         if left:
@@ -75,12 +75,6 @@ class Settled:
         self._same[key] = state
         if len(self._same) > _MOST_REMEMBERED:
             self._same.popitem(last=False)
-
-
-def _is_own_kind(obj: KubeObject) -> bool:
-    """Whether it is Kubernetes' own: `apps/v1`, `policy/v1`, `networking.k8s.io/v1`."""
-    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")
 
 
 def intent_digest(wanted: KubeObject) -> str:
