@@ -7,6 +7,7 @@ Its stores, queues, timers and annotations are not: DESIGN and ARCHITECTURE say 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -79,12 +80,34 @@ class PrimaryWatch:
             connector=aiohttp.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else True),
             headers=headers,
             proxy=access.proxy,
+            middlewares=(_from_now_on,),
         )
         return kopf.AiohttpSession(
             server=access.server,
             aiohttp_session=session,
             expiration=datetime.now(UTC) + timedelta(minutes=_LOGIN_MINUTES),
         )
+
+
+async def _from_now_on(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Begin a watch anew whose version the API server forgot, with all objects that there are.
+
+    kopf does so where the watch itself says it, and ends the process at an answer that does. A watch without
+    a version tells of each object first; what went meanwhile is found by comparing with a list.
+    """
+    answer = await handler(request)
+    if answer.status != HTTPStatus.GONE or "watch" not in request.url.query:
+        return answer
+    answer.release()
+    request.url = request.url.without_query_params("resourceVersion")
+    answer = await handler(request)
+    if answer.status == HTTPStatus.GONE:
+        answer.release()
+        # kopf comes back after this, later each time.
+        raise aiohttp.ClientConnectionError("the API server says of every version that it is gone")
+    return answer
 
 
 class _NoDifferences(kopf.AnnotationsDiffBaseStorage):

@@ -19,7 +19,7 @@ class KubeWriter:
         self._fence = fence
 
     async def apply(self, obj: KubeObject, manager: str, *, force: bool = False) -> KubeObject:
-        # A misspelt field of ours is an error and not silently dropped. In kinds of Kubernetes' own it always is
+        # A misspelt field of ours is an error and not silently dropped. In Kubernetes' own kinds it always is
         # for an apply; to ask for that has the API server read each body twice, a tenth of its work.
         validation = "Ignore" if kind_of(obj).is_kubernetes_own else "Strict"
         return await self._apply(obj, "", manager, force, validation)
