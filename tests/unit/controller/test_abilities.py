@@ -84,6 +84,15 @@ async def test_it_is_asked_once_and_again_when_a_watch_goes_on_after_trouble() -
         assert seen(abilities).kubernetes == "1.35"
 
 
+async def test_who_got_no_answer_asks_again_as_soon_as_the_server_answers_anything() -> None:
+    server = ApiServer(None, "1.36")
+    async with watched(server) as abilities:
+        assert not seen(abilities).image_volumes
+        abilities.heard(Selection(NODE), True)
+        await eventually_async(lambda: server.changes == 1, 5, "the version is told")
+        assert seen(abilities).image_volumes
+
+
 async def test_what_was_known_stays_when_nobody_answers() -> None:
     server = ApiServer("1.36", None)
     async with watched(server) as abilities:

@@ -57,10 +57,11 @@ class Abilities:
     def heard(self, selection: Selection, served: bool) -> None:
         """An informer had its first list, goes on after trouble, or was told that there is no such kind."""
         before = self.serves(selection.kind)
-        if selection in self._served and served:
-            # The server that answers now may be another one.
+        was_asked_in_vain = self._asked.is_set() and self._version is None
+        if served and (selection in self._served or was_asked_in_vain):
+            # The server that answers now may be another one, or the first that does.
             self._again.set()
-        elif served:
+        if served:
             self._served.add(selection)
         else:
             self._served.discard(selection)
