@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -93,7 +94,9 @@ class Killer:
         self._namespace = namespace
 
     async def fault(self, request: web.Request, forward: Forward) -> web.StreamResponse:
-        if f"/namespaces/{self._namespace}/" not in request.path or "/events" in request.path:
+        is_write = request.method in ("PATCH", "DELETE", "POST", "PUT")
+        is_ours = f"/namespaces/{self._namespace}/" in request.path and "/events" not in request.path
+        if not (is_write and is_ours):
             return await forward()
         before = ("before", request.path)
         if self.kills and self.kills[-1] == before:
@@ -112,7 +115,7 @@ def test_killed_before_and_after_each_single_write(
 ) -> None:
     operator = operator_behind(control_plane, proxy, "operator-0")
     killer = Killer(operator, namespace)
-    proxy.inject(killer.fault, times=10_000, method="PATCH")
+    proxy.inject(killer.fault, times=100_000)
     with operator, Revived(operator):
         through_all_steps(admin, namespace)
     assert end_state(admin, namespace) == undisturbed
@@ -120,6 +123,45 @@ def test_killed_before_and_after_each_single_write(
     # Each child, the revision of each spec, and the status.
     assert len(killed_at) >= len(CHILDREN) + 2 + 1
     assert {path for when, path in killer.kills if when == "after"} == killed_at
+
+
+@pytest.mark.timeout(400)
+def test_killed_before_and_after_each_single_deletion(
+    admin: Admin, namespace: str, control_plane: ControlPlane, proxy: FaultProxy
+) -> None:
+    """What ran here is hosted from now on: everything that was made goes, one deletion after the other."""
+    operator = operator_behind(control_plane, proxy, "operator-0")
+    killer = Killer(operator, namespace)
+    with operator, Revived(operator):
+        admin.create(own("chat", engine={"name": "llama.cpp", "chatTemplate": "{{ messages }}"}), namespace)
+        wait_until(admin, "chat", namespace, 120, Ready=("True", "ReplicasReady"))
+        proxy.inject(killer.fault, times=100_000)
+        hosted = {"provider": "openai", "baseURL": "https://api.openai.com/v1", "model": "gpt-5-mini"}
+        spec = {"hosted": hosted, **dict.fromkeys(("model", "engine", "drain"))}
+        admin.patch(API, KIND, "chat", {"spec": spec}, namespace)
+        wait_until(admin, "chat", namespace, 240, Ready=("True", "Hosted"))
+    deleted = {path.split("/")[-2] for _, path in killer.kills}
+    assert {"deployments", "services", "controllerrevisions", "configmaps"} <= deleted
+    for api_version, kind in (*CHILDREN, ("apps/v1", "ControllerRevision")):
+        assert admin.list(api_version, kind, namespace) == [], kind
+
+
+@pytest.mark.timeout(400)
+def test_killed_while_a_deployment_is_deleted(
+    admin: Admin, namespace: str, installation: Installation
+) -> None:
+    """Nothing of it is made again by whoever comes next, and nothing stays."""
+    with installation.operator():
+        admin.create(own("chat"), namespace)
+        wait_until(admin, "chat", namespace, 120, Ready=("True", "ReplicasReady"))
+        admin.delete(API, KIND, "chat", namespace, propagation="Foreground")
+    with installation.operator():
+        admin.wait_gone(API, KIND, "chat", namespace)
+        admin.create(own("after"), namespace)
+        wait_until(admin, "after", namespace, 120, Ready=("True", "ReplicasReady"))
+    for api_version, kind in CHILDREN:
+        names = [child["metadata"]["name"] for child in admin.list(api_version, kind, namespace)]
+        assert names == ["after"], kind
 
 
 class Revived:
@@ -143,9 +185,13 @@ class Revived:
                 self._operator.start()
 
 
+CONFLICT = json.dumps(
+    {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict", "code": 409}
+)
 TROUBLES: dict[str, tuple[Fault, int]] = {
     "too many requests": (refuse(429, retry_after="1"), 4),
     "an internal error": (refuse(500), 3),
+    "a conflict of nobody's": (refuse(409, body=CONFLICT), 3),
     "no answer after the write": (drop_after(), 5),
     "no connection": (drop_before(), 5),
     "slow answers": (slow(1.0), 8),
