@@ -90,7 +90,8 @@ class Place:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(file.read())
+                # Whoever holds it writes its id a moment later.
+                return int(file.read() or 0) or None
         return None
 
     @contextmanager
