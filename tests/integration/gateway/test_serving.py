@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,8 @@ def test_a_route_and_a_deployment_are_served_without_an_operator(scene: Scene) -
     expected = {"accepted": True, "programmed": True, "reason": "Programmed", "message": "", "generation": 1}
     eventually(lambda: programming(gateway)[f"{scene.namespace}/chat"] == expected, 5, "it is said")
     assert status_of(gateway, "/live") == 200
-    assert status_of(gateway, "/metrics") == 200
+    with urllib.request.urlopen(f"{gateway.metrics_url}/metrics", timeout=10) as page:
+        assert b'pointsman_gateway_watch_age_seconds{kind="ModelRoute"} ' in page.read()
 
 
 def test_replicas_are_followed(scene: Scene) -> None:

@@ -12,14 +12,15 @@ from structlog.testing import capture_logs
 
 from pointsman.errors import PointsmanError
 from pointsman.gateway.cluster.follow import Follower
+from pointsman.gateway.cluster.metrics import hearing
 from pointsman.gateway.cluster.settings import ClusterGatewaySettings
+from pointsman.gateway.exposition import page
 from pointsman.kube.objects import MODEL_ROUTE, KubeObject
 from pointsman.kube.ports import Change, Chunk, Selection, WatchEvent
 from pointsman.routing import ProxySettings, RoutingInput
 from tests.support import manifests
 from tests.support.builders import key
 from tests.support.polling import eventually_async
-
 
 KEY = "sk-of-a-provider"
 
@@ -109,3 +110,13 @@ async def test_a_hand_over_that_fails_is_said_and_the_next_one_is_tried(failure:
             reader.add("two")
             await eventually_async(lambda: follower.has_begun, 5, "it has begun")
             assert set(taker.given.routes) == {key("one"), key("two")}
+            assert "pointsman_gateway_inputs_refused_total{} 1\n" in page(hearing(follower))
+
+
+async def test_the_age_of_each_watch_is_said() -> None:
+    async with following(Routes("one"), Taker()) as follower:
+        await eventually_async(lambda: follower.has_begun, 5, "it has begun")
+        lines = [line for line in page(hearing(follower)).splitlines() if "watch_age_seconds{" in line]
+    kinds = [line.split('"')[1] for line in lines]
+    assert kinds == ["EndpointSlice", "ModelDeployment", "ModelRoute"]
+    assert all(float(line.split()[-1]) < 5 for line in lines)

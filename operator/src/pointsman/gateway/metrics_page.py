@@ -42,11 +42,15 @@ class MetricsPage:
         *,
         is_ready: Callable[[], bool] | None = None,
         more: Iterable[web.AbstractRouteDef] = (),
+        also: Callable[[], Iterable[tuple[Family, list[Sample]]]] = tuple,
     ) -> None:
-        """`is_ready` is what /ready says, by default whether Envoy serves; `more` is served beside."""
+        """`is_ready` is what /ready says, by default whether Envoy serves; `more` is served beside; `also` is
+        said beside the gateway's own metrics.
+        """
         self._gateway = gateway
         self._is_ready = is_ready or gateway.is_ready
         self._more = tuple(more)
+        self._also = also
         self._costs = CostMeter()
         self._runner: web.AppRunner | None = None
         self._meter: asyncio.Task[None] | None = None
@@ -94,6 +98,7 @@ class MetricsPage:
         }
         families.append((COST, self._costs.spent()))
         families += [(family, [Sample(family.name, {}, float(value))]) for family, value in own.items()]
+        families += self._also()
         return page(families)
 
     async def _counted(self) -> list[tuple[Family, list[Sample]]] | None:

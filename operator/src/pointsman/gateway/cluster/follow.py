@@ -59,6 +59,8 @@ class Follower:
         self._took_seconds = 0.0
         self.has_begun = False
         """Whether the gateway has ever taken all that is known."""
+        self.refusals = 0
+        """Times that it could not."""
         self.changed = asyncio.Event()
         if by_pods:
             where, labels = POD, label_selector({ROLE: LEADER}, present=(DEPLOYMENT,))
@@ -105,10 +107,12 @@ class Follower:
             self._update(self.inputs.refresh())
         except PointsmanError as error:
             # What the gateway has goes on; the next change is tried anew.
+            self.refusals += 1
             _log.error("input_refused", reason=str(error))
         except Exception as error:
             # An object that we stumble over would else end every gateway of the cluster, again and again. Its
             # words may be of a Secret: the log has where it was, and not what.
+            self.refusals += 1
             where = "".join(format_tb(error.__traceback__))
             _log.error("input_refused", reason=f"internal error: {type(error).__name__}", where=where)
         else:

@@ -8,6 +8,7 @@ import structlog
 
 from pointsman.gateway.cluster.board import ProgrammingBoard
 from pointsman.gateway.cluster.follow import Follower
+from pointsman.gateway.cluster.metrics import hearing
 from pointsman.gateway.cluster.settings import ClusterGatewaySettings
 from pointsman.gateway.gateway import Gateway, GatewayPlaces
 from pointsman.gateway.metrics_page import MetricsPage
@@ -51,6 +52,7 @@ class ClusterGateway:
                 self._gateway,
                 is_ready=lambda: follower.has_begun and self._gateway.is_ready() and not self._stop.is_set(),
                 more=(board.route(),),
+                also=lambda: hearing(follower),
             )
             try:
                 await self._gateway.start()
