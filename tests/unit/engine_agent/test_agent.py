@@ -27,6 +27,7 @@ QUICK = Patience(
     stalled_seconds=0.3,
 )
 SERVES = 10.0
+ENDLESS_BYTES = 512 * 2**20
 
 
 class Engine:
@@ -40,6 +41,9 @@ class Engine:
         self.refuses = 0
         self.steps = 0
         self.running = 0
+        self.health_page = b""
+        self.has_endless_metrics = False
+        self.sent_bytes = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -58,12 +62,24 @@ class Engine:
             self._runner = None
 
     async def _health(self, _: web.Request) -> web.Response:
-        return web.Response(status=200 if self.is_loaded else 503)
+        return web.Response(status=200 if self.is_loaded else 503, body=self.health_page)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        if self.has_endless_metrics:
+            return await self._endless(request)
         return web.Response(
             text=f"vllm:num_requests_running {self.running}\nvllm:iteration_tokens_total_count {self.steps}\n"
         )
+
+    async def _endless(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        line = b"# nothing of use\n" * 10_000
+        with suppress(ConnectionError):
+            while self.sent_bytes < ENDLESS_BYTES:
+                await answer.write(line)
+                self.sent_bytes += len(line)
+        return answer
 
     async def _chat(self, _: web.Request) -> web.Response:
         self.running += 1
@@ -174,3 +190,23 @@ async def test_it_says_which_metrics_its_engine_has(scene: Scene) -> None:
 def test_readiness_asks_for_what_answers_json() -> None:
     assert asked_task((Task.SPEECH, Task.EMBEDDING, Task.CHAT)) is Task.CHAT
     assert asked_task((Task.IMAGE,)) is Task.IMAGE
+
+
+async def test_an_engine_whose_pages_are_no_text_is_asked_on(scene: Scene) -> None:
+    scene.engine.health_page = b"\xff\xfe not UTF-8"
+    scene.engine.is_loaded = False
+    await scene.engine.start()
+    await scene.until("/readyz", 503, "answers 503")
+    scene.engine.is_loaded = True
+    await scene.until("/readyz", 200)
+
+
+async def test_a_page_without_end_is_not_held_in_memory(scene: Scene) -> None:
+    scene.engine.has_endless_metrics = True
+    await scene.engine.start()
+    await scene.until("/readyz", 200)
+    scene.engine.sent_bytes = 0
+    status, page = await scene.said("/metrics")
+    assert status == 200
+    assert 'pointsman_engine_metric_available{name="requests_running"} 0.0' in page
+    assert scene.engine.sent_bytes < 64 * 2**20

@@ -15,6 +15,8 @@ from pointsman.engine_agent.settings import EngineSettings
 _TOKEN_TIMEOUT = aiohttp.ClientTimeout(total=120)
 _QUICK_TIMEOUT = aiohttp.ClientTimeout(total=10)
 _MOST_SAID = 300
+# vLLM's metrics are some 200 KB with their histograms; the agent has little memory.
+_LONGEST_PAGE_BYTES = 8 * 2**20
 
 _ASKED: dict[Task, tuple[str, dict[str, Any]]] = {
     Task.CHAT: (
@@ -78,7 +80,7 @@ class Engine:
             async with self._session.post(
                 self._settings.url(path), json=body, timeout=_TOKEN_TIMEOUT
             ) as answer:
-                text = await answer.text()
+                text = await _text(answer)
                 return Answer() if answer.status == 200 else _refused(path, answer.status, text)
         except (aiohttp.ClientError, TimeoutError) as error:
             return _silent(path, error)
@@ -93,7 +95,7 @@ class Engine:
             async with self._session.get(url, timeout=_QUICK_TIMEOUT) as answer:
                 if answer.status != 200:
                     return None
-                return read(await answer.text(), self._facts, self._settings.version)
+                return read(await _text(answer), self._facts, self._settings.version)
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
 
@@ -104,10 +106,20 @@ class Engine:
     async def _get(self, path: str, within: aiohttp.ClientTimeout | None) -> Answer:
         try:
             async with self._session.get(self._settings.url(path), timeout=within) as answer:
-                text = await answer.text()
+                text = await _text(answer)
                 return Answer() if answer.status == 200 else _refused(path, answer.status, text)
         except (aiohttp.ClientError, TimeoutError) as error:
             return _silent(path, error)
+
+
+async def _text(answer: aiohttp.ClientResponse) -> str:
+    """The body, whatever it says of itself. Raises ClientPayloadError where it is longer than any page."""
+    taken = bytearray()
+    async for part in answer.content.iter_any():
+        taken += part
+        if len(taken) > _LONGEST_PAGE_BYTES:
+            raise aiohttp.ClientPayloadError("the page has no end")
+    return taken.decode(errors="replace")
 
 
 def running_requests(readings: Readings | None) -> int | None:
