@@ -24,6 +24,8 @@ class HubRepository:
     files: Mapping[str, bytes]
     token: str = ""
     gated: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Told in lists instead of a file's own."""
 
 
 @dataclass
@@ -88,7 +90,10 @@ class Hub:
             return refusal
         found = self._repository(request)
         name = f"{request.match_info['owner']}/{request.match_info['name']}"
-        siblings = [{"rfilename": file} for file in found.files]
+        siblings = [
+            {"rfilename": file, "size": found.sizes.get(file, len(content))}
+            for file, content in found.files.items()
+        ]
         return web.json_response({"id": name, "sha": found.commit, "siblings": siblings})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:

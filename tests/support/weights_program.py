@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,20 @@ class Ended:
 
 
 async def started(
-    *items: dict[str, str], credential: str = "", **environment: str
+    *items: dict[str, str], credential: str = "", most_bytes: int | None = None, **environment: str
 ) -> asyncio.subprocess.Process:
-    """The process; standard error is a pipe."""
+    """The process; standard error is a pipe. No file that it writes can have more than `most_bytes`."""
     arguments = [part for item in items for part in ("--item", json.dumps(item))]
+
+    def bounded() -> None:
+        if most_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, *arguments),
         env={**os.environ, "POINTSMAN_WEIGHTS_CREDENTIAL": credential, **environment},
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=bounded,
     )
 
 
@@ -44,6 +51,14 @@ async def end_of(process: asyncio.subprocess.Process) -> Ended:
 
 async def run(*items: dict[str, str], credential: str = "", **environment: str) -> Ended:
     return await end_of(await started(*items, credential=credential, **environment))
+
+
+async def run_within(
+    most_bytes: int | None, *items: dict[str, str], credential: str = "", **environment: str
+) -> Ended:
+    """As `run`; no file that it writes can have more bytes than this."""
+    process = await started(*items, credential=credential, most_bytes=most_bytes, **environment)
+    return await end_of(process)
 
 
 def files(folder: Path) -> set[str]:

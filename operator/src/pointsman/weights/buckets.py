@@ -5,8 +5,7 @@ Without credentials the store's own ways are tried: variables, the pod's cloud i
 
 import hashlib
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from obstore.store import ObjectStore, from_url
 
 from pointsman.weights.bucket_access import refused, settings
 from pointsman.weights.item import Item
+from pointsman.weights.room import check_room
 from pointsman.weights.selection import below_folder, only_weights_file
-from pointsman.weights.trouble import Reason, WeightsError, too_large
+from pointsman.weights.trouble import Reason, WeightsError
 
 # One request each: stores bound how long a request may take, and a part is soon asked for again.
 _PART_BYTES = 16 * 1024 * 1024
@@ -49,8 +49,8 @@ def bring(item: Item, credential: str | None, folder: Path) -> None:
     try:
         store = from_url(f"{item.scheme}://{bucket}", **settings(item, credential))
         wanted = [(one, folder / name) for one, name in _wanted(store, item, path.strip("/"))]
+        check_room(sum(one.size for one, _ in wanted), folder)
         missing = [(one, target) for one, target in wanted if not _is_there(one, target)]
-        _check_room([one for one, _ in missing], [_partial(*each) for each in missing], folder)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(lambda each: _copy(store, *each), missing):
                 pass
@@ -88,14 +88,6 @@ def _partial(one: _Object, target: Path) -> Path:
     """Where parts gather; its name holds the content's, so that it is never continued with another's."""
     content = f"{one.tag}\n{one.size}\n{one.modified}"
     return target.with_name(f".{target.name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.partial")
-
-
-def _check_room(missing: Sequence[_Object], partials: Sequence[Path], folder: Path) -> None:
-    here = sum(partial.stat().st_size for partial in partials if partial.is_file())
-    needed = sum(one.size for one in missing) - here
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise too_large(needed, free, folder)
 
 
 def _copy(store: ObjectStore, one: _Object, target: Path) -> None:

@@ -11,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from pointsman.weights.hub_files import BOOKKEEPING, HubPlace, bring_file, refused, unreachable
 from pointsman.weights.item import Item
+from pointsman.weights.room import check_room
 from pointsman.weights.selection import below, below_folder, only_weights_file, whole_repository
 from pointsman.weights.trouble import Reason, WeightsError
 
@@ -28,10 +29,13 @@ def bring(item: Item, token: str | None, folder: Path) -> None:
         raise _no_repository(item)
     repository = match["repository"]
     try:
-        info = HfApi(token=token).model_info(repository, revision=item.revision or None)
-        names = _wanted(item, [file.rfilename for file in info.siblings or ()], match["path"] or "")
+        api = HfApi(token=token)
+        info = api.model_info(repository, revision=item.revision or None, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        names = _wanted(item, list(sizes), match["path"] or "")
         place = HubPlace(item.source, repository, info.sha or item.revision or None, token)
         _begin(folder, place.commit or "")
+        check_room(sum(sizes.get(name, 0) for name in names), folder)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(lambda name: bring_file(place, name, folder, lambda *_: None), names):
                 pass
