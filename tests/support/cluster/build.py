@@ -1,6 +1,7 @@
-"""Builds the control plane's programs from source, once: `python -m tests.support.cluster.build`.
+"""Builds the control plane's programs from source, once: `python -m tests.support.cluster.build [oldest]`.
 
-tests/controlplane names the versions. KUBEBUILDER_ASSETS names a folder with the programs to use instead.
+tests/controlplane names the versions, and tests/controlplane/oldest those of the oldest Kubernetes that we
+support. KUBEBUILDER_ASSETS names a folder with the programs to use instead of the former.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2] / "controlplane"
@@ -36,6 +37,12 @@ PROGRAMS = (
     Program("kwok", "sigs.k8s.io/kwok/cmd/kwok", "kwok"),
 )
 
+OLDEST_PROGRAMS = tuple(
+    replace(program, module="oldest") if program.package.startswith("k8s.io/kubernetes/") else program
+    for program in PROGRAMS
+)
+"""The same with the oldest Kubernetes that we support; etcd and KWOK are one's own choice there too."""
+
 _GO = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
 
 
@@ -48,37 +55,49 @@ def built_control_plane(environment: Mapping[str, str] = os.environ) -> Path:
     if assets:
         _require_all(Path(assets))
         return Path(assets)
-    folder = cache_folder(environment)
-    if missing(folder):
+    return _built(PROGRAMS, environment)
+
+
+def built_oldest_control_plane(environment: Mapping[str, str] = os.environ) -> Path:
+    """The same of the oldest Kubernetes that we support; always built."""
+    return _built(OLDEST_PROGRAMS, environment)
+
+
+def _built(programs: Sequence[Program], environment: Mapping[str, str]) -> Path:
+    folder = cache_folder(environment, programs)
+    if missing(folder, programs):
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for program in missing(folder):
+            for program in missing(folder, programs):
                 _build(program, folder)
     return folder
 
 
-def missing(folder: Path) -> tuple[Program, ...]:
+def missing(folder: Path, programs: Sequence[Program] = PROGRAMS) -> tuple[Program, ...]:
     """The programs that are not in the folder."""
-    return tuple(program for program in PROGRAMS if not (folder / program.name).exists())
+    return tuple(program for program in programs if not (folder / program.name).exists())
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+def cache_folder(environment: Mapping[str, str] = os.environ, programs: Sequence[Program] = PROGRAMS) -> Path:
     """Where the programs of these sources, built by this compiler, are or will be."""
     digest = hashlib.sha256(_go(["version"], SOURCES).encode())
-    for source in sorted(SOURCES.rglob("go.*")):
+    modules = {program.module for program in programs}
+    sources = (source for module in modules for source in (SOURCES / module).glob("go.*"))
+    for source in sorted(sources):
         digest.update(str(source.relative_to(SOURCES)).encode() + b"\0" + source.read_bytes())
-    for program in PROGRAMS:
+    for program in programs:
         digest.update(repr(program).encode())
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "pointsman" / "control-plane" / digest.hexdigest()[:16]
 
 
-def kubernetes_version() -> str:
-    """The version that is built, such as v1.36.3."""
-    found = re.search(r"k8s\.io/kubernetes (v[0-9.]+)", (SOURCES / "go.mod").read_text())
+def kubernetes_version(module: str = ".") -> str:
+    """The version that a module of tests/controlplane builds, such as v1.36.3."""
+    required = SOURCES / module / "go.mod"
+    found = re.search(r"k8s\.io/kubernetes (v[0-9.]+)", required.read_text())
     if found is None:
-        raise RuntimeError(f"{SOURCES / 'go.mod'} does not require k8s.io/kubernetes")
+        raise RuntimeError(f"{required} does not require k8s.io/kubernetes")
     return found[1]
 
 
@@ -95,7 +114,7 @@ def _linker_flags(program: Program) -> str:
     """Without a stamp Kubernetes calls itself v0.0.0-master, and clients choose what they send by version."""
     if not program.package.startswith("k8s.io/kubernetes/"):
         return "-s -w"
-    version = kubernetes_version()
+    version = kubernetes_version(program.module)
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     named = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamps.items())
@@ -132,7 +151,7 @@ def _require_all(folder: Path) -> None:
 
 def main() -> None:
     try:
-        folder = built_control_plane()
+        folder = built_oldest_control_plane() if sys.argv[1:] == ["oldest"] else built_control_plane()
     except RuntimeError as error:
         sys.exit(f" ✗ control plane          {error}")
     print(folder)

@@ -49,12 +49,15 @@ class ControlPlane:
         self.admin = Admin(self.access())
 
     @classmethod
-    def start(cls, options: Options = DEFAULTS, *, folder: Path | None = None) -> ControlPlane:
+    def start(
+        cls, options: Options = DEFAULTS, *, folder: Path | None = None, programs: Path | None = None
+    ) -> ControlPlane:
         """Start and wait until pods can be created. RuntimeError, with the log's end, if it does not come up.
 
-        `folder` is where its files go, made anew; without it a temporary one.
+        `folder` is where its files go, made anew; without it a temporary one. `programs` is the folder of the
+        programs to run; without it those that are built, or named by KUBEBUILDER_ASSETS.
         """
-        programs = built_control_plane()
+        programs = programs or built_control_plane()
         for left in reversed(range(_TRIES)):
             home = folder or Path(tempfile.mkdtemp(prefix="pointsman-control-plane-"))
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
