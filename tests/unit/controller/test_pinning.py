@@ -131,6 +131,14 @@ def test_a_refresh_takes_the_commit_of_today() -> None:
     assert SECOND in cluster.fetched
 
 
+def test_a_refresh_beside_another_change_takes_it_too() -> None:
+    cluster = looked()
+    moved(cluster)
+    cluster.change(model(context=4096, refresh="today"))
+    cluster.settle()
+    assert cluster.revision == (SECOND, str(MAIN))
+
+
 def test_a_refresh_that_cannot_look_keeps_what_is_pinned_and_says_so() -> None:
     cluster = looked()
     moved(cluster)

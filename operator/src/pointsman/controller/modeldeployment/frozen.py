@@ -174,7 +174,7 @@ def _renewed(
     if current is not None and why is None:
         return with_later(current, movable(deployment), pin)
     assert deployment.spec.model is not None
-    weights = chosen(deployment.spec.model, movable(deployment), current, why, pin)
+    weights = chosen(deployment.spec.model, movable(deployment), current, pin)
     return _made(deployment, platform, weights)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from pointsman.api import Model, ModelDeployment
 from pointsman.workloads.rendering import Rendering
-from pointsman.workloads.revision import Renewal
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"hf://(?P<repository>[A-Za-z0-9._-]+/[A-Za-z0-9._-]+)(/.*)?")
@@ -85,36 +84,22 @@ def with_later(current: Rendering, name: HubName | None, pin: Pin | None) -> Ren
 def to_ask(deployment: ModelDeployment, current: Rendering | None) -> HubName | None:
     """The name whose commit is not known; None where one is stated, or found and still meant."""
     name = movable(deployment)
-    if name is None or current is None:
-        return name
-    is_meant = current.weights_name == str(name) and current.refresh == deployment.spec.refresh
-    return None if is_meant else name
+    return None if name is None or _is_meant(name, current) else name
 
 
-def chosen(
-    model: Model, name: HubName | None, current: Rendering | None, why: Renewal | None, pin: Pin | None
-) -> WeightsRevision:
-    """The revision of a rendering that is made now, for the reason `why`. A commit that was found stays while
-    its name does, and also where a refresh cannot look: what is pinned is never let go.
+def chosen(model: Model, name: HubName | None, current: Rendering | None, pin: Pin | None) -> WeightsRevision:
+    """The revision of a rendering that is made now. A commit that was found stays while its name does, and
+    also where a refresh cannot look: what is pinned is never let go.
     """
     if name is None:
         return WeightsRevision(model.revision or "")
-    kept = _kept(name, current, why)
-    if kept is None and pin is not None and pin.name == name and pin.commit:
+    if pin is not None and pin.name == name and pin.commit and not _is_meant(name, current):
         return WeightsRevision(pin.commit, str(name))
-    if kept is None and current is not None and current.weights_name == str(name):
-        kept = _found(current)
-    if kept is not None:
-        return WeightsRevision(kept, str(name))
+    if current is not None and current.weights_name == str(name):
+        return WeightsRevision(current.weights_later or current.weights_revision, str(name))
     return WeightsRevision(model.revision or "")
 
 
-def _kept(name: HubName, current: Rendering | None, why: Renewal | None) -> str | None:
-    """The commit that was found before and is still meant: another change than that of the weights."""
-    if current is None or why is Renewal.REFRESH_ASKED or current.weights_name != str(name):
-        return None
-    return _found(current)
-
-
-def _found(current: Rendering) -> str:
-    return current.weights_later or current.weights_revision
+def _is_meant(name: HubName, current: Rendering | None) -> bool:
+    """Whether a commit was found for just this name, and nobody has asked for that of today since."""
+    return current is not None and (current.weights_name, current.refresh) == (str(name), name.refresh)
