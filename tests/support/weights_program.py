@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,15 @@ class Ended:
 
 
 async def started(
-    *items: dict[str, str], credential: str = "", most_bytes: int | None = None, **environment: str
+    *items: dict[str, str], credential: str = "", **environment: str
 ) -> asyncio.subprocess.Process:
-    """The process; standard error is a pipe. No file that it writes can have more than `most_bytes`."""
+    """The process; standard error is a pipe."""
+    return await _started(None, items, credential, environment)
+
+
+async def _started(
+    most_bytes: int | None, items: Iterable[dict[str, str]], credential: str, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
     arguments = [part for item in items for part in ("--item", json.dumps(item))]
 
     def bounded() -> None:
@@ -57,8 +64,7 @@ async def run_within(
     most_bytes: int | None, *items: dict[str, str], credential: str = "", **environment: str
 ) -> Ended:
     """As `run`; no file that it writes can have more bytes than this."""
-    process = await started(*items, credential=credential, most_bytes=most_bytes, **environment)
-    return await end_of(process)
+    return await end_of(await _started(most_bytes, items, credential, environment))
 
 
 def files(folder: Path) -> set[str]:

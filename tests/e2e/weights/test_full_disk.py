@@ -17,9 +17,8 @@ MOST_BYTES = 20_000_000
 
 async def _from_the_hub(into: Path, most_bytes: int | None = None) -> Ended:
     async with Hub({"acme/m": HubRepository("c" * 40, {"m.safetensors": CONTENT})}) as hub:
-        return await run(
-            {"source": "hf://acme/m", "into": str(into)}, HF_ENDPOINT=hub.url, most_bytes=most_bytes
-        )
+        item = {"source": "hf://acme/m", "into": str(into)}
+        return await run_within(most_bytes, item, HF_ENDPOINT=hub.url)
 
 
 async def _from_a_bucket(into: Path, most_bytes: int | None = None) -> Ended:
