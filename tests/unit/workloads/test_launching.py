@@ -184,6 +184,19 @@ def test_a_device_without_bf16_is_computed_in_half_precision() -> None:
     assert "--dtype half" in words(container)
 
 
+def test_each_pool_uses_all_of_its_devices() -> None:
+    """Pools of one deployment have groups of one size, and as many groups in a row as they have devices for."""
+    pair, four = pool("a", devices=2, tensor=2), pool("b", devices=4, tensor=2)
+    found = freeze(made("vllm"), placed(pair, four), shipped_catalog(), IMAGES)
+    said = [
+        words(container)
+        for each in found.pools
+        for container in each.template["spec"]["containers"]
+        if container["name"] == "engine"
+    ]
+    assert [text.partition("--pipeline-parallel-size ")[2][:1] for text in said] == ["1", "2"]
+
+
 def test_the_ranks_of_a_group_are_told_by_its_controller() -> None:
     own = made("vllm", hardware={"nodes": 2})
     placement = placed(pool(devices=16, tensor=8), pipeline=2, nodes=2)

@@ -135,7 +135,6 @@ def _pooled(
     known = None if isinstance(asked, NotPlaced) else asked
     hardware = deployment.spec.hardware or Hardware()
     model = deployment.spec.model
-    pipeline = max(1, first.accelerators_per_replica // first.tensor)
     fit = f"{wording.devices(first.accelerators_per_replica, first.accelerator)}, as stated"
     assumptions = "nothing is known of the model: neither memory nor speed is checked"
     if option is not None and known is not None:
@@ -144,7 +143,7 @@ def _pooled(
         accelerator=first.accelerator,
         accelerators_per_replica=first.accelerators_per_replica,
         tensor=first.tensor,
-        pipeline=pipeline,
+        pipeline=first.pipeline,
         nodes=hardware.nodes,
         pools=tuple(pools),
         quantization=known.shape.quantization.value if known is not None else "",

@@ -35,6 +35,11 @@ class Pool:
     requests_per_second: float
     """What one replica serves within the objectives, by estimate; 0 where nothing is known."""
 
+    @property
+    def pipeline(self) -> int:
+        """Groups in a row: pools of one deployment may differ in it."""
+        return max(1, self.accelerators_per_replica // self.tensor)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,

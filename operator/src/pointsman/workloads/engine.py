@@ -115,7 +115,7 @@ def start_of(
         LaunchValue.SERVED_NAMES: deployment.served_names,
         LaunchValue.SERVED_NAME: deployment.served_names[:1],
         LaunchValue.TENSOR: (str(pool.tensor),),
-        LaunchValue.PIPELINE: (str(placement.pipeline),),
+        LaunchValue.PIPELINE: (str(pool.pipeline),),
         LaunchValue.DRAIN_SECONDS: (str(drain_seconds(deployment)),),
         LaunchValue.STARTUP_SECONDS: (str(startup_seconds),),
         LaunchValue.NODES: (str(placement.nodes),),

@@ -64,7 +64,7 @@ def _triton_model(
     if pool.accelerator:
         model["gpu_memory_utilization"] = float(values[LaunchValue.MEMORY_SHARE][0])
         model["tensor_parallel_size"] = pool.tensor
-        model["pipeline_parallel_size"] = placement.pipeline
+        model["pipeline_parallel_size"] = pool.pipeline
     if placement.context_length:
         model["max_model_len"] = placement.context_length
     if pool.max_concurrency:
