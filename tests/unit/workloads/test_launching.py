@@ -185,7 +185,7 @@ def test_a_device_without_bf16_is_computed_in_half_precision() -> None:
 
 
 def test_each_pool_uses_all_of_its_devices() -> None:
-    """Pools of one deployment have groups of one size, and as many groups in a row as they have devices for."""
+    """Groups of one size, and as many of them in a row as the pool has devices for."""
     pair, four = pool("a", devices=2, tensor=2), pool("b", devices=4, tensor=2)
     found = freeze(made("vllm"), placed(pair, four), shipped_catalog(), IMAGES)
     said = [
