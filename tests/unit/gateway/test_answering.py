@@ -35,3 +35,11 @@ def test_silence(heard: list[tuple[bool, float]], at: float, is_ready: bool, han
     for answered, asked_at in heard:
         known = known.heard(answered, asked_at)
     assert (known.is_ready(PATIENCE), known.hangs(at, PATIENCE)) == (is_ready, hangs)
+
+
+def test_one_after_others_that_were_ended_gets_more_time() -> None:
+    silent = Answering(failures=2, silent_since=0.0)
+    given_up = [PATIENCE.after(hangs).restart_seconds for hangs in (0, 1, 2, 9)]
+    assert given_up == [30.0, 60.0, 120.0, 480.0]
+    assert not silent.hangs(59.9, PATIENCE.after(1))
+    assert silent.hangs(60.0, PATIENCE.after(1))

@@ -4,7 +4,7 @@ A crash ends the process and everybody sees it; an Envoy that hangs lives on, ho
 The admin interface is served by the thread that takes in resources: what keeps it busy is no hang.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 INTERVAL_SECONDS = 2.0
@@ -30,6 +30,13 @@ class Patience:
     timeout_seconds: float = TIMEOUT_SECONDS
     not_ready_failures: int = NOT_READY_FAILURES
     restart_seconds: float = RESTART_SECONDS
+
+    def after(self, hangs: int) -> Self:
+        """With one that comes after so many in a row that were ended: each gets twice the time, 16 times at
+        most. Else one that is slow, with more routes or a busier machine than was thought of, would be ended
+        for ever.
+        """
+        return replace(self, restart_seconds=self.restart_seconds * 2 ** min(hangs, 4))
 
 
 PATIENCE = Patience()

@@ -149,6 +149,7 @@ class Envoy:
     async def _watch(self) -> None:
         """End the process when it lives and does not answer; `_keep` starts another."""
         loop = asyncio.get_running_loop()
+        in_a_row, answers = 0, 0
         while True:
             await asyncio.sleep(self._patience.interval_seconds)
             process, asked_at = self._process, loop.time()
@@ -157,8 +158,12 @@ class Envoy:
                 continue
             self._answering = self._answering.heard(answered, asked_at)
             silent_seconds = round(loop.time() - self._answering.silent_since, 1)
-            if self._answering.hangs(loop.time(), self._patience):
+            answers = answers + 1 if answered else 0
+            if answers * self._patience.interval_seconds >= _STEADY_SECONDS:
+                in_a_row = 0
+            if self._answering.hangs(loop.time(), self._patience.after(in_a_row)):
                 self.hangs += 1
+                in_a_row += 1
                 _log.error("envoy_hangs", silent_seconds=silent_seconds)
                 process.kill()
             elif self._answering.failures == self._patience.not_ready_failures:
