@@ -56,11 +56,15 @@ async def test_an_object_of_a_bucket_comes_alone(into: Path) -> None:
         ("s3://models/gone", {}, "FileNotFound: s3://models/gone: has nothing below gone/"),
         ("s3://models/qwen", {"access_key_id": "other"}, "AccessDenied: s3://models/qwen: "),
         ("s3://models/qwen", {"colour": "blue"}, "CredentialsUnreadable: s3://models/qwen: "),
+        ("s3://models/gone.gguf", {}, "FileNotFound: s3://models/gone.gguf: there is no such object"),
+        ("s3://models/m.gguf", {"access_key_id": "other"}, "AccessDenied: s3://models/m.gguf: "),
+        ("s3://nobodys/qwen", {}, "FileNotFound: s3://nobodys/qwen: "),
     ],
 )
 async def test_a_bucket_says_why(source: str, changes: dict[str, str], want: str, into: Path) -> None:
+    item = {"source": source, "into": str(into), "file": "m.gguf" if source.endswith(".gguf") else ""}
     async with ObjectStore(OBJECTS) as store:
-        ended = await run({"source": source, "into": str(into)}, credential=settings(store, **changes))
+        ended = await run(item, credential=settings(store, **changes))
     assert ended.last_line.startswith(want), ended.said
     assert "hush" not in ended.said
 

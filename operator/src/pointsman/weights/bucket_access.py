@@ -8,7 +8,6 @@ from typing import Any
 from obstore.exceptions import (
     BaseError,
     InvalidPathError,
-    NotFoundError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -18,7 +17,9 @@ from obstore.exceptions import (
 from pointsman.weights.item import Item
 from pointsman.weights.trouble import Reason, WeightsError
 
+# A list that is refused has no type of its own, only the server's answer in its text.
 _DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
+_NO_BUCKET = re.compile(r"\b404 Not Found\b")
 # A part must come within the first, and no connection is silent longer than the second.
 _PATIENCE = {"timeout": "10min", "read_timeout": "60s"}
 
@@ -52,18 +53,16 @@ def settings(item: Item, credential: str | None) -> Mapping[str, Any]:
 
 def refused(item: Item, error: BaseError) -> WeightsError:
     """The store's answer in words."""
-    where = item.source
-    # A list that is refused has no type of its own, only the server's answer in its text.
-    denied = _DENIED.search(str(error)) is not None
+    where, said = item.source, str(error)
     match error:
-        case _ if denied:
+        case _ if _DENIED.search(said):
             return _access_denied(where)
-        case NotFoundError():
+        case _ if _NO_BUCKET.search(said):
             return WeightsError(
                 Reason.FILE_NOT_FOUND,
-                "there is no such object",
+                "there is no such bucket",
                 where=where,
-                todo="correct spec.model.source",
+                todo="correct spec.model.source, or region and endpoint in the Secret",
             )
         case PermissionDeniedError() | UnauthenticatedError():
             return _access_denied(where)
@@ -95,6 +94,15 @@ def refused(item: Item, error: BaseError) -> WeightsError:
                 where=where,
                 todo="check the network, its policy, and region and endpoint in the Secret",
             )
+
+
+def no_object(item: Item) -> WeightsError:
+    return WeightsError(
+        Reason.FILE_NOT_FOUND,
+        "there is no such object",
+        where=item.source,
+        todo="correct spec.model.source",
+    )
 
 
 def _access_denied(where: str) -> WeightsError:

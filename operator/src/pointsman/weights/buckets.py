@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from pointsman.weights.bucket_access import refused, settings
+from pointsman.weights.bucket_access import no_object, refused, settings
 from pointsman.weights.item import Item
 from pointsman.weights.room import check_room
 from pointsman.weights.selection import below_folder, only_weights_file
@@ -54,6 +54,11 @@ def bring(item: Item, credential: str | None, folder: Path) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(lambda each: _copy(store, *each), missing):
                 pass
+    except FileNotFoundError as error:
+        if error.errno is not None:
+            raise
+        # The store's client says so of an object by Python's own error, without the number that files have.
+        raise no_object(item) from error
     except BaseError as error:
         raise refused(item, error) from error
 
