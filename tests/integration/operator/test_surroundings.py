@@ -10,6 +10,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from pointsman.controller.modeldeployment.pod_trouble import lacks
 from tests.integration.operator.by_way_of import operator_behind, proxied
 from tests.integration.operator.deployments import conditions, message, own, wait_until
 from tests.support.cluster.admin import Admin
@@ -18,6 +19,7 @@ from tests.support.cluster.fake_nodes import make_fake_nodes
 from tests.support.cluster.faults import Forward
 from tests.support.cluster.installation import OPERATOR_USER, Installation, OperatorProcess
 from tests.support.cluster.process_node import gpu_labels
+from tests.support.polling import eventually
 
 Json = dict[str, Any]
 
@@ -123,11 +125,16 @@ def test_a_rollout_without_an_accelerator_to_spare_goes_one_by_one_and_ends(
             namespace,
         )
         # The first of the former replicas takes its time to leave, and one waits for its accelerator.
-        found = wait_until(admin, "chat", namespace, Progressing=("True", "ReplacingOneByOne"))
+        wait_until(admin, "chat", namespace, Progressing=("True", "ReplacingOneByOne"))
         strategy = admin.get(*DEPLOYMENT, "chat", namespace)["spec"]["strategy"]
         assert strategy["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
-        pods = admin.list("v1", "Pod", namespace)
-        assert sum("deletionTimestamp" in pod["metadata"] for pod in pods) == 1
+
+        def waits() -> bool:
+            pods = admin.list("v1", "Pod", namespace)
+            leaving = [pod for pod in pods if "deletionTimestamp" in pod["metadata"]]
+            return (len(leaving), sum(lacks(pod, "nvidia.com/gpu") for pod in pods)) == (1, 1)
+
+        eventually(waits, 30, "a pod waits for the accelerator of one that leaves")
         found = wait_until(admin, "chat", namespace, Progressing=("True", "ReplacingOneByOne"))
         assert conditions(found)["Placed"] == ("True", "Placed")
         assert "no accelerator is free" in message(found, "Progressing")

@@ -113,6 +113,18 @@ async def test_a_hub_that_is_away_holds_nobody_up() -> None:
         assert operator.hub.of(other, SEARCH) is None
 
 
+async def test_an_answer_that_nobody_expected_is_one_too() -> None:
+    """Whoever waits for it would wait for ever."""
+    async with stand_in.Hub({"acme/odd": stand_in.HubRepository("not a commit", FILES)}) as server:
+        operator = Operator(server.url)
+        async with operator.leads():
+            odd = await operator.answer(HubName("acme/odd", "main"))
+            assert odd.problem == "the hub names no commit"
+    operator = Operator("http://[not-an-address")
+    async with operator.leads():
+        assert (await operator.answer(OPEN)).commit == ""
+
+
 async def test_who_leads_again_asks_again() -> None:
     """What was asked when another took over is not waited for."""
     async with stand_in.Hub(REPOSITORIES) as server:

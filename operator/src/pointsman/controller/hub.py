@@ -86,7 +86,11 @@ class Hub:
     async def _work(self, session: aiohttp.ClientSession) -> None:
         while True:
             name = await self._due.get()
-            pin = await self._look(session, name)
+            try:
+                pin = await self._look(session, name)
+            except Exception as error:  # whoever waits must hear something, whatever is wrong here
+                _log.exception("internal_error", name=str(name), error=type(error).__name__)
+                pin = Pin(name, problem="the question could not be asked")
             now = self._clock()
             asked = self._asked[name]
             asked.pin = pin
