@@ -216,7 +216,7 @@ def test_an_accelerator_is_unknown_only_where_the_fleet_settings_are_known(
 ) -> None:
     (folder / "a.yaml").write_text(ON_AN_ABACUS)
     warned = (
-        "a.yaml:5: warning: ModelDeployment chat/small: spec.model.revision: the commit is the one of the day "
+        "a.yaml:5: warning: ModelDeployment chat/small: spec.model.revision: the commit is the one of the "
     )
     run = validate(capsys, "a.yaml", "--for", "cluster")
     assert [line.startswith(warned) for line in run.lines] == [True, False]
