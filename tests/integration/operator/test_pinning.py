@@ -29,7 +29,7 @@ def hub() -> Iterator[Hub]:
     with EventLoopThread() as thread:
         thread.call(served.__aenter__(), _CALL_SECONDS)
         yield served
-        thread.call(served.__aexit__(), _CALL_SECONDS)
+        thread.call(served.__aexit__(None, None, None), _CALL_SECONDS)
 
 
 def fetched(name: str, source: str) -> Json:
