@@ -96,13 +96,14 @@ class Engine:
 class Scene:
     """An engine with its agent, and what the agent says."""
 
-    def __init__(self, engine: Engine, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, engine: Engine, port: int, drain_port: int, session: aiohttp.ClientSession) -> None:
         self.engine = engine
+        self.drain_port = drain_port
         self._port = port
         self._session = session
 
-    async def said(self, path: str) -> tuple[int, str]:
-        async with self._session.get(f"http://127.0.0.1:{self._port}{path}") as answer:
+    async def said(self, path: str, port: int = 0) -> tuple[int, str]:
+        async with self._session.get(f"http://127.0.0.1:{port or self._port}{path}") as answer:
             return answer.status, (await answer.text()).strip()
 
     async def until(self, path: str, status: int, words: str = "") -> None:
@@ -120,12 +121,14 @@ class Scene:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    engine, port = Engine(), free_port()
+    engine, port, drain_port = Engine(), free_port(), free_port()
     beside = EngineSettings(EngineName.VLLM, "127.0.0.1", engine.port, "m", (Task.CHAT,))
-    running = asyncio.create_task(Agent(AgentSettings(beside, 60, "127.0.0.1", port), QUICK).run())
+    running = asyncio.create_task(
+        Agent(AgentSettings(beside, 60, "127.0.0.1", port, drain_port), QUICK).run()
+    )
     try:
         async with aiohttp.ClientSession() as session:
-            yield Scene(engine, port, session)
+            yield Scene(engine, port, drain_port, session)
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -158,7 +161,7 @@ async def test_one_whose_computing_half_hangs_is_found_and_let_go_after_its_rest
     await scene.engine.end()
     assert (await scene.said("/engine"))[0] == 503
     # What ends the container asks for a drain first, as at the end of the pod.
-    assert await scene.said("/drain") == (200, "nothing to wait for")
+    assert await scene.said("/drain", scene.drain_port) == (200, "nothing to wait for")
     scene.engine.computes.set()
     scene.engine.running, scene.engine.is_loaded = 0, False
     await scene.engine.start()
@@ -210,3 +213,11 @@ async def test_a_page_without_end_is_not_held_in_memory(scene: Scene) -> None:
     assert status == 200
     assert 'pointsman_engine_metric_available{name="requests_running"} 0.0' in page
     assert scene.engine.sent_bytes < 64 * 2**20
+
+
+async def test_who_reads_metrics_cannot_take_a_replica_out(scene: Scene) -> None:
+    await scene.engine.start()
+    await scene.until("/readyz", 200)
+    assert (await scene.said("/drain"))[0] == 404
+    assert await scene.said("/readyz") == (200, "ready")
+    assert (await scene.said("/metrics", scene.drain_port))[0] == 404

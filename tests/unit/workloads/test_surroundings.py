@@ -96,3 +96,12 @@ def test_local_mode_says_that_they_are_not_for_it() -> None:
         "it changes nothing in local mode",
     ]
     assert examine({"fleet.yaml": text}, "cluster").findings == ()
+
+
+def test_no_policy_lets_anybody_to_where_a_replica_is_taken_out() -> None:
+    objects = made({})
+    [engine] = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    taken_out_at = engine["lifecycle"]["preStop"]["httpGet"]["port"]
+    ingress = objects["NetworkPolicy"]["spec"]["ingress"]
+    let_in = {port["port"] for rule in ingress for port in rule["ports"]}
+    assert taken_out_at not in let_in

@@ -24,6 +24,7 @@ from pointsman.engine_agent.settings import AgentSettings, EngineSettings
 @click.option("--drain-seconds", required=True, type=click.FloatRange(min=0))
 @click.option("--host", default="0.0.0.0", show_default=True)
 @click.option("--port", required=True, type=click.IntRange(1, 65535))
+@click.option("--drain-port", required=True, type=click.IntRange(1, 65535))
 def command(
     engine: str,
     engine_version: str,
@@ -34,6 +35,7 @@ def command(
     drain_seconds: float,
     host: str,
     port: int,
+    drain_port: int,
 ) -> None:
     """Say honestly whether an engine serves, and let it end without cutting answers. Pods run it."""
     log_as_json(sys.stderr)
@@ -45,7 +47,7 @@ def command(
         tuple(Task(task) for task in tasks),
         engine_version or None,
     )
-    settings = AgentSettings(beside, drain_seconds, host, port)
+    settings = AgentSettings(beside, drain_seconds, host, port, drain_port)
     asyncio.run(_until_asked_to_end(settings))
 
 

@@ -1,7 +1,8 @@
 """One agent: asks its engine until it serves, watches that it goes on, and lets it end with no answer cut."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import structlog
@@ -24,7 +25,9 @@ _LOOK_SECONDS = 0.5
 
 
 class Agent:
-    """`run` until cancelled. Serves /livez, /readyz, /engine, /drain, /metrics and its names."""
+    """`run` until cancelled. Serves /livez, /readyz, /engine, /metrics and its names; /drain on a port of its
+    own, because it takes the replica out.
+    """
 
     def __init__(self, settings: AgentSettings, patience: Patience = PATIENCE) -> None:
         self._settings = settings
@@ -39,26 +42,38 @@ class Agent:
         """Raises PointsmanError where it cannot listen."""
         async with aiohttp.ClientSession() as session:
             self._engine = Engine(self._settings.engine, session)
-            runner = web.AppRunner(self._routes(), access_log=None)
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, self._settings.host, self._settings.port).start()
-            except OSError as error:
-                where = f"{self._settings.host}:{self._settings.port}"
-                raise PointsmanError(f"{where} cannot be listened on ({error.strerror})") from error
-            try:
+            async with (
+                self._listening(self._routes(), self._settings.port),
+                self._listening(self._drain_route(), self._settings.drain_port),
+            ):
                 await self._watch()
-            finally:
-                await runner.cleanup()
+
+    @asynccontextmanager
+    async def _listening(self, app: web.Application, port: int) -> AsyncIterator[None]:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, self._settings.host, port).start()
+            except OSError as error:
+                where = f"{self._settings.host}:{port}"
+                raise PointsmanError(f"{where} cannot be listened on ({error.strerror})") from error
+            yield
+        finally:
+            await runner.cleanup()
 
     def _routes(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/engine", self._enginez)
-        app.router.add_get("/drain", self._drained)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get(METRIC_NAMES, self._metric_names)
+        return app
+
+    def _drain_route(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/drain", self._drained)
         return app
 
     async def _watch(self) -> None:

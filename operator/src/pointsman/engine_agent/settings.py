@@ -41,6 +41,8 @@ class AgentSettings:
     """The longest that running requests may go on once the pod is to end."""
     host: str
     port: int
+    drain_port: int
+    """Where it is told to drain. Who may reach `port` need not be trusted with that."""
 
 
 def asked_task(tasks: Sequence[Task]) -> Task:

@@ -19,8 +19,13 @@ AGENT: Final = "agent"
 WEIGHTS: Final = "weights"
 
 AGENT_PORT: Final = 9465
-"""Where the agent answers: /livez, /readyz, /metrics, and for the engine's container /engine (whether it
-lives) and /drain (its preStop).
+"""Where the agent answers: /livez, /readyz, /metrics, and for the engine's container /engine: whether it
+lives.
+"""
+
+DRAIN_PORT: Final = 9466
+"""Where it answers /drain, the engine's preStop. The node's own agent asks from outside of any NetworkPolicy;
+nobody else is let in, for whoever asks takes the replica out.
 """
 
 _PROBE_SECONDS = 10
@@ -91,6 +96,7 @@ def agent(deployment: ModelDeployment, chosen: ChosenEngine, image: str) -> dict
         "--engine-port": str(PORT),
         "--host": "0.0.0.0",
         "--port": str(AGENT_PORT),
+        "--drain-port": str(DRAIN_PORT),
         "--served-name": deployment.served_names[0],
         "--drain-seconds": str(drain_seconds(deployment)),
     }
@@ -158,7 +164,7 @@ def engine(
             # The pod's own is for answers that are still to come.
             "terminationGracePeriodSeconds": chosen.facts.shutdown.stop_seconds,
         },
-        "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": AGENT_PORT, "scheme": "HTTP"}}},
+        "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": DRAIN_PORT, "scheme": "HTTP"}}},
     }
 
 
