@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.loopback_server import LoopbackServer
+
 _PIECE_BYTES = 64 * 1024
 
 
@@ -29,7 +31,7 @@ class HubRepository:
 
 
 @dataclass
-class Hub:
+class Hub(LoopbackServer):
     """The server; `async with Hub({...}) as hub`. Repositories are named `owner/name`.
 
     `content_host` is where GETs of files are sent, as the real hub does. `pieces` limits how many pieces of a
@@ -51,20 +53,12 @@ class Hub:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Hub:
+    def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/models/{owner}/{name}", self._info)
         app.router.add_get("/api/models/{owner}/{name}/revision/{revision}", self._info)
         app.router.add_get("/{owner}/{name}/resolve/{revision}/{file:.+}", self._file)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._runner.cleanup()
+        return app
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Why this request gets nothing, as the hub says it."""

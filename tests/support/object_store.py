@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 from xml.sax.saxutils import escape
 
 from aiohttp import web
+
+from tests.support.loopback_server import LoopbackServer
 
 ACCESS_KEY = "AKIAEXAMPLE"
 
 
 @dataclass
-class ObjectStore:
+class ObjectStore(LoopbackServer):
     """The server; `async with ObjectStore({"bucket": {"key": b"…"}}) as store`.
 
     Whoever does not sign with `ACCESS_KEY` is refused. `asked` are the keys that were read, `ranges` the
@@ -35,22 +36,12 @@ class ObjectStore:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> ObjectStore:
+    def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/{bucket}", self._list)
         app.router.add_get("/{bucket}/", self._list)
         app.router.add_get("/{bucket}/{key:.+}", self._object)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._runner.cleanup()
+        return app
 
     async def _list(self, request: web.Request) -> web.Response:
         if f"Credential={ACCESS_KEY}/" not in request.headers.get("authorization", ""):

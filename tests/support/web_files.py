@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from ssl import SSLContext
@@ -17,18 +15,21 @@ from ssl import SSLContext
 from aiohttp import web
 
 from tests.support.certificates import CertificateAuthority
+from tests.support.loopback_server import LoopbackServer
 
 
 @dataclass
-class WebFiles:
-    """What is served at every path below `/files/`, and what was asked.
+class WebFiles(LoopbackServer):
+    """The server; `async with WebFiles(content, folder) as server`. It answers at every path below `/files/`;
+    the certificate of its authority lies in the folder.
 
     `breaks_after` ends a connection after so many bytes of an answer, `hangs_after` says no more;
     `refuses_parts` answers a range with that status; `redirects_to` is where `/moved` leads.
     """
 
     content: bytes
-    authority: Path
+    folder: Path
+    encrypted: bool = True
     port: int = 0
     tagged: bool = True
     breaks_after: int | None = None
@@ -41,6 +42,10 @@ class WebFiles:
     paths: list[str] = field(default_factory=list)
 
     @property
+    def authority(self) -> Path:
+        return self.folder / "authority.pem"
+
+    @property
     def url(self) -> str:
         return f"https://localhost:{self.port}/files/a.gguf"
 
@@ -48,14 +53,27 @@ class WebFiles:
     def moved(self) -> str:
         return f"https://localhost:{self.port}/moved"
 
+    def _app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/files/{name:.+}", self._answer)
+        app.router.add_get("/moved", self._move)
+        return app
+
+    def _encryption(self) -> SSLContext | None:
+        if not self.encrypted:
+            return None
+        authority = CertificateAuthority(f"Authority of {self.folder.name}")
+        self.authority.write_bytes(authority.certificate_pem)
+        return authority.issue(["localhost"]).server_context()
+
     def _validator(self) -> str:
         return f'"{hashlib.sha256(self.content).hexdigest()[:16]}"'
 
-    async def move(self, request: web.Request) -> web.StreamResponse:
+    async def _move(self, request: web.Request) -> web.StreamResponse:
         self.tokens.append(request.headers.get("authorization", ""))
         return web.Response(status=302, headers={"Location": self.redirects_to})
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         asked = request.headers.get("range", "")
         self.ranges.append(asked)
         self.tokens.append(request.headers.get("authorization", ""))
@@ -89,24 +107,3 @@ class WebFiles:
         if self.hangs_after is not None:
             await asyncio.Event().wait()
         return response
-
-
-@asynccontextmanager
-async def web_files(folder: Path, content: bytes, *, encrypted: bool = True) -> AsyncIterator[WebFiles]:
-    """The server on this machine; its authority's certificate lies in the folder."""
-    authority = CertificateAuthority(f"Authority of {folder.name}")
-    trusted = folder / "authority.pem"
-    trusted.write_bytes(authority.certificate_pem)
-    here = WebFiles(content, trusted)
-    app = web.Application()
-    app.router.add_get("/files/{name:.+}", here.answer)
-    app.router.add_get("/moved", here.move)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    context: SSLContext | None = authority.issue(["localhost"]).server_context() if encrypted else None
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    here.port = runner.addresses[0][1]
-    try:
-        yield here
-    finally:
-        await runner.cleanup()

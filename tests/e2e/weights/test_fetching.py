@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.hub import Hub, HubRepository
 from tests.support.polling import eventually_async
-from tests.support.web_files import web_files
+from tests.support.web_files import WebFiles
 from tests.support.weights_program import arrived_bytes, end_of, files, run, started
 
 COMMIT = "c" * 40
@@ -197,7 +197,7 @@ async def test_a_hub_that_is_away_is_said_to_be(into: Path) -> None:
 async def test_an_adapter_from_elsewhere_does_not_see_the_models_credential(
     into: Path, tmp_path: Path
 ) -> None:
-    async with web_files(tmp_path, GGUF) as server, Hub(REPOSITORIES) as hub:
+    async with WebFiles(GGUF, tmp_path) as server, Hub(REPOSITORIES) as hub:
         ended = await run(
             {"source": "hf://acme/private", "into": str(into)},
             {"source": server.url, "into": f"{into}-a", "file": "a.gguf"},

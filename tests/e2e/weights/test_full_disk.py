@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.hub import Hub, HubRepository
 from tests.support.object_store import ACCESS_KEY, ObjectStore
-from tests.support.web_files import web_files
+from tests.support.web_files import WebFiles
 from tests.support.weights_program import Ended, arrived_bytes, run, run_within
 
 CONTENT = bytes(range(256)) * 100_000
@@ -30,7 +30,7 @@ async def _from_a_bucket(into: Path, most_bytes: int | None = None) -> Ended:
 
 async def _from_the_web(into: Path, most_bytes: int | None = None) -> Ended:
     into.parent.mkdir(parents=True, exist_ok=True)
-    async with web_files(into.parent, CONTENT) as server:
+    async with WebFiles(CONTENT, into.parent) as server:
         item = {"source": server.url, "into": str(into), "file": "m"}
         return await run_within(most_bytes, item, SSL_CERT_FILE=str(server.authority))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 from tests.support.polling import eventually_async
-from tests.support.web_files import WebFiles, web_files
+from tests.support.web_files import WebFiles
 from tests.support.weights_program import Ended, arrived_bytes, end_of, run, started
 
 # Not compressible, as weights are.
@@ -28,7 +28,7 @@ async def broken(server: WebFiles, into: Path, **stated: str) -> Ended:
 
 
 async def test_it_is_continued_where_it_broke(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         await broken(server, into)
         ended = await fetch(server, into, sha256=hashlib.sha256(GGUF).hexdigest())
     assert ended.code == 0, ended.said
@@ -38,7 +38,7 @@ async def test_it_is_continued_where_it_broke(into: Path, tmp_path: Path) -> Non
 
 
 async def test_a_file_that_has_changed_meanwhile_is_not_made_of_both(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         await broken(server, into)
         server.content = OTHER
         ended = await fetch(server, into)
@@ -47,7 +47,7 @@ async def test_a_file_that_has_changed_meanwhile_is_not_made_of_both(into: Path,
 
 
 async def test_what_cannot_be_told_apart_comes_anew(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         server.tagged = False
         await broken(server, into)
         ended = await fetch(server, into)
@@ -56,7 +56,7 @@ async def test_what_cannot_be_told_apart_comes_anew(into: Path, tmp_path: Path) 
 
 
 async def test_a_busy_server_costs_nothing_that_has_arrived(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         await broken(server, into)
         server.refuses_parts = 503
         refused = await fetch(server, into)
@@ -68,7 +68,7 @@ async def test_a_busy_server_costs_nothing_that_has_arrived(into: Path, tmp_path
 
 
 async def test_a_part_that_was_not_asked_for_is_not_taken(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         await broken(server, into)
         server.other_part = True
         ended = await fetch(server, into)
@@ -78,7 +78,7 @@ async def test_a_part_that_was_not_asked_for_is_not_taken(into: Path, tmp_path: 
 
 
 async def test_what_has_arrived_in_full_is_not_asked_for_again(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         server.breaks_after = len(GGUF) - 1
         await fetch(server, into)
         server.breaks_after = None
@@ -93,7 +93,7 @@ async def test_what_has_arrived_in_full_is_not_asked_for_again(into: Path, tmp_p
 
 async def test_a_token_stays_with_its_server(into: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    async with web_files(tmp_path, GGUF) as server, web_files(tmp_path / "other", GGUF) as other:
+    async with WebFiles(GGUF, tmp_path) as server, WebFiles(GGUF, tmp_path / "other") as other:
         server.redirects_to = other.url
         bundle = tmp_path / "both.pem"
         bundle.write_bytes(server.authority.read_bytes() + other.authority.read_bytes())
@@ -108,8 +108,8 @@ async def test_weights_never_come_over_a_connection_that_anyone_can_change(
 ) -> None:
     (tmp_path / "plain").mkdir()
     async with (
-        web_files(tmp_path, GGUF) as server,
-        web_files(tmp_path / "plain", GGUF, encrypted=False) as plain,
+        WebFiles(GGUF, tmp_path) as server,
+        WebFiles(GGUF, tmp_path / "plain", encrypted=False) as plain,
     ):
         server.redirects_to = f"http://localhost:{plain.port}/files/a.gguf"
         ended = await fetch(server, into, server.moved)
@@ -122,7 +122,7 @@ async def test_a_signed_address_is_asked_as_it_was_written_and_not_repeated(
     into: Path, tmp_path: Path
 ) -> None:
     signed = "?X-Amz-Credential=AK%2F2026&sig=hush%2Bhush%3D&space=a%20b&tilde=%7E"
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         ended = await fetch(server, into, server.url + signed)
     assert ended.code == 0, ended.said
     assert server.paths == [f"/files/a.gguf{signed}"]
@@ -130,7 +130,7 @@ async def test_a_signed_address_is_asked_as_it_was_written_and_not_repeated(
 
 
 async def test_what_is_not_there_is_said(into: Path, tmp_path: Path) -> None:
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         missing = await fetch(server, into, f"https://localhost:{server.port}/gone")
         away = f"https://localhost:{server.port}/files/b"
     gone = await run({"source": away, "into": str(into), "file": "b"})
@@ -142,7 +142,7 @@ async def test_what_is_not_there_is_said(into: Path, tmp_path: Path) -> None:
 
 async def test_one_that_is_asked_to_end_ends_and_goes_on_later(into: Path, tmp_path: Path) -> None:
     """As the first process of a container: without a handler of its own it would not hear SIGTERM."""
-    async with web_files(tmp_path, GGUF) as server:
+    async with WebFiles(GGUF, tmp_path) as server:
         server.hangs_after = 300_000
         item = {"source": server.url, "into": str(into), "file": "a.gguf"}
         process = await started(item, SSL_CERT_FILE=str(server.authority))
