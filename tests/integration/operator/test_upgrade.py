@@ -67,7 +67,13 @@ def an_upgrade_moves_nothing(installation: Installation, tmp_path: Path, count: 
 
         for name in ("model-0", "model-1"):
             admin.patch(API, KIND, name, {"spec": {"refresh": "now"}}, namespace)
-            admin.wait_for(*WORKLOAD, name, namespace, until=lambda one: agents(one) == {"pointsman:next"})
+            admin.wait_for(
+                *WORKLOAD,
+                name,
+                namespace,
+                until=lambda one: agents(one) == {"pointsman:next"},
+                within_seconds=_SECONDS,
+            )
             after = workloads(admin, namespace)
             assert {one for one in after if after[one] != before[one]} == {name}
             before = after

@@ -16,7 +16,15 @@ from pointsman.controller.plan import Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.difference import is_applied_by
 from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
-from pointsman.kube.objects import KubeObject, controller_of, key_of, kind_of, metadata, uid_of
+from pointsman.kube.objects import (
+    KubeObject,
+    controller_of,
+    key_of,
+    kind_of,
+    metadata,
+    resource_version_of,
+    uid_of,
+)
 from pointsman.kube.ports import Reader, Writer
 from pointsman.kube.settled import Settled
 
@@ -169,8 +177,10 @@ class Actor:
         live = primaries.get(owner)
         if live is None or not self._settled.open_differences(live, wanted, MANAGER, subresource="status"):
             return
+        # Over this version alone: by now the name may be another object's, which would be said to be ready.
+        over = {"metadata": {**metadata(wanted), "resourceVersion": resource_version_of(live)}}
         with suppress(NotFound), primaries.writing(wanted) as wrote:  # it was deleted while we looked
-            answer = await self._writer.apply_status(wanted, MANAGER)
+            answer = await self._writer.apply_status({**wanted, **over}, MANAGER)
             self._settled.applied(answer, wanted, MANAGER, subresource="status")
             wrote(answer)
 
