@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pointsman.api import ModelDeployment
 from tests.support.builders import fleet
 from tests.support.placements import (
     QWEN_32B,
@@ -35,6 +36,32 @@ def test_memory_of_the_cpu_counts_windows_too() -> None:
     layer = 2 * 256 * 2
     cache = 4 * 512 * (3 + 15) * layer
     assert found.memory_bytes == int(found.weights_bytes * 1.02) + cache + 2**30
+
+
+GEMMA = "hf://ggml-org/gemma-3-27b-it-GGUF/gemma-3-27b-it-Q4_K_M.gguf"
+
+
+def _on_l40s(context: int, slots: int | None = None) -> ModelDeployment:
+    engine = {"maxConcurrency": slots} if slots else None
+    hardware = {"accelerators": ["L40S"]}
+    return own(
+        GEMMA, engine="llama.cpp", engine_overlay=engine, model={"contextLength": context}, hardware=hardware
+    )
+
+
+def test_each_slot_of_llama_cpp_has_its_whole_context_from_the_start() -> None:
+    """Its cache is not paged: what all slots may hold is taken when it starts, or it does not start."""
+    one_l40s = fleet_with("L40S", L40S={"quota": 1})
+    for context in (8192, 32768, 131072):
+        found = placed(_on_l40s(context), one_l40s)
+        # 80 KiB a token in full layers, 1,024 tokens of 8 KiB in each of 52 others.
+        cache = found.max_concurrency * (context * 80 * 1024 + 52 * 1024 * 8 * 1024)
+        assert found.weights_bytes + cache < 0.95 * 46068 * 2**20
+    many = refused(_on_l40s(32768, slots=16), one_l40s)
+    assert "needs" in many.closest
+    assert many.todo.startswith("lower spec.model.contextLength to ")
+    lower = int(many.todo.split()[3])
+    assert placed(_on_l40s(lower, slots=16), one_l40s).max_concurrency == 16
 
 
 def test_llama_cpp_reads_no_other_weights() -> None:

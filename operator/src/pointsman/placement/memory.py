@@ -41,6 +41,11 @@ class Need:
             return 0
         return left // self.kv_per_token if self.kv_per_token else 2**62
 
+    def longest_context(self, requests: int) -> int:
+        """Tokens that each of so many requests could have at once; 0 where not even one fits."""
+        left = self.room // requests - self.per_request
+        return max(0, left // self.kv_per_token) if self.kv_per_token else 0
+
     def one_request(self, tokens: int) -> int:
         """Bytes of cache of one request of so many tokens."""
         return tokens * self.kv_per_token + self.per_request

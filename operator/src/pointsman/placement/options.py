@@ -35,6 +35,13 @@ class Asked:
     adapters: int = 0
     own_image: bool = False
     """The deployment brings its image, which may be built for any device."""
+    whole_slots: bool = False
+    """The engine takes the cache of each request's whole context when it starts, instead of page by page."""
+
+    @property
+    def whole_requests(self) -> int:
+        """Requests of the whole context that must fit at once."""
+        return self.max_concurrency or 1 if self.whole_slots else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +96,13 @@ def assess(
         return Miss(device, spread, precision.what, _BROKEN_RULE, precision.todo)
     need = memory_need(asked.shape, device, spread, coefficients_of(asked.engine).memory, asked.adapters)
     slots = asked.max_concurrency or USUAL_CONCURRENCY
-    one = need.one_request(asked.context_length)
-    if need.room < one:
-        return _too_small(device, spread, need, one)
+    least = need.one_request(asked.context_length) * asked.whole_requests
+    if need.room < least:
+        return _too_small(device, spread, need, least)
     step = step_time(asked.shape, device, spread, precision, asked.engine)
     demand = asked.demand
-    running = _most_running(need, demand, slots)
+    held = asked.context_length if asked.whole_slots else demand.traffic.held_tokens
+    running = _most_running(need, held, slots)
     found = capacity(step, spread.pipeline, running, need.cache_tokens(running), demand)
     hourly = None if price is None else price.of(spread.devices, spread.nodes)
     thousands = found.latency.requests_per_second * 3.6
@@ -111,9 +119,9 @@ def assess(
     )
 
 
-def _most_running(need: Need, demand: Demand, slots: int) -> int:
-    """Requests that fit beside each other at their usual length."""
-    each = need.one_request(demand.traffic.held_tokens)
+def _most_running(need: Need, held_tokens: int, slots: int) -> int:
+    """Requests that fit beside each other if each holds so many tokens."""
+    each = need.one_request(held_tokens)
     return max(1, min(slots, need.room // each if each else slots))
 
 
@@ -126,6 +134,6 @@ def _useful(found: Capacity, demand: Demand, most: int) -> int:
     return wanted if wanted < _ROUNDED_FROM else wanted // _ROUNDED_TO * _ROUNDED_TO
 
 
-def _too_small(device: Device, spread: Spread, need: Need, one_request: int) -> Miss:
-    wanted = need.weights + need.overhead + one_request
+def _too_small(device: Device, spread: Spread, need: Need, cache: int) -> Miss:
+    wanted = need.weights + need.overhead + cache
     return Miss(device, spread, "", wanted / need.usable, need=need)

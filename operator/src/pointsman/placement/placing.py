@@ -132,6 +132,7 @@ def _asked(
         demand=demand.within(context),
         adapters=len(model.adapters),
         own_image=engine.image is not None,
+        whole_slots=there.catalog.engines[engine.name].context == "sharedBySlots",
     )
 
 

@@ -84,10 +84,9 @@ def _pool_miss(miss: Miss, wanted: AskedPool, asked: Asked, at: str) -> NotPlace
     if need is None:
         return NotPlaced(f"pool {wanted.name}: {miss.what}", todo=miss.todo, field=f"{at}.accelerator")
     ways = ["use more accelerators for a replica"]
-    if need.kv_per_token and need.room > need.per_request:
-        tokens = (need.room - need.per_request) // need.kv_per_token // 1024 * 1024
-        if tokens:
-            ways.append(f"lower spec.model.contextLength to {tokens}")
+    tokens = need.longest_context(asked.whole_requests) // 1024 * 1024
+    if tokens:
+        ways.append(f"lower spec.model.contextLength to {tokens}")
     return NotPlaced(
         f"{asked.shape.name} does not fit pool {wanted.name}",
         f"{wording.devices(miss.spread.devices, miss.device.name)} {miss_text(miss)}",

@@ -118,8 +118,8 @@ def _ways(
 ) -> list[str]:
     ways = []
     need = nearest.need
-    if need is not None and need.kv_per_token:
-        tokens = (need.room - need.per_request) // need.kv_per_token // _CONTEXT_STEP * _CONTEXT_STEP
+    if need is not None:
+        tokens = need.longest_context(asked.whole_requests) // _CONTEXT_STEP * _CONTEXT_STEP
         if _CONTEXT_STEP <= tokens < asked.context_length:
             ways.append(f"lower spec.model.contextLength to {tokens}")
     for shape, way in _other_shapes(asked):
