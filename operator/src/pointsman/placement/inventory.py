@@ -124,11 +124,11 @@ def _entry(parts: list[_Devices]) -> InventoryEntry:
 
 
 def _given_back(entry: InventoryEntry, used: Mapping[tuple[str, str], int]) -> InventoryEntry:
-    on_nodes = tuple(
-        replace(each, count=each.count + used.get((each.node, each.resource), 0)) for each in entry.on_nodes
-    )
-    more = sum(each.count for each in on_nodes) - sum(each.count for each in entry.on_nodes)
-    return replace(entry, free=entry.free + more, on_nodes=on_nodes) if more else entry
+    more = {each: used.get((each.node, each.resource), 0) for each in entry.on_nodes}
+    if not any(more.values()):
+        return entry
+    on_nodes = tuple(replace(each, count=each.count + back) if back else each for each, back in more.items())
+    return replace(entry, free=entry.free + sum(more.values()), on_nodes=on_nodes)
 
 
 def _devices_of(

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pointsman.api import ModelDeployment
 from pointsman.api.findings import Finding
 from pointsman.controller.modeldeployment.pinning import (
-    Pin,
     Question,
     WeightsRevision,
     chosen,
@@ -95,7 +94,7 @@ def frozen(snapshot: Snapshot, findings: Sequence[Finding]) -> Frozen | Refusal:
     except PointsmanError as error:
         # What runs goes on as it is: nothing may move because it cannot be read.
         return Refusal("Progressing", "RevisionUnreadable", str(error))
-    made = _renewed(deployment, current, findings, _without_own_pods(snapshot), snapshot.pin)
+    made = _renewed(snapshot, current, findings)
     if isinstance(made, Rendering):
         made = _without_groups(snapshot.platform, made) or made
     if isinstance(made, Refusal):
@@ -158,11 +157,7 @@ def _why(deployment: ModelDeployment, current: Rendering | None, platform: Platf
 
 
 def _renewed(
-    deployment: ModelDeployment,
-    current: Rendering | None,
-    findings: Sequence[Finding],
-    platform: Platform,
-    pin: Pin | None,
+    snapshot: Snapshot, current: Rendering | None, findings: Sequence[Finding]
 ) -> Rendering | Refusal:
     """The current rendering while it is good, a new one where the spec asks for it and can have it."""
     errors = [finding for finding in findings if finding.is_error]
@@ -170,12 +165,13 @@ def _renewed(
         first = errors[0]
         message = f"{first.path}: {first.what}; {first.todo}" if first.todo else f"{first.path}: {first.what}"
         return Refusal("Progressing", "InvalidSpec", message)
-    why = _why(deployment, current, platform)
+    deployment, pin = snapshot.deployment, snapshot.pin
+    why = _why(deployment, current, snapshot.platform)
     if current is not None and why is None:
         return with_later(current, movable(deployment), pin)
     assert deployment.spec.model is not None
     weights = chosen(deployment.spec.model, movable(deployment), current, pin)
-    return _made(deployment, platform, weights)
+    return _made(deployment, _without_own_pods(snapshot), weights)
 
 
 def _made(deployment: ModelDeployment, platform: Platform, weights: WeightsRevision) -> Rendering | Refusal:
