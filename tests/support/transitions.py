@@ -46,8 +46,8 @@ _GEMMA: Json = {
 }
 _QWEN: Json = {"source": "hf://Qwen/Qwen3-0.6B", "revision": "c1899de289a04d12100db370d81485cdf75e47ca"}
 _POOLS = [
-    {"name": "spot", "accelerator": "L4", "maxReplicas": 1, "capacity": "spot"},
-    {"name": "reserved", "accelerator": "L4", "maxReplicas": 4},
+    {"name": "first", "accelerator": "L4", "maxReplicas": 1},
+    {"name": "second", "accelerator": "L4", "maxReplicas": 4},
 ]
 _TEMPLATES: tuple[Json, ...] = (
     {"labels": {"team": "chat"}, "annotations": {"example.com/owner": "chat"}},
