@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import yaml
 
 from tests.support.cluster.access import Access
 from tests.support.cluster.admin import Admin
-from tests.support.processes import REPOSITORY, assert_none_left, python_module
+from tests.support.polling import eventually
+from tests.support.processes import REPOSITORY, assert_none_left, python_module, running_with
 
 
 def sandbox(command: str, state: Path) -> str:
@@ -42,6 +44,12 @@ def access(kubeconfig: Path) -> Access:
 def is_ready(found: dict[str, Any]) -> bool:
     conditions = found.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def api_is_ready(kubeconfig: Path) -> bool:
+    kubectl = Path(sys.executable).with_name("kubectl")
+    asked = [str(kubectl), "--kubeconfig", str(kubeconfig), "get", "--raw", "/readyz"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def answer(said: str, question: str) -> str:
@@ -88,6 +96,9 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
             admin.delete("v1", "Pod", pod["metadata"]["name"])
             admin.wait_gone("v1", "Pod", pod["metadata"]["name"])
         assert found[1] in sandbox("up", tmp_path)  # a second time says the same
+        [api_server] = [one for one in running_with(str(tmp_path)) if one.name() == "kube-apiserver"]
+        api_server.kill()
+        eventually(lambda: api_is_ready(Path(found[1])), 60, "the API server is there again")
         os.kill(int((Path(found[1]).parent / "lock").read_text()), signal.SIGKILL)
         said = sandbox("up", tmp_path)  # and after it was killed it is a new one
         steps = said.partition("\nexport")[0].splitlines()

@@ -140,6 +140,14 @@ class ControlPlane:
         """A program by its name, such as `etcd`, to pause, kill or start it."""
         return self._components[name]
 
+    def start_again_what_ended(self) -> None:
+        """As a kubelet does with the pods of a control plane."""
+        ended = [one for one in self._components.values() if not one.is_running]
+        for component in ended:
+            component.start()
+        if ended:
+            self.wait_ready()
+
     def restart_api_server(self) -> None:
         """Kill the API server, start it again and wait until it is ready: every connection is cut.
 

@@ -32,6 +32,8 @@ from tests.support.processes import REPOSITORY, python_module
 
 _START_SECONDS = 180.0
 _STOP_SECONDS = 60.0
+_ENDS = {signal.SIGTERM, signal.SIGINT}
+_LOOK_SECONDS = 1.0
 _MARKS = {True: "✓", False: "✗"}
 
 
@@ -109,7 +111,7 @@ class Place:
 def run(place: Place) -> None:
     """Be the sandbox until SIGTERM."""
     # Before any thread begins: they inherit it, and the signal is waited for here.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     with place.held(), ExitStack() as running:
         began = time.monotonic()
 
@@ -137,7 +139,8 @@ def run(place: Place) -> None:
         ready.write_text(control_plane.access().kubeconfig())
         ready.rename(place.kubeconfig)
         running.callback(place.kubeconfig.unlink)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        while signal.sigtimedwait(_ENDS, _LOOK_SECONDS) is None:
+            control_plane.start_again_what_ended()
 
 
 @click.group()
