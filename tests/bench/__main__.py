@@ -8,7 +8,9 @@ import sys
 import click
 
 from tests.bench import (
+    gateway_endpoints,
     gateway_overhead,
+    operator_full,
     operator_scale,
     placement,
     quickstart_second_start,
@@ -27,6 +29,8 @@ PROGRAMS: dict[str, Program] = {
     "quickstart_second_start": quickstart_second_start.measure,
     "placement": placement.measure,
     "operator_scale": operator_scale.measure,
+    "operator_full": operator_full.measure,
+    "gateway_endpoints": gateway_endpoints.measure,
 }
 
 

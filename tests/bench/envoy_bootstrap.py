@@ -29,8 +29,8 @@ def answer_body(model: str, completion_tokens: int = 64) -> str:
     return json.dumps(plain_answer(question, text, completion_tokens))
 
 
-def _address(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def _address(port: int, host: str = "127.0.0.1") -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def _filter(name: str, kind: str, **fields: Any) -> Json:
@@ -40,7 +40,7 @@ def _filter(name: str, kind: str, **fields: Any) -> Json:
     }
 
 
-def _listener(name: str, port: int, route: Json, filters: list[Json]) -> Json:
+def _listener(name: str, port: int, route: Json, filters: list[Json], host: str = "127.0.0.1") -> Json:
     connection_manager = {
         "@type": f"{_TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": name,
@@ -54,7 +54,7 @@ def _listener(name: str, port: int, route: Json, filters: list[Json]) -> Json:
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": connection_manager,
     }
-    return {"name": name, "address": _address(port), "filter_chains": [{"filters": [network]}]}
+    return {"name": name, "address": _address(port, host), "filter_chains": [{"filters": [network]}]}
 
 
 def _bootstrap(admin_port: int, listeners: list[Json], clusters: list[Json]) -> Json:
@@ -81,7 +81,7 @@ def plain_proxy(port: int, upstream_port: int, admin_port: int) -> Json:
     return _bootstrap(admin_port, [_listener("plain", port, route, [])], [cluster])
 
 
-def answering_upstream(names_and_ports: dict[str, int], admin_port: int) -> Json:
+def answering_upstream(names_and_ports: dict[str, int], admin_port: int, *, host: str = "127.0.0.1") -> Json:
     """Envoy that answers each request by itself with a chat answer; a listener for each name.
 
     The answer's header `x-upstream` has the listener's name. The buffer filter makes it read a request whole
@@ -100,5 +100,5 @@ def answering_upstream(names_and_ports: dict[str, int], admin_port: int) -> Json
                 for key, value in headers
             ],
         }
-        listeners.append(_listener(name, port, route, [buffer]))
+        listeners.append(_listener(name, port, route, [buffer], host))
     return _bootstrap(admin_port, listeners, [])

@@ -17,7 +17,7 @@ class Measurement:
     unit: str
     samples: tuple[float, ...]
     judged: str = "median"
-    """Which number is compared with the range: `median`, `p99`, `min` or `max`."""
+    """Which number is compared with the range: `median`, `p95`, `p99`, `min` or `max`."""
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -40,8 +40,8 @@ class Measurement:
         """The number that is compared with the range."""
         if self.judged == "median":
             return self.median
-        if self.judged == "p99":
-            return quantile(self.samples, 0.99)
+        if self.judged in ("p95", "p99"):
+            return quantile(self.samples, int(self.judged[1:]) / 100)
         return self.least if self.judged == "min" else self.most
 
 

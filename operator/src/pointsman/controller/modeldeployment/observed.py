@@ -47,11 +47,7 @@ def observe(
         ready_of_revision=len(ready_now),
         leaving=any(is_being_deleted(pod) and not _has_ended(pod) for pod in leaders),
         have_weights=any(_was_started(pod) for pod in current),
-        settled=(
-            bool(workloads)
-            and all(_has_taken_spec(one) for one in workloads)
-            and len(staying) == len(ready_now) == wanted
-        ),
+        settled=(all(_has_taken_spec(one) for one in workloads) and len(staying) == len(ready_now) == wanted),
         stuck=any(_is_stuck(one) for one in workloads),
         refused=next((why for one in workloads if (why := _why_refused(one))), ""),
     )
@@ -69,7 +65,11 @@ def ready_in_pool(pods: Sequence[KubeObject], pool: str) -> int:
 
 
 def _has_taken_spec(workload: KubeObject) -> bool:
-    return int(workload.get("status", {}).get("observedGeneration") or 0) >= generation_of(workload)
+    """Whether it runs nothing older. One that was never changed has nothing older to run: to wait for its
+    controller's word, after its pods are ready, would be one more status written for each model.
+    """
+    generation = generation_of(workload)
+    return generation <= 1 or int(workload.get("status", {}).get("observedGeneration") or 0) >= generation
 
 
 def _is_stuck(workload: KubeObject) -> bool:
