@@ -1,10 +1,13 @@
 """In which order a change reaches Envoy: clusters, endpoints, what names them; clusters that went, last."""
 
+from collections import Counter
+from typing import ClassVar
+
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 
 from pointsman.gateway.session import DeltaSession
 from pointsman.gateway.store import ResourceStore
-from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET
+from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, Resource
 from tests.support.discovery_wire import DiscoveryWire
 from tests.support.envoy_resources import cluster, endpoints, is_bad, listener, resource_set, scope, secret
 from tests.support.envoy_stand_in import EnvoyStandIn
@@ -51,6 +54,23 @@ def test_one_changed_replica_is_one_response() -> None:
     wire.update({**FIRST, ENDPOINTS: {"a": endpoints("a", 9000)}})
     wire.settle()
     assert wire.sent == {ENDPOINTS: 1}
+
+
+def test_a_replica_costs_no_look_at_clusters_and_scopes() -> None:
+    class Watched(ResourceStore):
+        looks: ClassVar[Counter[str]] = Counter()
+
+        def served(self, type_url: str, name: str) -> Resource | None:
+            self.looks[type_url] += 1
+            return super().served(type_url, name)
+
+    wire = DiscoveryWire(Watched(), EnvoyStandIn())
+    wire.update(FIRST)
+    wire.settle()
+    Watched.looks.clear()
+    wire.update({**FIRST, ENDPOINTS: {"a": endpoints("a", 9000)}})
+    wire.settle()
+    assert set(Watched.looks) == {ENDPOINTS}
 
 
 def test_a_changed_scope_is_one_response() -> None:

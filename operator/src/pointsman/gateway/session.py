@@ -62,6 +62,11 @@ class DeltaSession:
         self._in_flight: dict[str, _InFlight] = {}
         self._again: list[_InFlight] = []
         self._nonce = 0
+        # The store's revision at which nothing of a type was due, nothing gone, and the endpoints of every
+        # cluster asked for.
+        self._nothing_due: dict[str, int] = {}
+        self._nothing_gone: dict[str, int] = {}
+        self._all_asked: int | None = None
         self.has_settled = False
         """Whether Envoy has ever said yes or no to everything, since this stream began."""
         self.heard = 0
@@ -70,6 +75,11 @@ class DeltaSession:
     def receive(self, request: DeltaDiscoveryRequest) -> None:
         """Take a subscription change, an acceptance or a refusal."""
         self.heard += request.type_url != ENDPOINTS
+        self._nothing_due.pop(request.type_url, None)
+        if request.resource_names_subscribe or request.resource_names_unsubscribe:
+            self._all_asked = None
+        if request.initial_resource_versions:
+            self._nothing_gone.pop(request.type_url, None)
         known = self._types.get(request.type_url)
         first = known is None
         if known is None:
@@ -178,14 +188,17 @@ class DeltaSession:
         return self._store.names(type_url) if known.everything else known.names
 
     def _due(self, type_url: str) -> Iterable[Resource]:
-        known = self._types.get(type_url)
-        if known is None:
+        known, revision = self._types.get(type_url), self._store.revision(type_url)
+        if known is None or self._nothing_due.get(type_url) == revision:
             return
-        sent = known.sent
+        sent, is_any = known.sent, False
         for name in self._subscribed(type_url):
             served = self._store.served(type_url, name)
             if served is not None and sent.get(name) != served.version:
+                is_any = True
                 yield served
+        if not is_any:
+            self._nothing_due[type_url] = revision
 
     def _changes(self, type_url: str) -> list[DeltaDiscoveryResponse]:
         known = self._types.get(type_url)
@@ -231,15 +244,18 @@ class DeltaSession:
         if resource.endpoints and ENDPOINTS in self._types:
             self._types[ENDPOINTS].sent.pop(resource.endpoints, None)
             self._types[ENDPOINTS].absent.discard(resource.endpoints)
+            self._nothing_due.pop(ENDPOINTS, None)
         if resource.type_url == LISTENER and SCOPE in self._types:
+            self._nothing_due.pop(SCOPE, None)
             self._types[SCOPE].sent = dict.fromkeys(self._types[SCOPE].sent, _UNKNOWN)
 
     def _removals(self, type_url: str) -> list[DeltaDiscoveryResponse]:
-        known = self._types.get(type_url)
-        if known is None or not known.everything:
+        known, revision = self._types.get(type_url), self._store.revision(type_url)
+        if known is None or not known.everything or self._nothing_gone.get(type_url) == revision:
             return []
         gone = [name for name in known.sent if self._store.served(type_url, name) is None]
         if not gone:
+            self._nothing_gone[type_url] = revision
             return []
         for name in gone:
             known.forget(name)
@@ -252,12 +268,22 @@ class DeltaSession:
             return False
         if any(flight.type_url in _GROUND for flight in self._again):
             return False
+        return self._has_asked_for_endpoints() and not any(
+            True for type_url in _GROUND for _ in self._due(type_url)
+        )
+
+    def _has_asked_for_endpoints(self) -> bool:
+        """Whether Envoy has asked for the endpoints of every cluster."""
+        revision = self._store.revision(CLUSTER)
+        if self._all_asked == revision:
+            return True
         asked = self._types[ENDPOINTS].names if ENDPOINTS in self._types else set()
         for name in self._store.names(CLUSTER):
             served = self._store.served(CLUSTER, name)
             if served is not None and served.endpoints and served.endpoints not in asked:
                 return False
-        return not any(True for type_url in _GROUND for _ in self._due(type_url))
+        self._all_asked = revision
+        return True
 
     def _response(
         self,
