@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pointsman.api import ModelDeployment
+from pointsman.api.hardware import Hardware
 from pointsman.catalog import shipped_catalog
 from pointsman.placement import FreeDevices, Inventory, InventoryEntry, Traffic
 from pointsman.placement.devices import price_of
@@ -214,6 +215,25 @@ def test_devices_on_many_nodes_are_no_room_for_a_group() -> None:
     whole = InventoryEntry(8, 8, None, 8, None, (FreeDevices("w", "nvidia.com/gpu", 8),))
     found = placed(large, fleet(), Inventory({"H100-SXM": scattered, "A100-80-SXM": whole}))
     assert found.accelerator == "A100-80-SXM"
+
+
+def test_a_quota_below_what_nodes_have_leaves_the_rest_to_others() -> None:
+    settings = fleet_with("H100-SXM", "L40S", H100_SXM={"quota": 4}, L40S={"quota": 8})
+    nodes = Inventory({"H100-SXM": InventoryEntry(8, 8), "L40S": InventoryEntry(8, 8)})
+    scaling = {"mode": "off", "minReplicas": 5, "maxReplicas": 8}
+    small = {"contextLength": 8192}
+    four = own("hf://Qwen/Qwen3-8B", model=small, scaling={**scaling, "minReplicas": 4})
+    five = own("hf://Qwen/Qwen3-8B", model=small, scaling=scaling)
+    h100 = {"accelerators": ["H100-SXM"], "parallelism": {"tensor": 1}}
+    assert not placed(_with(four, h100), settings, nodes).reason.endswith("too few are free now")
+    assert placed(_with(five, h100), settings, nodes).reason.endswith("too few are free now")
+    # Before any node is there, the quota alone says it.
+    assert placed(_with(five, h100), settings).reason.endswith("too few are free now")
+
+
+def _with(deployment: ModelDeployment, hardware: dict[str, Any]) -> ModelDeployment:
+    spec = deployment.spec.model_copy(update={"hardware": Hardware.model_validate(hardware)})
+    return deployment.model_copy(update={"spec": spec})
 
 
 def test_a_quota_lets_nodes_come() -> None:

@@ -36,14 +36,18 @@ class Offer:
     """How many devices of this kind a replica could have; None where nothing bounds it."""
     entry: InventoryEntry | None
     """What its nodes show; None: nothing is known of nodes."""
-    may_come: int | None
-    """Devices that are free or may still come within the quota; None: no quota."""
+    left: int | None
+    """Devices within the quota that nobody uses; None: no quota."""
+    may_come: bool
+    """Whether the quota is above what nodes have, so that more of them may come."""
 
     def has_room(self, spread: Spread, replicas: int) -> bool:
         """Whether so many replicas could start now, or on nodes that may come."""
-        if self.may_come is not None:
-            return self.may_come >= spread.devices * replicas
-        return self.entry is None or self.entry.has_room(replicas, spread.devices, spread.nodes)
+        if self.left is not None and spread.devices * replicas > self.left:
+            return False
+        if self.may_come or self.entry is None:
+            return True
+        return self.entry.has_room(replicas, spread.devices, spread.nodes)
 
 
 class Fleet:
@@ -79,15 +83,23 @@ class Fleet:
         quota = setting.quota if setting is not None else None
         price = price_of(name, self.settings, self.catalog)
         if entry is None:
-            return Offer(device, price, most=quota, entry=None, may_come=None)
-        # With a quota, nodes may come and go; without one, those that there are count.
+            return Offer(device, price, most=quota, entry=None, left=quota, may_come=quota is not None)
         return Offer(
             as_seen(device, entry.memory_bytes, entry.per_node, entry.resource),
             price,
             most=entry.total if quota is None else quota,
             entry=entry,
-            may_come=None if quota is None else max(entry.free, quota - (entry.total - entry.free)),
+            left=_left(quota, entry),
+            may_come=quota is not None and quota > entry.total,
         )
+
+
+def _left(quota: int | None, entry: InventoryEntry) -> int | None:
+    if quota is None:
+        return None
+    within = max(0, quota - (entry.total - entry.free))
+    # Devices of nodes that are closed count as used, which a quota for all of them makes up for.
+    return max(entry.free, within) if quota >= entry.total else within
 
 
 def fleet_of(settings: FleetSettings, catalog: Catalog, inventory: Inventory) -> Fleet:
