@@ -81,7 +81,7 @@ def differences(one: Any, other: Any, path: str) -> Iterator[str]:
         yield f"{path}: {str(one)[:150]} != {str(other)[:150]}"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_200_transitions(admin: Admin, operator: OperatorProcess) -> None:
     walks(admin, operator, 5)
 
