@@ -162,3 +162,19 @@ async def test_a_closed_fence_lets_nothing_out(
         await writer.apply(config_map("too-late", namespace), MANAGER)
     found = {obj["metadata"]["name"] for obj in await reader.list(Selection(CONFIG_MAP, namespace))}
     assert {"never-led", "leads", "too-late"} & found == {"leads"}
+
+
+@pytest.mark.parametrize("megabytes", [1.7, 2.2, 4.0])
+async def test_what_is_too_large_is_refused_and_not_sent_again(
+    megabytes: float, writer: KubeWriter, namespace: str
+) -> None:
+    """Too large for etcd, for what lies between it and the API server, and for the API server to read."""
+    wanted = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": "large", "namespace": namespace},
+        "revision": 1,
+        "data": {"text": "a" * int(megabytes * 1e6)},
+    }
+    with pytest.raises(Invalid):
+        await writer.apply(wanted, MANAGER)

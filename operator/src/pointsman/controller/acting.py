@@ -7,12 +7,12 @@ never written, whatever its name: an owner reference of ours would end it with t
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from pointsman.api import ObjectKey
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
-from pointsman.controller.plan import Plan
+from pointsman.controller.plan import Announcement, Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.difference import is_applied_by
 from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
@@ -46,16 +46,30 @@ class Statuses(Protocol):
     def writing(self, wanted: KubeObject) -> AbstractContextManager[Callable[[KubeObject], None]]: ...
 
 
+Announce = Callable[[KubeObject, Announcement], None]
+
+
 class Blocked(KubeError):
-    """A child was not written, for a `reason` that only a person can end."""
+    """`child` was not written, for a `reason` that only a person can end."""
+
+    def __init__(self, what: str, *, child: str, **rest: Any) -> None:
+        super().__init__(what, **rest)
+        self.child = child
 
 
 class Actor:
     """Writes for one leader. `children` hears of each write at once."""
 
     def __init__(
-        self, reader: Reader, writer: Writer, children: Children, clock: Clock = elapsed_seconds
+        self,
+        reader: Reader,
+        writer: Writer,
+        children: Children,
+        announce: Announce,
+        clock: Clock = elapsed_seconds,
     ) -> None:
+        """`announce` is told what is said of an object, once its status says so."""
+        self._announce = announce
         self._reader = reader
         self._writer = writer
         self._children = children
@@ -80,7 +94,8 @@ class Actor:
         `primaries` holds the object that the status belongs to. Raises KubeError for what is to be tried
         again, once the status says it.
         """
-        before = self.contests(owner), self.obstacle(owner)
+        before = self._hindrance(owner)
+        upon = primaries.get(owner) or {}
         stopped: KubeError | None = None
         try:
             await self._children_of(plan, owner)
@@ -88,14 +103,21 @@ class Actor:
         except Blocked as error:
             # The later children wait, as pods do for their NetworkPolicy.
             stopped = error
-            self._obstacles[owner] = Obstacle(error.reason, str(error))
-        if (self.contests(owner), self.obstacle(owner)) != before:
+            self._obstacles[owner] = Obstacle(error.reason, str(error), error.child)
+        if self._hindrance(owner) != before:
             return True
         if plan.status is not None:
-            await self._status(primaries, owner, plan.status)
+            await self._status(primaries, owner, uid_of(upon), plan.status)
+        for announcement in plan.announcements:
+            self._announce(upon, announcement)
         if stopped is not None:
             raise stopped
         return False
+
+    def _hindrance(self, owner: ObjectKey) -> tuple[object, ...]:
+        """What stands in the way, without the words: who refuses may find others each time."""
+        obstacle = self.obstacle(owner)
+        return self.contests(owner), obstacle and (obstacle.reason, obstacle.child)
 
     async def _children_of(self, plan: Plan, owner: ObjectKey) -> None:
         contested: dict[Contest, None] = {}
@@ -104,7 +126,8 @@ class Actor:
                 for contest in await self._apply(wanted):
                     contested[contest] = None
             except (Forbidden, Invalid) as error:
-                raise Blocked(error.what, where=_called(wanted), reason="Refused") from error
+                called = _called(wanted)
+                raise Blocked(error.what, where=called, child=called, reason="Refused") from error
         for doomed in plan.delete:
             await self._writer.delete(doomed.kind, doomed.key, doomed.uid)
             self._children.deleted(doomed.kind, doomed.key, doomed.uid)
@@ -153,6 +176,7 @@ class Actor:
                 return await self._writer.apply(wanted, MANAGER)
             raise Blocked(
                 f"{_called(wanted)} is not Pointsman's",
+                child=_called(wanted),
                 todo="give it or the ModelDeployment another name",
                 reason="NameTaken",
             ) from None
@@ -173,11 +197,14 @@ class Actor:
         self._put_back = {place: at for place, at in self._put_back.items() if now - at < _TRUCE_SECONDS}
         return tuple(contests)
 
-    async def _status(self, primaries: Statuses, owner: ObjectKey, wanted: KubeObject) -> None:
+    async def _status(self, primaries: Statuses, owner: ObjectKey, upon: str, wanted: KubeObject) -> None:
         live = primaries.get(owner)
-        if live is None or not self._settled.open_differences(live, wanted, MANAGER, subresource="status"):
+        # The name may be another object's since children were written, which would be said to be ready.
+        if live is None or uid_of(live) != upon:
             return
-        # Over this version alone: by now the name may be another object's, which would be said to be ready.
+        if not self._settled.open_differences(live, wanted, MANAGER, subresource="status"):
+            return
+        # Over this version alone: it may be another's before this arrives.
         over = {"metadata": {**metadata(wanted), "resourceVersion": resource_version_of(live)}}
         with suppress(NotFound), primaries.writing(wanted) as wrote:  # it was deleted while we looked
             answer = await self._writer.apply_status({**wanted, **over}, MANAGER)

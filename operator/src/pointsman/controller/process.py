@@ -7,14 +7,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import Any
 
 import structlog
 
 from pointsman.api import ObjectKey
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.abilities import Abilities
-from pointsman.controller.acting import MANAGER, Actor
+from pointsman.controller.acting import MANAGER, Actor, Announce
 from pointsman.controller.children import Children
 from pointsman.controller.comparing import Comparison
 from pointsman.controller.engine_reports import EngineReports
@@ -33,6 +32,7 @@ from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primaries import Primaries
 from pointsman.controller.primary import PrimaryWatch
 from pointsman.controller.settings import OperatorSettings
+from pointsman.controller.together import together
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.controller.workers import Workers
 from pointsman.kube.connection import Connection
@@ -162,7 +162,8 @@ class Operator:
         await abilities.known()
         await self._synced(reader)
         recorder = EventRecorder(writer, MANAGER, self._settings.identity)
-        actor = Actor(reader, writer, self._children)
+        announce = _announcer(recorder)
+        actor = Actor(reader, writer, self._children, announce)
         platform = PlatformView(
             self._settings,
             shipped_catalog(),
@@ -176,7 +177,6 @@ class Operator:
             actor,
             platform,
             _now,
-            _announcer(recorder),
             self._reports.of,
             self._hub.of,
         )
@@ -185,17 +185,12 @@ class Operator:
             self._deployments,
             self._book,
             # Of its own: a route and a deployment of one name are two owners.
-            Actor(reader, writer, self._children),
+            Actor(reader, writer, self._children, announce),
             lambda key: () if self._gateways is None else self._gateways.said_of(key),
             _now,
-            _announcer(recorder),
             url=self._settings.gateway_url,
         )
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
-        asking = asyncio.create_task(self._ask_gateways(), name="ask gateways")
-        reporting = asyncio.create_task(self._reports.run(), name="ask engines")
-        pinning = asyncio.create_task(self._hub.run(), name="ask the hub")
-        comparing = asyncio.create_task(self._comparison(reader).run(), name="compare with a list")
         for key in self._deployments:
             self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
         for key in self._routes:
@@ -205,18 +200,26 @@ class Operator:
         self._log.info("leads", deployments=len(self._deployments), routes=len(self._routes))
         self._is_leading = True
         try:
-            if self._gateways is not None:
-                await self._gateways.heard(_HEARD_SECONDS)
-            await self._workers.run()
+            # What asks others has begun before anyone waits for an answer.
+            await together(
+                {
+                    "ask gateways": self._ask_gateways(),
+                    "ask engines": self._reports.run(),
+                    "ask the hub": self._hub.run(),
+                    "compare with a list": self._comparison(reader).run(),
+                    "work": self._work(self._workers),
+                }
+            )
         finally:
             self._is_leading = False
             self._workers = None
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
-            asking.cancel()
-            reporting.cancel()
-            pinning.cancel()
-            comparing.cancel()
+
+    async def _work(self, workers: Workers) -> None:
+        if self._gateways is not None:
+            await self._gateways.heard(_HEARD_SECONDS)
+        await workers.run()
 
     async def _synced(self, reader: KubeReader) -> None:
         """Wait until every list is complete. A kind that is not installed has no objects."""
@@ -349,7 +352,7 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _announcer(recorder: EventRecorder) -> Any:
+def _announcer(recorder: EventRecorder) -> Announce:
     def announce(about: KubeObject, said: Announcement) -> None:
         kind = EventType.WARNING if said.is_warning else EventType.NORMAL
         recorder.record(about, Occurrence(kind, said.reason, said.message, "Reconcile"))

@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from pointsman.controller.identity import Ident
+from pointsman.controller.together import together
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
 from pointsman.kube.errors import LeadershipLost
@@ -45,9 +46,7 @@ class Workers:
         return str(ident), asyncio.get_running_loop().time() - since
 
     async def run(self, workers: int = WORKERS) -> None:
-        async with asyncio.TaskGroup() as group:
-            for number in range(workers):
-                group.create_task(self._work(), name=f"worker {number}")
+        await together({f"worker {number}": self._work() for number in range(workers)})
 
     async def _work(self) -> None:
         while True:

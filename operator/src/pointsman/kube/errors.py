@@ -135,8 +135,13 @@ _BY_STATUS: Mapping[int, type[KubeError]] = {
     429: TooManyRequests,
 }
 _FIELD_CONFLICT = "FieldManagerConflict"
-# What an apply with a field that the schema does not have is answered, with status 500 and no reason.
-_NOT_OF_ITS_TYPE = "failed to create typed patch object"
+# What can never be written is answered as if the server had failed: an apply with a field that the schema
+# does not have, and what is larger than etcd takes.
+_NEVER = (
+    "failed to create typed patch object",
+    "etcdserver: request is too large",
+    "rpc error: code = ResourceExhausted desc = trying to send message larger than max",
+)
 
 
 def from_status(
@@ -166,7 +171,7 @@ def from_status(
             fields=tuple(str(cause.get("field", "")) for cause in owned),
             **rest,
         )
-    if code in (400, 422) or message.startswith(_NOT_OF_ITS_TYPE):
+    if code in (400, 413, 422) or message.startswith(_NEVER):
         found = tuple(Cause(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in causes)
         return Invalid(message, causes=found, **rest)
     if code >= 500:

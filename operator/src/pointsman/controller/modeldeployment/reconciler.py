@@ -11,7 +11,7 @@ from pointsman.controller.modeldeployment.frozen import to_pin
 from pointsman.controller.modeldeployment.holding import is_written
 from pointsman.controller.modeldeployment.pinning import HubName, Pin
 from pointsman.controller.modeldeployment.snapshot import Platform, Reports, Snapshot
-from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.plan import Plan
 from pointsman.controller.reading import Unreadable, read, said_of
 from pointsman.kube.objects import (
     CONFIG_MAP,
@@ -42,7 +42,6 @@ class ModelDeploymentReconciler:
         actor: Actor,
         platform: Callable[[], Platform],
         now: Callable[[], str],
-        announce: Callable[[KubeObject, Announcement], None],
         reports: Callable[[ObjectKey], Reports],
         pin: Callable[[HubName, ObjectKey], Pin | None],
     ) -> None:
@@ -52,7 +51,6 @@ class ModelDeploymentReconciler:
         self._actor = actor
         self._platform = platform
         self._now = now
-        self._announce = announce
         self._reports = reports
         self._pin = pin
 
@@ -67,8 +65,6 @@ class ModelDeploymentReconciler:
             # The hub is asked first; its answer brings the deployment back.
             return None
         again = await self._actor.act(plan, key, self._objects)
-        for announcement in plan.announcements:
-            self._announce(live, announcement)
         return 0.0 if again else plan.again_after_seconds
 
     def _plan(self, live: KubeObject, key: ObjectKey) -> Plan | None:

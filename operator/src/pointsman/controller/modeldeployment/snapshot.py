@@ -24,10 +24,11 @@ class Contest:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Obstacle:
-    """Why a child could not be written, and nothing after it was."""
+    """Why `child` could not be written, and nothing after it was; `message` may have the words of others."""
 
     reason: str
     message: str
+    child: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.decide import decide
 from pointsman.controller.modelroute.snapshot import RouteSnapshot
-from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.plan import Plan
 from pointsman.controller.reading import Unreadable, read, said_of
 from pointsman.kube.objects import KubeObject
 from pointsman.routing import RouteProgramming
@@ -29,7 +29,6 @@ class ModelRouteReconciler:
         actor: Actor,
         said_of: SaidOf,
         now: Callable[[], str],
-        announce: Callable[[KubeObject, Announcement], None],
         *,
         url: str,
     ) -> None:
@@ -39,7 +38,6 @@ class ModelRouteReconciler:
         self._actor = actor
         self._said_of = said_of
         self._now = now
-        self._announce = announce
         self._url = url
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -52,8 +50,6 @@ class ModelRouteReconciler:
             return None
         plan = self._plan(live, key)
         await self._actor.act(plan, key, self._routes)
-        for announcement in plan.announcements:
-            self._announce(live, announcement)
         return plan.again_after_seconds
 
     def _plan(self, live: KubeObject, key: ObjectKey) -> Plan:

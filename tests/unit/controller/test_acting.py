@@ -1,0 +1,162 @@
+"""A plan meets what the API server says to it: refusals, and names that are another object's by now."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from pointsman.api import ObjectKey
+from pointsman.controller.acting import Actor, Blocked
+from pointsman.controller.children import Children
+from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.primaries import Primaries
+from pointsman.kube.connection import Connection
+from pointsman.kube.credentials import Access
+from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject
+from pointsman.kube.reader import KubeReader
+from pointsman.kube.writer import KubeWriter
+from tests.support.ports import free_port
+
+Json = dict[str, Any]
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+CHAT = ObjectKey("models", "chat")
+SERVICE: Json = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {
+        "name": "chat",
+        "namespace": "models",
+        "labels": {"pointsman.dev/deployment": "chat"},
+    },
+}
+STATUS: Json = {
+    "apiVersion": MODEL_DEPLOYMENT.api_version,
+    "kind": "ModelDeployment",
+    "metadata": {"name": "chat", "namespace": "models"},
+    "status": {"replicas": 1},
+}
+
+
+def chat(uid: str, version: int) -> Json:
+    meta = {"name": "chat", "namespace": "models", "uid": uid, "resourceVersion": str(version)}
+    return {"apiVersion": MODEL_DEPLOYMENT.api_version, "kind": "ModelDeployment", "metadata": meta}
+
+
+def status(code: int, message: str) -> web.Response:
+    return web.json_response({"kind": "Status", "code": code, "message": message}, status=code)
+
+
+class _Address:
+    def __init__(self, server: str) -> None:
+        self._access = Access(server, None)
+
+    async def access(self) -> Access:
+        return self._access
+
+    def refuse(self) -> None: ...
+
+
+class Scene:
+    """An actor, what it knows, and which statuses it wrote."""
+
+    def __init__(self, connection: Connection, statuses: list[Json]) -> None:
+        self.statuses = statuses
+        self.announced: list[Announcement] = []
+        self.primaries = Primaries(MODEL_DEPLOYMENT, lambda _: None)
+        self.primaries.saw(chat("one", 5), False)
+        children = Children(lambda _: None)
+        self.actor = Actor(KubeReader(connection), KubeWriter(connection), children, self._announce)
+
+    def _announce(self, about: KubeObject, said: Announcement) -> None:
+        self.announced.append(said)
+
+    async def act(self, plan: Plan) -> bool:
+        return await self.actor.act(plan, CHAT, self.primaries)
+
+
+@asynccontextmanager
+async def scene(service: Answer) -> AsyncIterator[Scene]:
+    """An API server that answers to writes of the Service as `service` does, and takes every status."""
+    statuses: list[Json] = []
+
+    async def status_written(request: web.Request) -> web.Response:
+        statuses.append(await request.json())
+        return web.json_response(statuses[-1])
+
+    app = web.Application()
+    app.router.add_patch("/api/v1/namespaces/models/services/chat", service)
+    app.router.add_patch(
+        f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
+    )
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        async with Connection(_Address(f"http://127.0.0.1:{port}")) as connection:
+            yield Scene(connection, statuses)
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_refusal_that_says_something_else_each_time_is_not_tried_again_at_once() -> None:
+    asked = 0
+
+    async def refuse(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return status(403, f"denied, see request {asked}")
+
+    async with scene(refuse) as it:
+        plan = Plan(apply=(SERVICE,), status=STATUS)
+        assert await it.act(plan)  # it began: the next look says it
+        for _ in range(3):
+            with pytest.raises(Blocked):  # and is tried again later each time
+                await it.act(plan)
+        obstacle = it.actor.obstacle(CHAT)
+        assert obstacle is not None
+        assert obstacle.message == "Service chat: denied, see request 4"
+
+
+async def test_an_object_that_is_too_large_is_refused_and_not_tried_for_ever() -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return status(413, "Request entity too large: limit is 3145728")
+
+    async with scene(refuse) as it:
+        assert await it.act(Plan(apply=(SERVICE,), status=STATUS))
+        obstacle = it.actor.obstacle(CHAT)
+        assert obstacle is not None
+        assert obstacle.reason == "Refused"
+
+
+async def test_a_status_is_not_written_to_an_object_that_came_while_children_were_written() -> None:
+    replaced: list[Callable[[], object]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        for each in replaced:
+            each()
+        written = await request.json()
+        written["metadata"]["uid"] = "child"
+        return web.json_response(written)
+
+    async with scene(take) as it:
+        replaced.append(lambda: it.primaries.saw(chat("two", 9), False))
+        await it.act(Plan(apply=(SERVICE,), status=STATUS))
+        assert it.statuses == []
+
+
+async def test_a_refusal_is_announced_once_its_status_says_it() -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return status(403, "no Services here")
+
+    async with scene(refuse) as it:
+        await it.act(Plan(apply=(SERVICE,), status=STATUS, announcements=(Announcement("Starting", ""),)))
+        assert it.announced == []
+        refused = Announcement("Refused", "no Services here", is_warning=True)
+        with pytest.raises(Blocked):
+            await it.act(Plan(apply=(SERVICE,), status=STATUS, announcements=(refused,)))
+        assert (len(it.statuses), it.announced) == (1, [refused])
