@@ -128,7 +128,8 @@ PASSING = frozenset(
 
 
 def normal(value: Any) -> Any:
-    """An object without what is passing."""
+    """An object without what is passing, and without the empty lists that apply leaves where items went."""
     if isinstance(value, Mapping):
-        return {name: normal(member) for name, member in value.items() if name not in PASSING}
+        stated = {name: normal(member) for name, member in value.items() if name not in PASSING}
+        return {name: member for name, member in stated.items() if member != []}
     return [normal(item) for item in value] if isinstance(value, list | tuple) else value
