@@ -96,12 +96,12 @@ class Connection:
         path: str,
         *,
         query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         content_type: str = JSON,
         repeatable: bool = True,
         fence: Fence | None = None,
     ) -> Any:
-        """Send one request and give its answer's JSON.
+        """Send one request, its body as JSON where it is not that already, and give its answer's JSON.
 
         Sent again while the failure may pass. Where `repeatable` is false, only if the server did not begin
         to act on it. With a `fence`, each sending asks it at the moment the body goes out. Raises KubeError.
@@ -156,7 +156,7 @@ class Connection:
         method: str,
         path: str,
         query: Query | None,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | bytes | None,
         content_type: str,
         fence: Fence | None,
     ) -> Any:
@@ -164,7 +164,7 @@ class Connection:
         data: _FencedBody | bytes | None = None
         headers: dict[str, str] = {}
         if body is not None:
-            data = dumped(body)
+            data = body if isinstance(body, bytes) else dumped(body)
             headers["Content-Type"] = content_type
             if fence is not None:
                 fence.check()
