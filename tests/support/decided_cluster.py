@@ -16,7 +16,7 @@ from pointsman.api import FleetSettings, ModelDeployment, ObjectKey
 from pointsman.catalog import Catalog, shipped_catalog
 from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.reconciler import OTHERS, WORKLOADS
-from pointsman.controller.modeldeployment.snapshot import Contest, Platform, Reports, Snapshot
+from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle, Platform, Reports, Snapshot
 from pointsman.controller.plan import Plan
 from pointsman.kube.objects import CONTROLLER_REVISION, Kind, KubeObject, key_of, kind_of, uid_of
 from pointsman.placement import Inventory
@@ -81,6 +81,7 @@ class Cluster:
         self.children: dict[tuple[Kind, ObjectKey], Json] = {}
         self.pods: list[Json] = []
         self.contests: tuple[Contest, ...] = ()
+        self.obstacle: Obstacle | None = None
         self.reports = Reports()
         self.fleet = fleet or FleetSettings()
         self.catalog: Catalog = shipped_catalog()
@@ -108,6 +109,7 @@ class Cluster:
             others=self.of(OTHERS),
             pods=tuple(self.pods),
             contests=self.contests,
+            obstacle=self.obstacle,
             reports=self.reports,
             replicas_written=self.replicas_written,
         )

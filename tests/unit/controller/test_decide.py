@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.controller.modeldeployment.snapshot import Contest
+from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.kube.objects import CONTROLLER_REVISION
 from pointsman.workloads.revision import frozen_rendering
 from tests.support.builders import fleet
@@ -59,6 +59,18 @@ def scaled_to_zero(cluster: Cluster) -> None:
 def contested(cluster: Cluster) -> None:
     started(cluster)
     cluster.contests = (Contest("Deployment chat", "somebody", "spec.replicas"),)
+
+
+def blocked(cluster: Cluster) -> None:
+    starting(cluster)
+    cluster.obstacle = Obstacle("NameTaken", "Service chat is not Pointsman's", "Service chat")
+
+
+def without_pods_by_quota(cluster: Cluster) -> None:
+    cluster.settle()
+    message = 'pods "chat-5d8f-x2c" is forbidden: exceeded quota: none'
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    cluster.workload()["status"] = {"conditions": [failure]}
 
 
 def out_of_memory(cluster: Cluster) -> None:
@@ -177,6 +189,13 @@ CASES = {
     ),
     "who keeps a field is named": Case(
         contested, said={"Progressing": ("False", "FieldContested"), "Ready": ("True", "ReplicasReady")}
+    ),
+    "a child could not be written, which says more than that weights are on their way": Case(
+        blocked, said={"Progressing": ("False", "NameTaken"), "Ready": ("False", "NameTaken")}
+    ),
+    "a quota keeps pods away": Case(
+        without_pods_by_quota,
+        said={"Progressing": ("False", "PodsRefused"), "Ready": ("False", "PodsRefused")},
     ),
     "an engine that needs more memory": Case(
         out_of_memory, said={"Progressing": ("False", "OutOfMemory"), "Ready": ("False", "OutOfMemory")}
