@@ -71,7 +71,7 @@ def an_upgrade_moves_nothing(installation: Installation, tmp_path: Path, count: 
                 *WORKLOAD,
                 name,
                 namespace,
-                until=lambda one: agents(one) == {"pointsman:next"},
+                until=lambda one: agents(one) == {"pointsman:next"} or has_ended(operator),
                 within_seconds=_SECONDS,
             )
             after = workloads(admin, namespace)
@@ -128,6 +128,13 @@ def workloads(admin: Admin, namespace: str) -> dict[str, tuple[int, Json]]:
         one["metadata"]["name"]: (one["metadata"]["generation"], one["spec"])
         for one in admin.list(*WORKLOAD, namespace)
     }
+
+
+def has_ended(operator: OperatorProcess) -> bool:
+    """False, or an end of waiting that says why."""
+    if not operator.is_running:
+        raise RuntimeError(f"the operator has ended: {operator.log_tail()}")
+    return False
 
 
 def agents(workload: Json) -> set[str]:
