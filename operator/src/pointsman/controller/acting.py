@@ -16,6 +16,7 @@ from pointsman.controller.plan import Announcement, Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.difference import is_applied_by
 from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from pointsman.kube.field_paths import without_fields
 from pointsman.kube.objects import (
     KubeObject,
     controller_of,
@@ -146,18 +147,21 @@ class Actor:
         live = self._children.get(kind, key_of(wanted))
         if not self._settled.open_differences(live, wanted, MANAGER):
             return ()
+        contests: tuple[Contest, ...] = ()
         try:
             answer = await (self._make(wanted) if live is None else self._writer.apply(wanted, MANAGER))
         except Conflict as conflict:
             if not conflict.managers:
                 raise
             contests = self._contested(wanted, live, conflict)
-            if contests:
+            # What others keep holds up nothing else of the same object.
+            wanted = without_fields(wanted, (f".{contest.field}" for contest in contests))
+            if contests and not self._settled.open_differences(live, wanted, MANAGER):
                 return contests
             answer = await self._writer.apply(wanted, MANAGER, force=True)
         self._children.wrote(kind, answer)
         self._settled.applied(answer, wanted, MANAGER)
-        return ()
+        return contests
 
     async def _make(self, wanted: KubeObject) -> KubeObject:
         """Apply what we do not know to exist. Raises Blocked where it does and is not ours."""

@@ -11,7 +11,7 @@ from pointsman.kube.objects import KubeObject
 from pointsman.placement import Inventory, inventory
 from pointsman.workloads import Surroundings, surroundings_of
 
-_FRESH_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 """What is free moves with each pod of a thousand deployments; looked at once a second it costs nothing."""
 
 
@@ -41,7 +41,7 @@ class PlatformView:
 
     def __call__(self) -> Platform:
         now = self._clock()
-        if now - self._looked_at >= _FRESH_SECONDS:
+        if now - self._looked_at >= FRESH_SECONDS:
             self._looked_at = now
             self._inventory = inventory(
                 self._nodes.values(), self._settings.fleet, self._catalog, self._pods.values()

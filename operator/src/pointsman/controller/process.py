@@ -26,9 +26,10 @@ from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modeldeployment.reconciler import CHILDREN, ModelDeploymentReconciler
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
+from pointsman.controller.node_offers import is_unplaced, offers_something_else
 from pointsman.controller.ours import of_ours
 from pointsman.controller.plan import Announcement
-from pointsman.controller.platform_view import PlatformView
+from pointsman.controller.platform_view import FRESH_SECONDS, PlatformView
 from pointsman.controller.primaries import Primaries
 from pointsman.controller.primary import PrimaryWatch
 from pointsman.controller.settings import OperatorSettings
@@ -75,6 +76,7 @@ _COLLECT_AFTER = (20_000, 20, 20)
 the work on a thousand deployments."""
 _GATEWAYS_SECONDS = 0.5
 """Gateways have a changed route in use within that long: its status is written once, with their word."""
+_ROOM_SECONDS = 2 * FRESH_SECONDS
 _HEARD_SECONDS = 5.0
 """A leader that begins waits so long for what gateways say, or it would unsay what the former one said."""
 _OURS = frozenset({MANAGER})
@@ -102,6 +104,7 @@ class Operator:
         self._informers: list[Informer] = []
         self._workers: Workers | None = None
         self._is_leading = False
+        self._looks_for_room: asyncio.TimerHandle | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         gc.freeze()
@@ -252,6 +255,18 @@ class Operator:
         for key in self._book.saw_namespace(name, now):
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
 
+    def _saw_node(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """What fits nowhere is looked at again, once the view of the platform is no longer that of before."""
+        if self._looks_for_room is None and self._is_leading and offers_something_else(before, now):
+            loop = asyncio.get_running_loop()
+            self._looks_for_room = loop.call_later(_ROOM_SECONDS, self._look_at_unplaced)
+
+    def _look_at_unplaced(self) -> None:
+        self._looks_for_room = None
+        for key in self._deployments:
+            if is_unplaced(self._deployments.get(key) or {}):
+                self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
+
     def _route_changed(self, ident: Ident) -> None:
         self._queue.add_after(ident, _GATEWAYS_SECONDS)
 
@@ -301,7 +316,9 @@ class Operator:
                 )
         self._stores[NODE] = Store()
         self._informers.append(
-            Informer(reader, Selection(NODE), store=self._stores[NODE], keep=_without_managers)
+            Informer(
+                reader, Selection(NODE), self._saw_node, store=self._stores[NODE], keep=_without_managers
+            )
         )
 
     def _make_gauges(self) -> None:
