@@ -160,3 +160,16 @@ async def test_a_refusal_is_announced_once_its_status_says_it() -> None:
         with pytest.raises(Blocked):
             await it.act(Plan(apply=(SERVICE,), status=STATUS, announcements=(refused,)))
         assert (len(it.statuses), it.announced) == (1, [refused])
+
+
+async def test_a_long_refusal_is_said_in_short() -> None:
+    """A status with a message of any length would be refused itself, and never be written."""
+
+    async def refuse(_: web.Request) -> web.Response:
+        return status(403, "no " * 20_000)
+
+    async with scene(refuse) as it:
+        await it.act(Plan(apply=(SERVICE,), status=STATUS))
+        obstacle = it.actor.obstacle(CHAT)
+        assert obstacle is not None
+        assert len(obstacle.message) < 2048

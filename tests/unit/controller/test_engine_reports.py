@@ -40,12 +40,26 @@ class Agents:
         self.port = free_port()
         self.asked = 0
         self.status = 200
+        self.text = GOOD.to_json()
+        self.elsewhere = ""
+        self.sent = 0
+        """Bytes of an answer without an end."""
         self.told: list[ObjectKey] = []
         self.reports = EngineReports(self.told.append, Random(1), self.port)
 
     async def answer(self, _: web.Request) -> web.Response:
         self.asked += 1
-        return web.Response(status=self.status, text=GOOD.to_json())
+        if self.elsewhere:
+            raise web.HTTPFound(self.elsewhere)
+        return web.Response(status=self.status, text=self.text)
+
+    async def endless(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b" " * 2**16)
+            self.sent += 2**16
 
     async def until_told(self, times: int) -> None:
         await eventually_async(lambda: len(self.told) >= times, 10, f"told {times} times")
@@ -56,6 +70,7 @@ async def agents() -> AsyncIterator[Agents]:
     made = Agents()
     app = web.Application()
     app.router.add_get(PATH, made.answer)
+    app.router.add_get("/endless", made.endless)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", made.port).start()
@@ -117,3 +132,22 @@ async def test_a_leader_that_begins_again_asks_again(agents: Agents) -> None:
         await eventually_async(lambda: agents.asked >= 2, 10, "it was asked again")
         again.cancel()
     assert len(agents.told) == 1, "the same answer is no news"
+
+
+async def test_nobody_is_asked_but_the_agent(agents: Agents) -> None:
+    """Whoever may make pods may give one our labels: it must not choose what the operator reads."""
+    agents.elsewhere = f"http://127.0.0.1:{agents.port}/endless"
+    agents.reports.hear(None, pod("a"))
+    await eventually_async(lambda: agents.asked >= 2, 10, "it is asked again")
+    assert agents.sent == 0
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, GOOD.to_json() + " " * 2**24], ids=["too deep", "too long"])
+async def test_what_no_agent_says_is_no_answer(text: str, agents: Agents) -> None:
+    agents.text = text
+    agents.reports.hear(None, pod("a"))
+    await eventually_async(lambda: agents.asked >= 2, 10, "it is asked again")
+    assert not agents.reports.of(CHAT).known
+    agents.text = GOOD.to_json()
+    agents.reports.hear(None, pod("b", revision="r2"))
+    await eventually_async(lambda: "r2" in agents.reports.of(CHAT).known, 10, "others are still asked")

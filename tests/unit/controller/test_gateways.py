@@ -14,6 +14,7 @@ from pointsman.api import ObjectKey
 from pointsman.controller.gateways import Address, Gateways, behind_service, pod_addresses
 from pointsman.gateway.cluster.board import ProgrammingBoard
 from pointsman.routing import RouteProgramming
+from pointsman.routing.programming import PATH
 from tests.support.builders import key
 from tests.support.polling import eventually_async
 from tests.support.ports import free_port
@@ -36,7 +37,7 @@ class Gateway:
 
     @asynccontextmanager
     async def serving(self, port: int) -> AsyncIterator[None]:
-        board = ProgrammingBoard(lambda: self.said)
+        board = ProgrammingBoard(lambda: self.said, lambda: frozenset(self.said.items()))
         app = web.Application()
         app.add_routes([board.route()])
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -128,6 +129,30 @@ async def _another_gateway() -> None:
 
 def test_a_gateway_that_says_what_others_say_is_no_news() -> None:
     asyncio.run(_another_gateway())
+
+
+async def _mumbling_gateway() -> None:
+    asking, gateway, port = Asking(), Gateway(chat=USED), free_port()
+    said = [b"\xff", b"[" * 100_000]
+
+    async def mumble(_: web.Request) -> web.Response:
+        return web.Response(body=said.pop(), content_type="application/json", charset="utf-8")
+
+    app = web.Application()
+    app.router.add_get(PATH, mumble)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with asking.running():
+        asking.hear(port)
+        await eventually_async(lambda: not said, 10, "it was asked twice")
+        await runner.cleanup()
+        async with gateway.serving(port):
+            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (USED,), 10, "it is heard")
+
+
+def test_a_gateway_whose_words_cannot_be_read_is_asked_again() -> None:
+    asyncio.run(_mumbling_gateway())
 
 
 def _pod(*, ready: str = "True", ip: str = "127.0.0.9", **metadata: str) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def read_report(text: str) -> MetricReport:
                 for one in stated["metrics"]
             ),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PointsmanError("this is no report of an engine's metrics") from error
 
 

@@ -16,6 +16,7 @@ from pointsman.controller.plan import Announcement, Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.difference import is_applied_by
 from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from pointsman.kube.events import shortened
 from pointsman.kube.field_paths import without_fields
 from pointsman.kube.objects import (
     KubeObject,
@@ -35,6 +36,7 @@ MANAGER = "pointsman-operator"
 _TRUCE_SECONDS = 3600.0
 """Who takes a field again within an hour of losing it is another controller, and no slip of a hand."""
 
+_LONGEST = 1024  # bytes of a refusal, as of an event's note: who refuses may say why at any length
 _NO_VERSION = "1"
 """No object has this resource version: an apply over it makes an object and never changes one."""
 
@@ -104,7 +106,7 @@ class Actor:
         except Blocked as error:
             # The later children wait, as pods do for their NetworkPolicy.
             stopped = error
-            self._obstacles[owner] = Obstacle(error.reason, str(error), error.child)
+            self._obstacles[owner] = Obstacle(error.reason, shortened(str(error), _LONGEST), error.child)
         if self._hindrance(owner) != before:
             return True
         if plan.status is not None:

@@ -22,7 +22,7 @@ from pointsman.kube.ports import Chunk, Selection
 _EVERY_SECONDS = 300.0
 """A list of a thousand objects is some megabytes; what it finds comes of trouble, and is borne that long."""
 
-Saw = Callable[[Kind, KubeObject, bool], None]
+Saw = Callable[[Kind, KubeObject, bool], object]
 
 
 class Lister(Protocol):

@@ -29,6 +29,8 @@ _AGAIN_SECONDS = 600.0
 """An engine of the same version shows the same names, but for those that need traffic first."""
 _NO_PAGE_SECONDS = 30.0
 """An engine whose page does not answer may be busy with something else."""
+_MOST_BYTES = 2**20
+"""A report of all metrics that an engine may have is some kilobytes."""
 _FAILED_SECONDS = (2.0, 30.0)
 """After failures one after another: an agent is there before its pod is ready. Then as rarely as others."""
 
@@ -136,9 +138,11 @@ class EngineReports:
         """None where no agent answers, or one of a release that has nothing to tell."""
         address = f"[{host}]" if ":" in host else host
         with suppress(aiohttp.ClientError, TimeoutError, PointsmanError, UnicodeDecodeError):
-            async with session.get(f"http://{address}:{self._port}{PATH}") as answer:
+            url = f"http://{address}:{self._port}{PATH}"
+            # Anybody's pod may have our labels: it chooses neither who is asked nor how much is read.
+            async with session.get(url, allow_redirects=False) as answer:
                 if answer.status == 200:
-                    return read_report(await answer.text())
+                    return read_report(await _text_of(answer))
         return None
 
     def _drop(self, pod: KubeObject) -> None:
@@ -153,6 +157,15 @@ class EngineReports:
             if not self._known[version.deployment]:
                 del self._known[version.deployment]
             self._queue.forget(version)
+
+
+async def _text_of(answer: aiohttp.ClientResponse) -> str:
+    """Raises PointsmanError where there is no end to it."""
+    try:
+        await answer.content.readexactly(_MOST_BYTES)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial.decode()
+    raise PointsmanError(f"it says more than {_MOST_BYTES} bytes", where=str(answer.url))
 
 
 def _version(pod: KubeObject) -> Version | None:

@@ -153,7 +153,7 @@ class Gateways:
         while True:
             try:
                 await self._once(session, address, asked)
-            except (aiohttp.ClientError, TimeoutError, PointsmanError) as error:
+            except (aiohttp.ClientError, TimeoutError, PointsmanError, UnicodeDecodeError) as error:
                 failures += 1
                 if failures == 1:
                     _log.warning("gateway_does_not_answer", url=address.url, reason=str(error) or repr(error))

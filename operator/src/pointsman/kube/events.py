@@ -140,7 +140,7 @@ def event_object(
         "type": occurrence.type.value,
         "reason": occurrence.reason,
         "action": occurrence.action,
-        "note": _cut(occurrence.note),
+        "note": shortened(occurrence.note, _LONGEST_NOTE),
         "regarding": {
             "apiVersion": about["apiVersion"],
             "kind": about["kind"],
@@ -152,8 +152,8 @@ def event_object(
     }
 
 
-def _cut(note: str) -> str:
-    """At most as many bytes as the API server takes, whole characters."""
-    if len(note.encode()) <= _LONGEST_NOTE:
-        return note
-    return note.encode()[: _LONGEST_NOTE - len("…".encode())].decode(errors="ignore") + "…"
+def shortened(text: str, longest: int) -> str:
+    """At most so many bytes of UTF-8, whole characters."""
+    if len(text.encode()) <= longest:
+        return text
+    return text.encode()[: longest - len("…".encode())].decode(errors="ignore") + "…"

@@ -75,5 +75,5 @@ def read_programming(text: str) -> tuple[int, dict[ObjectKey, RouteProgramming]]
             namespace, _, plain = name.partition("/")
             routes[ObjectKey(namespace, plain)] = RouteProgramming.from_json(said)
         return int(document["revision"]), routes
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PointsmanError(f"what a gateway says of its routes cannot be read ({error!r})") from error
