@@ -1,5 +1,6 @@
 """Objects around the pods: who owns them, how many, how they are replaced, and who may talk to them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -57,6 +58,23 @@ def test_a_count_changes_no_pod() -> None:
     one, ten = (rendered(made(), replicas={"default": count})["Deployment/default"] for count in (1, 10))
     assert (one["spec"]["replicas"], ten["spec"]["replicas"]) == (1, 10)
     assert one["spec"]["template"] == ten["spec"]["template"]
+
+
+def triton_model(objects: Mapping[str, Any], pool_name: str) -> dict[str, Any]:
+    """What the back end of a pool's Triton reads."""
+    spec = objects[f"Deployment/{pool_name}"]["spec"]["template"]["spec"]
+    (volume,) = (one["configMap"] for one in spec["volumes"] if "configMap" in one)
+    (item,) = (one for one in volume["items"] if one["path"].endswith("/1/model.json"))
+    read: dict[str, Any] = json.loads(objects["ConfigMap"]["data"][item["key"]])
+    return read
+
+
+def test_each_pool_of_triton_reads_how_it_is_spread_itself() -> None:
+    own = deployment("m", engine="triton", spec={"model": {"servedNames": ["m"]}})
+    one, four = pool("one", devices=1, tensor=1), pool("four", accelerator="L4", devices=4, tensor=4)
+    objects = rendered(own, placed(one, four), {"one": 1, "four": 1})
+    assert triton_model(objects, "one")["tensor_parallel_size"] == 1
+    assert triton_model(objects, "four")["tensor_parallel_size"] == 4
 
 
 SURGES = {

@@ -10,7 +10,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from pointsman.api import EngineName, ModelDeployment
 from pointsman.catalog import LaunchValue
-from pointsman.placement.result import Placement, Pool
+from pointsman.placement.result import DEFAULT_POOL, Placement, Pool
 
 VOLUME: Final = "files"
 CHAT_TEMPLATE: Final = "chat-template.jinja"
@@ -52,8 +52,17 @@ def contents(
         name = deployment.served_names[0]
         found[_CONFIGURATION] = _TEMPLATES.get_template("config.pbtxt.jinja").render(name=name)
         model = _triton_model(pool, placement, values)
-        found[_MODEL] = json.dumps(model, indent=2, sort_keys=True) + "\n"
+        found[_model_key(pool.name)] = json.dumps(model, indent=2, sort_keys=True) + "\n"
     return found
+
+
+def _model_key(pool: str) -> str:
+    """All pools have one ConfigMap, and a file each of how their engine is spread."""
+    return _MODEL if pool == DEFAULT_POOL else f"{pool}.{_MODEL}"
+
+
+def _is_model(key: str) -> bool:
+    return key == _MODEL or key.endswith(f".{_MODEL}")
 
 
 def _triton_model(
@@ -83,7 +92,7 @@ def volumes(config_map: str, files: Mapping[str, str], served_name: str) -> list
         items.append({"key": CHAT_TEMPLATE, "path": f"engine/{CHAT_TEMPLATE}"})
     if _CONFIGURATION in files:
         items.append({"key": _CONFIGURATION, "path": f"models/{served_name}/{_CONFIGURATION}"})
-        items.append({"key": _MODEL, "path": f"models/{served_name}/1/{_MODEL}"})
+        items += [{"key": key, "path": f"models/{served_name}/1/{_MODEL}"} for key in files if _is_model(key)]
     return [{"name": VOLUME, "configMap": {"name": config_map, "items": items}}]
 
 

@@ -45,7 +45,7 @@ def freeze(
         _pool(deployment, placement, pool, catalogue, images, settings, around, revision)
         for pool in placement.pools
     ]
-    _, first, texts = made[0]
+    _, first, _ = made[0]
     return Rendering(
         engine=first.facts.name.value,
         version=first.version or "",
@@ -58,7 +58,7 @@ def freeze(
         refresh=deployment.spec.refresh,
         placement=placement,
         pools=tuple(rendering for rendering, _, _ in made),
-        files=texts,
+        files={name: text for _, _, texts in made for name, text in texts.items()},
         workload_labels=pod.workload_labels(deployment.spec.template or PodOverlay()),
     )
 
