@@ -58,7 +58,8 @@ def _measure(count: int, idle_seconds: float) -> list[Measurement]:
             settled = settle(operator, started)
             written = writes(control_plane, 0)
             mark = control_plane.audit.mark()
-            time.sleep(idle_seconds)  # what is measured is that nothing happens meanwhile
+            over = time.monotonic() + idle_seconds  # what is measured is that nothing happens until then
+            eventually(lambda: time.monotonic() >= over, PATIENCE_SECONDS, "the time is over", 1.0)
             idle = writes(control_plane, mark)
     per_object = Counter({resource: number / count for resource, number in written.items()})
     statuses = per_object.pop("modeldeployments/status", 0.0)
