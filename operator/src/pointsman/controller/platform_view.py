@@ -37,6 +37,7 @@ class PlatformView:
         self._surroundings = surroundings_of(settings.fleet)
         self._clock = clock
         self._inventory = Inventory()
+        self._read: dict[ObjectKey, tuple[KubeObject, KubeObject | None]] = {}
         self._looked_at = float("-inf")
 
     def __call__(self) -> Platform:
@@ -44,7 +45,7 @@ class PlatformView:
         if now - self._looked_at >= FRESH_SECONDS:
             self._looked_at = now
             self._inventory = inventory(
-                self._nodes.values(), self._settings.fleet, self._catalog, self._pods.values()
+                self._nodes.values(), self._settings.fleet, self._catalog, self._pods_with_devices()
             )
         return Platform(
             fleet=self._settings.fleet,
@@ -53,3 +54,30 @@ class PlatformView:
             images=self._settings.images,
             surroundings=self._abilities(self._surroundings),
         )
+
+    def _pods_with_devices(self) -> list[KubeObject]:
+        """What counts of pods that ask for devices. Each is read once a version: a thousand that are kept as
+        text would be a tenth of a core otherwise.
+        """
+        known, self._read = self._read, {}
+        for key, pod in self._pods.items():
+            was = known.get(key)
+            self._read[key] = was if was is not None and was[0] is pod else (pod, _devices_of(pod))
+        return [asking for _, asking in self._read.values() if asking is not None]
+
+
+def _devices_of(pod: KubeObject) -> KubeObject | None:
+    """Where a pod is and the extended resources that it asks for; None where it asks for none."""
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    containers = []
+    for container in spec.get("containers") or ():
+        limits = (container.get("resources") or {}).get("limits") or {}
+        asked = {resource: amount for resource, amount in limits.items() if "/" in resource}
+        if asked:
+            containers.append({"resources": {"limits": asked}})
+    if not containers:
+        return None
+    return {
+        "spec": {"nodeName": spec.get("nodeName"), "containers": containers},
+        "status": {"phase": status.get("phase")},
+    }
