@@ -16,6 +16,8 @@ Json = dict[str, Any]
 DNS: Json = {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
 PROXY: Json = {"url": "http://proxy.example.com:3128", "cidrs": ["10.1.2.3/32"]}
 
+_PART_OF = "app.kubernetes.io/part-of"
+
 
 def made(settings: Json) -> dict[str, Json]:
     """The objects of a model on such a fleet, by kind."""
@@ -105,3 +107,17 @@ def test_no_policy_lets_anybody_to_where_a_replica_is_taken_out() -> None:
     ingress = objects["NetworkPolicy"]["spec"]["ingress"]
     let_in = {port["port"] for rule in ingress for port in rule["ports"]}
     assert taken_out_at not in let_in
+
+
+def test_only_pods_of_the_installation_are_let_in_as_its_own() -> None:
+    """Whoever may make pods may give them any label, but not a namespace that is not theirs."""
+    around = surroundings_of(FleetSettings(), "models-platform")
+    ours = [one for one in (*around.gateways, *around.scrapers) if _PART_OF in one.pod_labels]
+    assert [one.pod_labels["app.kubernetes.io/component"] for one in ours] == [
+        "gateway",
+        "operator",
+        "autoscaler",
+    ]
+    assert {tuple(one.namespace_labels.items()) for one in ours} == {
+        (("kubernetes.io/metadata.name", "models-platform"),)
+    }

@@ -36,12 +36,19 @@ Examples:
     show_default=True,
     help="The image of the installation: agents of engines run it.",
 )
-def command(paths: tuple[str, ...], output: str, agent_image: str) -> int:
+@click.option(
+    "--system-namespace",
+    default="pointsman-system",
+    show_default=True,
+    help="The namespace of the installation: models let in its gateways alone.",
+)
+def command(paths: tuple[str, ...], output: str, agent_image: str, system_namespace: str) -> int:
     """Print the Kubernetes objects that would be applied, without a cluster.
 
     The fleet settings come from a file named fleet.yaml among the paths; without it nothing is known of
     nodes, and prices are the catalogue's. The same files give the same bytes. What differs in a cluster: the
-    owner of each object, and what its nodes make of the placement.
+    owner of each object, what its nodes make of the placement, PodMonitors where there is that kind, and the
+    commit that the hub names for a branch or a tag.
 
     Exits with 1 if a file has an error or a model fits nowhere; then nothing is printed.
     """
@@ -50,7 +57,8 @@ def command(paths: tuple[str, ...], output: str, agent_image: str) -> int:
         click.echo(finding.text(), err=True)
     resources = [located.resource for located in examination.objects]
     fleet = next((one for one in resources if isinstance(one, FleetSettings)), FleetSettings())
-    platform = Platform(fleet, shipped_catalog(), Inventory(), Images(agent_image), surroundings_of(fleet))
+    around = surroundings_of(fleet, system_namespace)
+    platform = Platform(fleet, shipped_catalog(), Inventory(), Images(agent_image), around)
     deployments = sorted((r for r in resources if isinstance(r, ModelDeployment)), key=lambda one: one.key)
     plans = [(one, decide(Snapshot(one, platform, now=""))) for one in deployments]
     refused = {str(one.key): why for one, plan in plans if (why := _refusal(one, plan))}

@@ -34,7 +34,7 @@ class PlatformView:
         self._nodes = nodes
         self._pods = pods
         self._abilities = abilities
-        self._surroundings = surroundings_of(settings.fleet)
+        self._surroundings = surroundings_of(settings.fleet, settings.system_namespace)
         self._clock = clock
         self._inventory = Inventory()
         self._read: dict[ObjectKey, tuple[KubeObject, KubeObject | None]] = {}

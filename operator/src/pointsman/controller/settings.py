@@ -25,3 +25,8 @@ class OperatorSettings:
     """Where branches and tags of hf:// sources are looked up."""
     gateway_url: str = ""
     """Where clients in the cluster find the gateways, as routes' statuses show it."""
+
+    @property
+    def system_namespace(self) -> str:
+        """Where the chart is installed: its gateways and this operator."""
+        return self.gateways.namespace if self.gateways is not None else self.lease.namespace

@@ -24,12 +24,19 @@ class Peers:
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def _ours(component: str) -> Peers:
-    """Pods of the chart, wherever it is installed."""
-    return Peers({"app.kubernetes.io/part-of": "pointsman", "app.kubernetes.io/component": component})
+def _ours(component: str, namespace: str) -> Peers:
+    """Pods of the chart. Whoever may make pods may give one these labels, so that the namespace counts."""
+    labels = {"app.kubernetes.io/part-of": "pointsman", "app.kubernetes.io/component": component}
+    return Peers(labels, {"kubernetes.io/metadata.name": namespace} if namespace else {})
 
 
-_SCRAPERS = (_ours("operator"), _ours("autoscaler"), Peers({"app.kubernetes.io/name": "prometheus"}))
+def _gateways(namespace: str) -> tuple[Peers, ...]:
+    return (_ours("gateway", namespace),)
+
+
+def _scrapers(namespace: str) -> tuple[Peers, ...]:
+    prometheus = Peers({"app.kubernetes.io/name": "prometheus"})
+    return _ours("operator", namespace), _ours("autoscaler", namespace), prometheus
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,9 @@ class Surroundings:
     """The API server's version, as messages say it; "": not known."""
     proxy: EgressProxy | None = None
 
-    gateways: tuple[Peers, ...] = (_ours("gateway"),)
+    gateways: tuple[Peers, ...] = _gateways("")
     """Who may send requests to engines."""
-    scrapers: tuple[Peers, ...] = _SCRAPERS
+    scrapers: tuple[Peers, ...] = _scrapers("")
     """Who may read the agents' metrics."""
     egress_cidrs: tuple[str, ...] = ()
     """Networks that weights come from; none and no proxy: TCP 443 anywhere."""
@@ -61,13 +68,17 @@ class Surroundings:
     """Pools that were shown to have room for one more replica: only these may surge during a rollout."""
 
 
-def surroundings_of(fleet: FleetSettings) -> Surroundings:
-    """What the platform team says of the cluster; what the API server shows of itself is added elsewhere."""
+def surroundings_of(fleet: FleetSettings, namespace: str = "") -> Surroundings:
+    """What the platform team says of the cluster; what the API server shows of itself is added elsewhere.
+    `namespace` is that of the installation, "" where it is not known.
+    """
     egress, weights = fleet.egress, fleet.weights
     return Surroundings(
         weights_claim=weights.cache_claim if weights is not None else "",
         proxy=egress.proxy if egress is not None else None,
         egress_cidrs=egress.cidrs if egress is not None else (),
+        gateways=_gateways(namespace),
+        scrapers=_scrapers(namespace),
     )
 
 
