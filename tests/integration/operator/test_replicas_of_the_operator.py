@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from urllib.request import urlopen
 
 from tests.integration.operator.by_way_of import operator_behind, proxied
 from tests.integration.operator.deployments import API, KIND, message, own, wait_until
@@ -67,6 +68,30 @@ def test_one_that_ends_hands_over_at_once(admin: Admin, namespace: str, installa
             eventually(lambda: holder(admin) == "operator-b", 8, "the second one leads")
             admin.create(own("chat"), namespace)
             wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+
+
+def shown(operator: OperatorProcess, path: str) -> str:
+    """A page of its own; "" while there is none, or it says that all is not well."""
+    try:
+        with urlopen(f"http://127.0.0.1:{operator.port}{path}", timeout=10) as answer:
+            return bytes(answer.read()).decode()
+    except OSError:
+        return ""
+
+
+def test_one_that_waits_for_its_turn_heaps_up_no_work(
+    admin: Admin, namespace: str, installation: Installation
+) -> None:
+    """All that is there is looked at by whoever begins to lead: what it saw before would only be kept."""
+    with installation.operator("operator-a"):
+        eventually(lambda: holder(admin) == "operator-a", 60, "the first one leads")
+        with installation.operator("operator-b") as second:
+            eventually(lambda: shown(second, "/ready"), 60, "the second one is ready")
+            admin.create(own("chat"), namespace)
+            wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
+            page = shown(second, "/metrics")
+            assert "pointsman_operator_leading 0.0" in page
+            assert "pointsman_operator_queue_depth 0.0" in page
 
 
 def test_replicas_that_run_are_kept_when_all_is_applied_again(

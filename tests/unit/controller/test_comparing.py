@@ -8,8 +8,10 @@ from typing import Any
 from pointsman.api import ObjectKey
 from pointsman.controller.comparing import Comparison
 from pointsman.controller.primaries import Primaries
+from pointsman.kube.errors import Gone
 from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
 from pointsman.kube.ports import Chunk, Selection
+from tests.support.virtual_time import run_in_virtual_time
 
 
 def obj(name: str, version: int) -> dict[str, Any]:
@@ -19,15 +21,20 @@ def obj(name: str, version: int) -> dict[str, Any]:
 class Server:
     """What the API server has; `late` is there for a get and was not yet for the list."""
 
-    def __init__(self, *objects: KubeObject, late: tuple[str, ...] = ()) -> None:
+    def __init__(self, *objects: KubeObject, late: tuple[str, ...] = (), away: int = 0) -> None:
+        """`away`: so many lists fail first."""
         self.objects = objects
         self.late = late
+        self.away = away
 
     async def get(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         found = [one for one in self.objects if one["metadata"]["name"] == key.name]
         return found[0] if found else (obj(key.name, 9) if key.name in self.late else None)
 
     async def chunks(self, selection: Selection) -> AsyncGenerator[Chunk, None]:
+        if self.away:
+            self.away -= 1
+            raise Gone("the list took too long")
         yield Chunk(self.objects[:1], "9")
         yield Chunk(self.objects[1:], "9")
 
@@ -58,3 +65,12 @@ async def test_what_changed_unseen_is_taken_and_what_is_newer_stays() -> None:
 
 async def test_what_came_after_the_list_is_kept() -> None:
     assert await after(Server(obj("a", 1), late=("b",)), obj("a", 1), obj("b", 9)) == {"a": "1", "b": "9"}
+
+
+def test_who_begins_to_lead_waits_for_the_first_list_through_trouble() -> None:
+    """An API server that is away or forgets a list for a moment must not end the process."""
+    primaries = Primaries(MODEL_DEPLOYMENT, lambda ident: None)
+    server = Server(obj("a", 1), away=3)
+    compared = Comparison(server, (primaries,), (), lambda _, one, gone: primaries.saw(one, gone))
+    run_in_virtual_time(lambda _: compared.first())
+    assert [key.name for key in primaries] == ["a"]

@@ -22,6 +22,8 @@ from pointsman.kube.ports import Chunk, Selection
 _EVERY_SECONDS = 300.0
 """A list of a thousand objects is some megabytes; what it finds comes of trouble, and is borne that long."""
 
+_TRY_AGAIN_SECONDS = 5.0
+
 Saw = Callable[[Kind, KubeObject, bool], object]
 
 
@@ -53,6 +55,16 @@ class Comparison:
                 await self.once()
             except KubeError as error:
                 self._log.warning("not_compared", why=str(error))
+
+    async def first(self) -> None:
+        """Compare, as often as it takes until there is a list."""
+        while True:
+            try:
+                await self.once()
+                return
+            except KubeError as error:
+                self._log.warning("not_compared", why=str(error))
+            await asyncio.sleep(_TRY_AGAIN_SECONDS)
 
     async def once(self) -> None:
         """Raises KubeError where there is no list."""

@@ -74,6 +74,7 @@ class EngineReports:
         self._port = port
         self._known: dict[ObjectKey, dict[str, _Known]] = {}
         self._queue: WorkQueue[Version] = WorkQueue(rng)
+        self._is_asking = False
 
     def hear(self, before: KubeObject | None, now: KubeObject | None) -> None:
         """A pod came, changed or went."""
@@ -88,7 +89,7 @@ class EngineReports:
         if address:
             is_first = not known.ready
             known.ready[key_of(now)] = address
-            if is_first and known.report is None:
+            if is_first and known.report is None and self._is_asking:
                 self._queue.add(version)
         else:
             known.ready.pop(key_of(now), None)
@@ -102,13 +103,17 @@ class EngineReports:
         )
 
     async def run(self) -> None:
-        """Ask until cancelled."""
+        """Ask until cancelled; until then nobody is noted to be asked."""
+        self._is_asking = True
         for deployment, versions in self._known.items():
             for revision in versions:
                 self._queue.add(Version(deployment, revision))
-        async with aiohttp.ClientSession(timeout=_PATIENCE) as session, asyncio.TaskGroup() as group:
-            for number in range(_ASKERS):
-                group.create_task(self._ask_on(session), name=f"ask engines {number}")
+        try:
+            async with aiohttp.ClientSession(timeout=_PATIENCE) as session, asyncio.TaskGroup() as group:
+                for number in range(_ASKERS):
+                    group.create_task(self._ask_on(session), name=f"ask engines {number}")
+        finally:
+            self._is_asking = False
 
     async def _ask_on(self, session: aiohttp.ClientSession) -> None:
         while True:

@@ -91,7 +91,7 @@ class Operator:
         self._log = structlog.get_logger("operator")
         self.metrics = OperatorMetrics()
         self._queue: WorkQueue[Ident] = WorkQueue(Random())
-        self._deployments = Primaries(MODEL_DEPLOYMENT, self._queue.add, holding.keep)
+        self._deployments = Primaries(MODEL_DEPLOYMENT, self._is_due, holding.keep)
         self._routes = Primaries(MODEL_ROUTE, self._route_changed)
         self._book = RouteBook(settings.fleet)
         self._gateways = (
@@ -194,14 +194,13 @@ class Operator:
             url=self._settings.gateway_url,
         )
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
-        for key in self._deployments:
-            self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
-        for key in self._routes:
-            self._queue.add(Ident(MODEL_ROUTE.kind, key))
         self._workers = Workers(self._queue, lambda ident: by_kind[ident.kind](ident.key), self.metrics)
         telling = asyncio.create_task(recorder.run(), name="events")
         self._log.info("leads", deployments=len(self._deployments), routes=len(self._routes))
         self._is_leading = True
+        for kind, primaries in ((MODEL_DEPLOYMENT, self._deployments), (MODEL_ROUTE, self._routes)):
+            for key in primaries:
+                self._is_due(Ident(kind.kind, key))
         try:
             # What asks others has begun before anyone waits for an answer.
             await together(
@@ -228,7 +227,7 @@ class Operator:
         """Wait until every list is complete. A kind that is not installed has no objects."""
         for informer in self._informers:
             await _complete(informer)
-        await self._comparison(reader).once()
+        await self._comparison(reader).first()
 
     def _comparison(self, reader: KubeReader) -> Comparison:
         kinds = (self._deployments, self._routes)
@@ -265,21 +264,29 @@ class Operator:
         self._looks_for_room = None
         for key in self._deployments:
             if is_unplaced(self._deployments.get(key) or {}):
-                self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
+                self._is_due(Ident(MODEL_DEPLOYMENT.kind, key))
+
+    def _is_due(self, ident: Ident, after_seconds: float = 0.0) -> None:
+        """Who begins to lead looks at everything: until then what was seen need not be kept."""
+        if self._is_leading:
+            if after_seconds:
+                self._queue.add_after(ident, after_seconds)
+            else:
+                self._queue.add(ident)
 
     def _route_changed(self, ident: Ident) -> None:
-        self._queue.add_after(ident, _GATEWAYS_SECONDS)
+        self._is_due(ident, _GATEWAYS_SECONDS)
 
     def _gateways_say(self, routes: Iterable[ObjectKey] | None) -> None:
         for key in tuple(self._routes) if routes is None else routes:
-            self._queue.add_after(Ident(MODEL_ROUTE.kind, key), _GATHER_SECONDS)
+            self._is_due(Ident(MODEL_ROUTE.kind, key), _GATHER_SECONDS)
 
     def _look_at_all(self) -> None:
         for key in self._deployments:
-            self._queue.add(Ident(MODEL_DEPLOYMENT.kind, key))
+            self._is_due(Ident(MODEL_DEPLOYMENT.kind, key))
 
     def _child_changed(self, deployment: ObjectKey) -> None:
-        self._queue.add_after(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
+        self._is_due(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
 
     def _pod_listener(self) -> Listener:
         heard = self._children.listener(POD)
