@@ -7,11 +7,9 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from pointsman.routing.answers import NO_CAPACITY, direct_route, local_reply_mappers
 from pointsman.routing.authentication import OPEN_KEY, key_filter
 from pointsman.routing.endpoints import socket
-from pointsman.routing.filters import REQUEST, wasm_filter
+from pointsman.routing.filters import REQUEST, our_filter
 from pointsman.routing.metrics import attempt_stats, request_stats
 from pointsman.routing.names import (
-    CLIENT_HEADER,
-    CLIENT_STATE,
     INTERNAL_PREFIX,
     MODEL_HEADER,
     OPEN_HEADER,
@@ -19,7 +17,7 @@ from pointsman.routing.names import (
 )
 from pointsman.routing.resources import LISTENER, Resource, resource
 from pointsman.routing.settings import ProxySettings
-from pointsman.routing.typed import ADS, known, newer, parse
+from pointsman.routing.typed import ADS, known, parse
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
@@ -64,11 +62,8 @@ def _front(settings: ProxySettings) -> Resource:
         "local_reply_config": {"mappers": local_reply_mappers(settings.max_request_bytes)},
         "access_log": request_stats(),
         "http_filters": [
-            _body_cap(settings),
-            _whole_body(settings),
-            wasm_filter(REQUEST),
+            our_filter(REQUEST, f"{settings.max_request_bytes} {settings.held_request_bytes}"),
             key_filter(),
-            _client_state(),
             _router(),
         ],
     }
@@ -116,34 +111,6 @@ def _door() -> dict[str, Any]:
     )
     kind = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "pointsman.door", "typed_config": known(kind, {"mutations": mutations})}
-
-
-def _body_cap(settings: ProxySettings) -> dict[str, Any]:
-    kind = "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"
-    return {
-        "name": "pointsman.body_cap",
-        "typed_config": newer(kind, {"max_request_bytes": settings.max_request_bytes}),
-    }
-
-
-def _whole_body(settings: ProxySettings) -> dict[str, Any]:
-    """Holds a request until its body is whole, as the model's name is in it. Filters may hold as much."""
-    kind = "envoy.extensions.filters.http.buffer.v3.Buffer"
-    return {
-        "name": "pointsman.whole_body",
-        "typed_config": newer(kind, {"max_request_bytes": settings.held_request_bytes}),
-    }
-
-
-def _client_state() -> dict[str, Any]:
-    """The client's name outlives the headers, for metrics."""
-    name = {"text_format_source": {"inline_string": f"%REQ({CLIENT_HEADER})%"}}
-    state = {"object_key": CLIENT_STATE, "factory_key": "envoy.string", "format_string": name}
-    value = {"on_request_headers": [state]}
-    return {
-        "name": "pointsman.client",
-        "typed_config": newer("envoy.extensions.filters.http.set_filter_state.v3.Config", value),
-    }
 
 
 def _router() -> dict[str, Any]:

@@ -27,7 +27,7 @@ _TARGET = {"name": "target", "value_format": "%UPSTREAM_CLUSTER%"}
 _CLIENT = {"name": "client", "value_format": f"%FILTER_STATE({CLIENT_STATE}:PLAIN)%"}
 _CODE = {"name": "code", "value_format": "%RESPONSE_CODE%"}
 _FLAGS = {"name": "flags", "value_format": "%RESPONSE_FLAGS%"}
-_STREAM = {"name": "stream", "value_format": "%FILTER_STATE(wasm.pm.stream:PLAIN)%"}
+_STREAM = {"name": "stream", "value_format": "%FILTER_STATE(pm.stream:PLAIN)%"}
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 
@@ -64,7 +64,7 @@ def _tokens(name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
     """A count that the filter of attempts has left. The logger complains about a number that is not there,
     and the time from a moment to itself is Envoy's way to write a 0."""
     ways = [
-        {"command": "FILTER_STATE", "param": f"wasm.pm.{name}:PLAIN"},
+        {"command": "FILTER_STATE", "param": f"pm.{name}:PLAIN"},
         {"command": "COMMON_DURATION", "param": "DS_RX_BEG:DS_RX_BEG:ms"},
     ]
     value = f"%COALESCE({json.dumps({'operators': ways})})%"

@@ -46,45 +46,6 @@ BYTES_PER_TOKEN = 4
 """A prompt's tokens are estimated from its bytes: about 4 in English text, 3 in German, fewer in code."""
 
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
-# Cookies, where a client is and its own account with a provider are not the target's business, and a
-# compressed answer could not be read for usage and errors.
-# (x-pm-affinity is removed by each attempt: what the route removes cannot choose the replica.)
-_NOT_FORWARDED = [
-    MODEL_HEADER,
-    STREAM_HEADER,
-    BYTES_HEADER,
-    CLIENT_HEADER,
-    OPEN_HEADER,
-    "cookie",
-    "proxy-authorization",
-    "openai-organization",
-    "openai-project",
-    "accept-encoding",
-    "x-envoy-external-address",
-    "x-forwarded-for",
-    "x-real-ip",
-    "forwarded",
-]
-
-# What a target says of itself, of our account with it, and to browsers that think they speak with its host.
-_NOT_PASSED_ON = [
-    RETRY_HEADER,
-    "server",
-    "via",
-    "x-powered-by",
-    "x-envoy-upstream-service-time",
-    "openai-organization",
-    "openai-project",
-    "set-cookie",
-    "alt-svc",
-    "strict-transport-security",
-    "access-control-allow-credentials",
-    "access-control-allow-headers",
-    "access-control-allow-methods",
-    "access-control-allow-origin",
-    "access-control-expose-headers",
-]
-
 
 def route_scopes(
     route: ModelRoute,
@@ -143,8 +104,7 @@ def _alike(who: Admission, settings: ProxySettings) -> ScopedRouteConfiguration:
     }
     configuration = {
         "virtual_hosts": [host],
-        "request_headers_to_remove": _NOT_FORWARDED,
-        "response_headers_to_remove": _NOT_PASSED_ON,
+        "response_headers_to_remove": [RETRY_HEADER],
     }
     return parse({"route_configuration": configuration}, ScopedRouteConfiguration())
 

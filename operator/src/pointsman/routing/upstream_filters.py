@@ -1,4 +1,4 @@
-"""What each attempt at a target passes through: the gate, the rewrite, the key, the codec.
+"""What each attempt at a target passes through: our filter, the key, the codec.
 
 Most of it is the same for every target and is parsed once: a gateway may have thousands of targets.
 """
@@ -10,14 +10,11 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from pointsman.api import ModelDeployment
-from pointsman.routing.filters import ATTEMPT, wasm_filter
-from pointsman.routing.names import AFFINITY_HEADER, RETRY_HEADER, TARGET_WORDS_HEADER
+from pointsman.routing.filters import ATTEMPT, our_filter
+from pointsman.routing.names import RETRY_HEADER
 from pointsman.routing.resources import Resource
 from pointsman.routing.targets import HostedAddress, key_header, takes_usage_option, upstream_model
 from pointsman.routing.typed import ADS, known, newer, parse
-
-# A client's credentials, or those that an attempt before had; and what a replica has been chosen by already.
-_REMOVED = ("authorization", "api-key", "x-api-key", AFFINITY_HEADER)
 
 # Engines close idle connections after 5 s (uvicorn's and cpp-httplib's default); a longer life here would
 # race with that. Providers keep them for a minute and more.
@@ -30,8 +27,7 @@ def protocol_options(
     """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected."""
     options = HttpProtocolOptions()
     options.CopyFrom(_alike(_OWN_IDLE if address is None else _HOSTED_IDLE))
-    parse(_addressed(deployment, address), options.http_filters.add())
-    options.http_filters.add().CopyFrom(_attempt())
+    parse(our_filter(ATTEMPT, _words(deployment, address)), options.http_filters.add())
     if key is not None:
         parse(_injected(deployment, key), options.http_filters.add())
     options.http_filters.add().CopyFrom(_codec())
@@ -57,11 +53,6 @@ def _codec() -> HttpFilter:
     return parse(codec, HttpFilter())
 
 
-@cache
-def _attempt() -> HttpFilter:
-    return parse(wasm_filter(ATTEMPT), HttpFilter())
-
-
 def _status(prefix: str) -> dict[str, Any]:
     matcher = {"prefix": prefix} if len(prefix) < 3 else {"exact": prefix}
     return {"http_response_headers_match": {"headers": [{"name": ":status", "string_match": matcher}]}}
@@ -77,26 +68,13 @@ _FAILURE = {
 }
 
 
-def _addressed(deployment: ModelDeployment, address: HostedAddress | None) -> dict[str, Any]:
-    """What is the same for all requests of a target. All attempts share one set of headers, so no credential
-    of the client's or of the attempt before may be left.
-
-    The filter of attempts gets its words in a header, not as its configuration: for each configuration that
-    is new to it Envoy starts a whole virtual machine to try it, and that takes 4 ms.
-    """
+def _words(deployment: ModelDeployment, address: HostedAddress | None) -> str:
+    """What is the same for all requests of a target, as the filter of attempts reads it."""
     own_host = f"{deployment.metadata.name}.{deployment.metadata.namespace}"
     usage = "usage" if takes_usage_option(deployment) else "-"
     prefix = address.prefix if address else "/v1"
     host = address.authority if address else own_host
-    words = f"{usage} {host} {prefix} {upstream_model(deployment)}"
-    header = {"key": TARGET_WORDS_HEADER, "value": words.replace("%", "%%")}
-    mutations: list[dict[str, Any]] = [{"remove": name} for name in _REMOVED]
-    mutations.append({"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}})
-    kind = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
-    return {
-        "name": "pointsman.target",
-        "typed_config": newer(kind, {"mutations": {"request_mutations": mutations}}),
-    }
+    return f"{usage} {host} {prefix} {upstream_model(deployment)}"
 
 
 def _injected(deployment: ModelDeployment, key: Resource) -> dict[str, Any]:

@@ -4,10 +4,24 @@
 // headers are held here until the first bytes of the body have come: an engine that sends headers and then hangs,
 // dies or streams an error is a failed attempt like any other. An answer in one piece is held until it is whole (up
 // to 256 KiB), as half of it is of no use to anyone. Events are passed on whole.
-#include "streams.h"
-#include "usage.h"
+#include "filters.h"
+#include "host.h"
 
-enum { HELD_BYTES = 256 * 1024, OPENING_BYTES = 512, REFUSAL_BYTES = 16 * 1024 };
+enum { HELD_BYTES = MANY_BYTES, OPENING_BYTES = 512, REFUSAL_BYTES = 16 * 1024 };
+enum { TAIL_BYTES = 8192 };  // usage is the end of an answer, or close to it (llama.cpp's timings follow)
+
+struct tail {
+  u32 length;
+  u8 bytes[TAIL_BYTES];
+};
+
+// What a target says of itself, of our account with it, and to browsers that think they speak with its host.
+static const struct text NOT_PASSED_ON[] = {
+    TEXT("server"), TEXT("via"), TEXT("x-powered-by"), TEXT("x-envoy-upstream-service-time"),
+    TEXT("openai-organization"), TEXT("openai-project"), TEXT("set-cookie"), TEXT("alt-svc"),
+    TEXT("strict-transport-security"), TEXT("access-control-allow-credentials"), TEXT("access-control-allow-headers"),
+    TEXT("access-control-allow-methods"), TEXT("access-control-allow-origin"), TEXT("access-control-expose-headers"),
+    {0, 0}};
 
 // How engines and providers word the two refusals of a prompt that another target may take.
 // OpenAI, vLLM, llama.cpp, Anthropic, TEI; then OpenAI, Azure.
@@ -16,14 +30,6 @@ static const char *const CONTEXT_OVERFLOW[] = {
     "exceed_context_size",     "prompt is too long",
     "longer than the maximum model length", "must have less than", 0};
 static const char *const REFUSAL[] = {"content_filter", "content_policy", "ResponsibleAIPolicyViolation", 0};
-
-static struct text bytes_of_body(u32 start, u32 length) {
-  struct text bytes;
-  u8 *at;
-  if (proxy_get_buffer_bytes(RESPONSE_BODY, start, length, &at, &bytes.length) != 0) return (struct text){0, 0};
-  bytes.at = at;
-  return bytes;
-}
 
 static int mentions(struct text text, const char *const *phrases) {
   for (; *phrases; phrases++) {
@@ -69,30 +75,32 @@ static enum verdict verdict_of(struct text text) {
 }
 
 // Whether the headers may go now.
-static int open(struct stream *stream, u32 length, int is_all) {
+static int open(struct attempt *attempt, const struct body *body, int is_all) {
+  u32 length = body->length;
   if (length == 0) return is_all;
-  if (!stream->is_events && !is_all && length < HELD_BYTES) return 0;
-  enum verdict verdict = verdict_of(bytes_of_body(0, OPENING_BYTES < length ? OPENING_BYTES : length));
+  if (!attempt->is_events && !is_all && length < HELD_BYTES) return 0;
+  enum verdict verdict = verdict_of(bytes_of(body, 0, OPENING_BYTES < length ? OPENING_BYTES : length));
   if (verdict == TOO_EARLY && !is_all && length < OPENING_BYTES) return 0;
   // An error status keeps its code, the route judges it by that.
-  if (verdict == ERROR && stream->is_success) {
-    set_header(RESPONSE_HEADERS, NAME(":status"), TEXT("503"));
-    stream->counts = 0;
+  if (verdict == ERROR && attempt->is_success) {
+    set_header(attempt->envoy, RESPONSE_HEADERS, TEXT(":status"), TEXT("503"));
+    attempt->counts = 0;
   }
-  if (stream->may_be_refusal) {
-    struct text text = bytes_of_body(0, REFUSAL_BYTES < length ? REFUSAL_BYTES : length);
+  if (attempt->may_be_refusal) {
+    struct text text = bytes_of(body, 0, REFUSAL_BYTES < length ? REFUSAL_BYTES : length);
     if (mentions(text, CONTEXT_OVERFLOW)) {
-      set_header(RESPONSE_HEADERS, NAME("x-pm-retry"), TEXT("contextOverflow"));
+      set_header(attempt->envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"), TEXT("contextOverflow"));
     } else if (mentions(text, REFUSAL)) {
-      set_header(RESPONSE_HEADERS, NAME("x-pm-retry"), TEXT("refusal"));
+      set_header(attempt->envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"), TEXT("refusal"));
     }
   }
   return 1;
 }
 
 // Keep the last bytes of an answer that passes by in pieces.
-static void keep_tail(struct stream *stream, struct text bytes) {
-  struct tail *tail = tail_of(stream);
+static void keep_tail(struct attempt *attempt, struct text bytes) {
+  if (!attempt->tail) attempt->tail = calloc(1, sizeof *attempt->tail);
+  struct tail *tail = attempt->tail;
   if (!tail) return;
   u32 kept = TAIL_BYTES - bytes.length;
   if (tail->length > kept) {
@@ -104,19 +112,28 @@ static void keep_tail(struct stream *stream, struct text bytes) {
   tail->length += bytes.length;
 }
 
-static void count_at_the_end(struct stream *stream, u32 length, int is_all) {
-  u32 count = length < TAIL_BYTES ? length : TAIL_BYTES;
-  struct text bytes = bytes_of_body(length - count, count);
-  if (!is_all || stream->tail) {
-    keep_tail(stream, bytes);
-    if (!stream->tail) return;
-    bytes = (struct text){stream->tail->bytes, stream->tail->length};
+static void tell_counts(struct attempt *attempt, const struct counts *counts) {
+  if (!attempt->told) return;
+  for (u32 i = 0; i < COUNTS; i++) {
+    if (!counts->is_known[i]) continue;
+    attempt->told->counts.tokens[i] = counts->tokens[i];
+    attempt->told->counts.is_known[i] = 1;
+  }
+}
+
+static void count_at_the_end(struct attempt *attempt, const struct body *body, int is_all) {
+  u32 count = body->length < TAIL_BYTES ? body->length : TAIL_BYTES;
+  struct text bytes = bytes_of(body, body->length - count, count);
+  if (!is_all || attempt->tail) {
+    keep_tail(attempt, bytes);
+    if (!attempt->tail) return;
+    bytes = (struct text){attempt->tail->bytes, attempt->tail->length};
   }
   struct text usage = is_all ? last_usage(bytes) : (struct text){0, 0};
   if (usage.length == 0) return;
   struct counts counts = {0};
   read_counts(usage, &counts);
-  tell_counts(&counts);
+  tell_counts(attempt, &counts);
 }
 
 // Whether an event ends before the byte at `end`: with a line end and an empty line.
@@ -163,57 +180,63 @@ static struct text whole_events(struct text bytes) {
 }
 
 // Events that have come whole; STOP where the last one has not. Behind a client that reads slowly Envoy reads up to
-// 1 MiB of a target at once: such a piece is read in windows, and what is left of each is put to its end.
-static int events(struct stream *stream, u32 length, int is_all) {
+// 1 MiB of a target at once: such a piece is read in windows. What is cut out of one is taken out of the body from its
+// beginning, so all that comes before and after goes to its end again.
+static int events(struct attempt *attempt, struct body *body, int is_all) {
   struct counts counts = {0};
-  int is_large = length > HELD_BYTES, turns = is_large && stream->strip;
+  u32 length = body->length;
+  int turns = 0, is_large = length > HELD_BYTES;
   for (u32 at = 0; at < length;) {
-    u32 left = length - at;
-    struct text bytes = bytes_of_body(turns ? 0 : at, left < HELD_BYTES ? left : HELD_BYTES);
+    u32 left = length - at, start = turns ? 0 : at;
+    u32 wanted = left < HELD_BYTES ? left : HELD_BYTES;
+    struct text bytes = attempt->strip ? copy_of(body, start, wanted) : bytes_of(body, start, wanted);
     if (bytes.length == 0) break;
     if (bytes.length < left) bytes = whole_events(bytes);
     else if (!is_large && !is_all && !is_event_end(bytes.at, bytes.at + bytes.length)) return STOP;
-    u32 kept = read_events(bytes, stream->strip, &counts);
-    if (turns) {
-      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, "", 0);
-      proxy_set_buffer_bytes(RESPONSE_BODY, ~0u, 0, bytes.at, kept);
-    } else if (kept != bytes.length) {
-      proxy_set_buffer_bytes(RESPONSE_BODY, 0, bytes.length, bytes.at, kept);
+    u32 kept = read_events(bytes, attempt->strip, &counts);
+    if (attempt->strip && (is_large || kept != bytes.length)) {
+      turns = 1;
+      drop_first(body, bytes.length);
+      append(body, (struct text){bytes.at, kept});
+      close_body(body);
+      open_response_body(body, attempt->envoy);
     }
     at += bytes.length;
   }
-  tell_counts(&counts);
+  tell_counts(attempt, &counts);
   return CONTINUE;
 }
 
-EXPORT(proxy_on_response_headers) int on_response_headers(u32 number, u32 count, int is_all) {
-  (void)count;
-  forget();
+int answer_headers(struct attempt *attempt, int is_all) {
+  void *envoy = attempt->envoy;
   // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's.
-  struct text said = header(RESPONSE_HEADERS, NAME("x-pm-retry"));
-  if (said.length && !same(said, TEXT("noCapacity"))) {
-    proxy_remove_header_map_value(RESPONSE_HEADERS, NAME("x-pm-retry"));
-  }
-  struct stream *stream = is_all ? 0 : stream_of(number);
-  if (!stream) return CONTINUE;  // Nothing to wait for, or no memory to remember that we do.
-  struct text status = header(RESPONSE_HEADERS, NAME(":status"));
-  struct text type = header(RESPONSE_HEADERS, NAME("content-type"));
-  stream->is_success = status.length == 3 && status.at[0] == '2';
-  stream->is_events = begins(type, TEXT("text/event-stream"));
-  stream->counts = stream->is_success && (stream->is_events || begins(type, TEXT("application/json")));
-  stream->may_be_refusal =
+  struct text said = header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
+  if (said.at && !same(said, TEXT("noCapacity"))) remove_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
+  remove_headers(envoy, RESPONSE_HEADERS, NOT_PASSED_ON);
+  if (is_all) return CONTINUE;
+  struct text status = header(envoy, RESPONSE_HEADERS, TEXT(":status"));
+  struct text type = header(envoy, RESPONSE_HEADERS, TEXT("content-type"));
+  attempt->is_success = status.length == 3 && status.at[0] == '2';
+  attempt->is_events = begins(type, TEXT("text/event-stream"));
+  attempt->counts = attempt->is_success && (attempt->is_events || begins(type, TEXT("application/json")));
+  attempt->may_be_refusal =
       same(status, TEXT("400")) || same(status, TEXT("413")) || same(status, TEXT("422"));
-  if (stream->strip && stream->is_events) proxy_remove_header_map_value(RESPONSE_HEADERS, NAME("content-length"));
+  if (attempt->strip && attempt->is_events) remove_header(envoy, RESPONSE_HEADERS, TEXT("content-length"));
   return STOP;
 }
 
-EXPORT(proxy_on_response_body) int on_response_body(u32 number, u32 length, int is_all) {
-  forget();
-  struct stream *stream = stream_of(number);
-  if (!stream) return CONTINUE;
-  if (!stream->is_open && !open(stream, length, is_all)) return STOP;
-  if (stream->counts && stream->is_events && events(stream, length, is_all) == STOP) return STOP;
-  if (stream->counts && !stream->is_events) count_at_the_end(stream, length, is_all);
-  stream->is_open = 1;
-  return CONTINUE;
+int answer_body(struct attempt *attempt, int is_all) {
+  struct body body;
+  open_response_body(&body, attempt->envoy);
+  int is_open = attempt->is_open || open(attempt, &body, is_all), said = is_open ? CONTINUE : STOP;
+  if (is_open && attempt->counts && attempt->is_events) said = events(attempt, &body, is_all);
+  if (is_open && attempt->counts && !attempt->is_events) count_at_the_end(attempt, &body, is_all);
+  if (said == CONTINUE) attempt->is_open = 1;
+  close_body(&body);
+  return said;
+}
+
+void attempt_gone(struct attempt *attempt) {
+  free(attempt->tail);
+  forget(attempt->told);
 }

@@ -1,6 +1,6 @@
 // A strict reader of JSON request bodies: is it valid, and what does it say that the gateway wants to know?
 //
-// It walks through the body in windows, so a body of any size needs the same memory, and it never recurses.
+// It walks through the body where that lies, so a body of any size needs the same memory, and it never recurses.
 #pragma once
 #include "host.h"
 
@@ -37,4 +37,4 @@ struct found {
 };
 
 // Returns 0 where the body is no valid JSON, nests deeper than 512, or has more than 32 places to mark.
-int read_request(u32 body_bytes, struct found *);
+int read_request(const struct body *, struct found *);

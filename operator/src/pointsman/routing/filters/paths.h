@@ -20,6 +20,3 @@ static inline int endpoint(struct text path) {
          same(name, TEXT("rerank")) || same(name, TEXT("score")) || same(name, TEXT("classify")) ||
          same(name, TEXT("moderations"));
 }
-
-// The client's path, kept where no attempt can change it.
-#define KEPT_PATH NAME("pm.path")

@@ -1,16 +1,14 @@
-// Bytes: compare, find, copy. Wasm's bulk memory instruction does the copying.
-#include "host.h"
+#include "text.h"
+
+#include "envoy.h"
 
 int same(struct text a, struct text b) {
   return a.length == b.length && begins(a, b);
 }
 
 int begins(struct text text, struct text prefix) {
-  if (text.length < prefix.length) return 0;
-  for (u32 i = 0; i < prefix.length; i++) {
-    if (text.at[i] != prefix.at[i]) return 0;
-  }
-  return 1;
+  if (text.length < prefix.length || prefix.length == 0) return prefix.length == 0;
+  return memcmp(text.at, prefix.at, prefix.length) == 0;
 }
 
 int begins_any_case(struct text text, struct text lower_prefix) {
@@ -29,14 +27,16 @@ struct text after(struct text text, u32 count) {
 
 int find(struct text text, struct text wanted, u32 from) {
   if (wanted.length > text.length) return -1;
-  for (u32 i = from; i <= text.length - wanted.length; i++) {
-    if (text.at[i] == wanted.at[0] && begins(after(text, i), wanted)) return (int)i;
+  const u8 *at = text.at + from, *stop = text.at + (text.length - wanted.length) + 1;
+  while (at < stop && (at = memchr(at, wanted.at[0], (size_t)(stop - at)))) {
+    if (memcmp(at, wanted.at, wanted.length) == 0) return (int)(at - text.at);
+    at++;
   }
   return -1;
 }
 
 u8 *put(u8 *to, struct text text) {
-  __builtin_memcpy(to, text.at, text.length);
+  if (text.length) __builtin_memcpy(to, text.at, text.length);
   return to + text.length;
 }
 

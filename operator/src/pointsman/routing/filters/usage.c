@@ -3,14 +3,10 @@
 enum { USAGE_BYTES = 4096 };
 
 // The words of OpenAI's two APIs, and Anthropic's.
-static const struct {
-  const char *property;
-  u32 property_length;
-  struct text words[2];
-} KINDS[COUNTS] = {
-    {NAME("pm.prompt_tokens"), {TEXT("\"prompt_tokens\""), TEXT("\"input_tokens\"")}},
-    {NAME("pm.completion_tokens"), {TEXT("\"completion_tokens\""), TEXT("\"output_tokens\"")}},
-    {NAME("pm.cached_tokens"), {TEXT("\"cached_tokens\""), TEXT("\"cache_read_input_tokens\"")}},
+static const struct text KINDS[COUNTS][2] = {
+    {TEXT("\"prompt_tokens\""), TEXT("\"input_tokens\"")},
+    {TEXT("\"completion_tokens\""), TEXT("\"output_tokens\"")},
+    {TEXT("\"cached_tokens\""), TEXT("\"cache_read_input_tokens\"")},
 };
 
 static u32 skip_space(struct text text, u32 at) {
@@ -73,19 +69,10 @@ static int number_of(struct text usage, struct text word, u32 *number) {
 
 void read_counts(struct text usage, struct counts *counts) {
   for (u32 i = 0; i < COUNTS; i++) {
-    if (number_of(usage, KINDS[i].words[0], &counts->tokens[i]) ||
-        number_of(usage, KINDS[i].words[1], &counts->tokens[i])) {
+    if (number_of(usage, KINDS[i][0], &counts->tokens[i]) ||
+        number_of(usage, KINDS[i][1], &counts->tokens[i])) {
       counts->is_known[i] = 1;
     }
-  }
-}
-
-void tell_counts(const struct counts *counts) {
-  for (u32 i = 0; i < COUNTS; i++) {
-    u8 digits[10];
-    if (!counts->is_known[i]) continue;
-    struct text number = decimal(counts->tokens[i], digits);
-    proxy_set_property(KINDS[i].property, KINDS[i].property_length, number.at, number.length);
   }
 }
 

@@ -1,6 +1,6 @@
 // Token counts, as answers tell them.
 #pragma once
-#include "host.h"
+#include "text.h"
 
 enum { COUNTS = 3 };
 
@@ -14,5 +14,4 @@ struct counts {
 struct text next_usage(struct text, u32 from);
 struct text last_usage(struct text);
 void read_counts(struct text usage, struct counts *);
-void tell_counts(const struct counts *);  // to the access log
 int is_without_choices(struct text event);
