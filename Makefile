@@ -14,7 +14,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
 # What `generate` writes.
-GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*.wasm
+GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so
 
 .PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench constraints clean
 

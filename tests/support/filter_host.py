@@ -1,174 +1,344 @@
-"""A stand-in for Envoy around one of our filters: headers, bodies and properties as proxy-wasm has them."""
+"""A stand-in for Envoy around our filters: headers, bodies and filter state as its dynamic modules have them.
+
+What the filters are handed ends where a page of memory ends behind which nothing may be read, and is gone when
+the call returns: a byte too far, or a pointer kept too long, ends the test run.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import itertools
+import mmap
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterable
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_int, c_size_t, c_void_p
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
-from wasmtime import Engine, Func, FuncType, Instance, Linker, Memory, Module, Store, ValType
+from pointsman.routing.filters import ATTEMPT, REQUEST, module_path
 
-CONTINUE, STOP = 0, 1
-_OK, _NOT_FOUND, _BAD_ARGUMENT = 0, 1, 2
+CONTINUE, STOP, STOP_AND_DROP = 0, 1, 3
 _REQUEST_HEADERS, _RESPONSE_HEADERS = 0, 2
-_REQUEST_BODY, _RESPONSE_BODY = 0, 1
+_REQUEST, _RESPONSE = 0, 2  # the received body of each; the buffered one is the next number
+LARGEST_BODY = 64 << 20
 
 
-@cache
-def _module(name: str) -> Module:
-    code = files("pointsman.routing.filters").joinpath(f"{name}.wasm").read_bytes()
-    return Module(_engine(), code)
+class _Bytes(ctypes.Structure):
+    _fields_ = (("at", c_void_p), ("length", c_size_t))
 
 
-@cache
-def _engine() -> Engine:
-    return Engine()
+class _Header(ctypes.Structure):
+    _fields_ = (("name", _Bytes), ("value", _Bytes))
+
+
+_STREAMS: WeakValueDictionary[int, Stream] = WeakValueDictionary()
+_NUMBERS = itertools.count(1)
 
 
 @dataclass
 class Stream:
-    """What Envoy holds of one stream."""
+    """What Envoy holds of one stream. `state` is what the metrics see, once the request has ended."""
 
     request: dict[str, str] = field(default_factory=dict)
     response: dict[str, str] = field(default_factory=dict)
+    state: dict[str, str] = field(default_factory=dict)
+    told: bytes | None = None
+    reply: int | None = None
+    buffer_limit: int | None = None
+    route_is_cleared: bool = False
+    bodies: dict[int, list[bytes]] = field(default_factory=lambda: {number: [] for number in range(4)})
     request_body: bytes = b""
-    response_body: bytes = b""
-    properties: dict[str, str] = field(default_factory=dict)
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+
+    def __post_init__(self) -> None:
+        _STREAMS[self.number] = self
+
+    def headers(self, kind: int) -> dict[str, str]:
+        return self.request if kind == _REQUEST_HEADERS else self.response
+
+
+class _Pages:
+    """Bytes that end where their page does, until `clear`."""
+
+    _libc = ctypes.CDLL(None, use_errno=True)
+    _libc.mmap.restype = c_void_p
+    _libc.mmap.argtypes = (c_void_p, c_size_t, c_int, c_int, c_int, c_size_t)
+    _libc.mprotect.argtypes = (c_void_p, c_size_t, c_int)
+    _libc.munmap.argtypes = (c_void_p, c_size_t)
+
+    def __init__(self) -> None:
+        self._mapped: list[tuple[int, int]] = []
+
+    def take(self, value: bytes) -> int:
+        page = mmap.PAGESIZE
+        usable = -(-max(len(value), 1) // page) * page
+        at = self._libc.mmap(
+            None,
+            usable + page,
+            mmap.PROT_READ | mmap.PROT_WRITE,
+            mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+        self._libc.mprotect(at + usable, page, 0)
+        ctypes.memmove(at + usable - len(value), value, len(value))
+        self._mapped.append((at, usable + page))
+        return int(at + usable - len(value))
+
+    def clear(self) -> None:
+        for at, size in self._mapped:
+            self._libc.munmap(at, size)
+        self._mapped.clear()
+
+
+_PAGES = _Pages()
+
+
+def _text(at: int, length: int) -> str:
+    return ctypes.string_at(at, length).decode("latin-1")
+
+
+def _give(value: bytes, into: Any) -> None:
+    into.at, into.length = _PAGES.take(value), len(value)
+
+
+def _get_header(stream: int, kind: int, name: int, length: int, value: Any) -> bool:
+    found = _STREAMS[stream].headers(kind).get(_text(name, length))
+    if found is None:
+        return False
+    _give(found.encode("latin-1"), value.contents)
+    return True
+
+
+def _get_headers(stream: int, kind: int, into: Any) -> None:
+    for index, (name, value) in enumerate(_STREAMS[stream].headers(kind).items()):
+        _give(name.encode("latin-1"), into[index].name)
+        _give(value.encode("latin-1"), into[index].value)
+
+
+def _set_header(stream: int, kind: int, name: int, length: int, value: int | None, size: int) -> None:
+    headers = _STREAMS[stream].headers(kind)
+    if value is None:
+        headers.pop(_text(name, length), None)
+    else:
+        headers[_text(name, length)] = _text(value, size)
+
+
+def _get_pieces(stream: int, body: int, into: Any) -> None:
+    for index, piece in enumerate(_STREAMS[stream].bodies[body]):
+        _give(piece, into[index])
+
+
+def _append(stream: int, body: int, at: int, length: int) -> None:
+    _STREAMS[stream].bodies[body].append(ctypes.string_at(at, length))
+
+
+def _drain(stream: int, body: int, count: int) -> None:
+    pieces = _STREAMS[stream].bodies[body]
+    while count and pieces:
+        gone = min(count, len(pieces[0]))
+        count -= gone
+        pieces[0] = pieces[0][gone:]
+        if not pieces[0]:
+            del pieces[0]
+
+
+def _set_state(stream: int, name: int, length: int, value: int, size: int) -> None:
+    """Once a name, as Envoy has it for what modules write."""
+    key, given = _text(name, length), ctypes.string_at(value, size)
+    if key == "pm.told":
+        assert _STREAMS[stream].told is None
+        _STREAMS[stream].told = given
+    else:
+        assert key not in _STREAMS[stream].state
+        _STREAMS[stream].state[key] = given.decode("latin-1")
+
+
+def _get_state(stream: int, name: int, length: int, value: Any) -> bool:
+    told = _STREAMS[stream].told
+    if _text(name, length) != "pm.told" or told is None:
+        return False
+    _give(told, value.contents)
+    return True
+
+
+def _clear_route(stream: int) -> None:
+    _STREAMS[stream].route_is_cleared = True
+
+
+def _set_limit(stream: int, limit: int) -> None:
+    _STREAMS[stream].buffer_limit = limit
+
+
+def _reply(stream: int, status: int) -> None:
+    _STREAMS[stream].reply = status
+
+
+_TABLE = (
+    CFUNCTYPE(c_bool, c_size_t, c_int, c_void_p, c_size_t, POINTER(_Bytes))(_get_header),
+    CFUNCTYPE(c_size_t, c_size_t, c_int)(lambda stream, kind: len(_STREAMS[stream].headers(kind))),
+    CFUNCTYPE(None, c_size_t, c_int, POINTER(_Header))(_get_headers),
+    CFUNCTYPE(None, c_size_t, c_int, c_void_p, c_size_t, c_void_p, c_size_t)(_set_header),
+    CFUNCTYPE(c_size_t, c_size_t, c_int)(lambda stream, body: len(_STREAMS[stream].bodies[body])),
+    CFUNCTYPE(None, c_size_t, c_int, POINTER(_Bytes))(_get_pieces),
+    CFUNCTYPE(None, c_size_t, c_int, c_void_p, c_size_t)(_append),
+    CFUNCTYPE(None, c_size_t, c_int, c_size_t)(_drain),
+    CFUNCTYPE(c_bool, c_size_t, c_int)(lambda stream, body: False),
+    CFUNCTYPE(None, c_size_t, c_void_p, c_size_t, c_void_p, c_size_t)(_set_state),
+    CFUNCTYPE(c_bool, c_size_t, c_void_p, c_size_t, POINTER(_Bytes))(_get_state),
+    CFUNCTYPE(None, c_size_t)(_clear_route),
+    CFUNCTYPE(None, c_size_t, c_size_t)(_set_limit),
+    CFUNCTYPE(None, c_size_t, c_int)(_reply),
+)
+
+_HOOKS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "config_new": (c_void_p, (c_void_p, _Bytes, _Bytes)),
+    "config_destroy": (None, (c_void_p,)),
+    "new": (c_void_p, (c_void_p, c_size_t)),
+    "destroy": (None, (c_void_p,)),
+    "request_headers": (c_int, (c_size_t, c_void_p, c_bool)),
+    "request_body": (c_int, (c_size_t, c_void_p, c_bool)),
+    "request_trailers": (c_int, (c_size_t, c_void_p)),
+    "response_headers": (c_int, (c_size_t, c_void_p, c_bool)),
+    "response_body": (c_int, (c_size_t, c_void_p, c_bool)),
+    "response_trailers": (c_int, (c_size_t, c_void_p)),
+    "stream_complete": (None, (c_size_t, c_void_p)),
+}
+
+
+@cache
+def _module() -> ctypes.CDLL:
+    """The module that is shipped, with the functions above in Envoy's place."""
+    source = Path(__file__).with_name("envoy_callbacks.c")
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder, "callbacks.so")
+        command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O1", str(source)]
+        subprocess.run([*command, "-o", str(built)], check=True)
+        callbacks = ctypes.CDLL(str(built), mode=ctypes.RTLD_GLOBAL)
+    table = (c_void_p * len(_TABLE)).in_dll(callbacks, "table")
+    for index, function in enumerate(_TABLE):
+        table[index] = ctypes.cast(function, c_void_p).value
+    module = ctypes.CDLL(str(module_path()))
+    for name, (result, arguments) in _HOOKS.items():
+        hook = module[f"envoy_dynamic_module_on_http_filter_{name}"]
+        hook.restype, hook.argtypes = result, arguments
+        setattr(module, name, hook)
+    return module
+
+
+def _call(name: str, *arguments: Any) -> Any:
+    try:
+        return getattr(_module(), name)(*arguments)
+    finally:
+        _PAGES.clear()
+
+
+class Running:
+    """One filter at one stream."""
+
+    def __init__(self, config: int, stream: Stream) -> None:
+        self.stream, self._number = stream, stream.number
+        self._filter = _call("new", config, stream.number)
+
+    def request_headers(self, *, end: bool) -> int:
+        return int(_call("request_headers", self._number, self._filter, end))
+
+    def request_body(self, piece: bytes, *, end: bool) -> int:
+        return self._body("request_body", _REQUEST, piece, end)
+
+    def request_trailers(self) -> int:
+        return int(_call("request_trailers", self._number, self._filter))
+
+    def response_headers(self, *, end: bool) -> int:
+        return int(_call("response_headers", self._number, self._filter, end))
+
+    def response_body(self, piece: bytes, *, end: bool) -> bytes | None:
+        """What is passed on now; None where the filter waits for more."""
+        if self._body("response_body", _RESPONSE, piece, end) != CONTINUE:
+            return None
+        return self.taken(_RESPONSE)
+
+    def _body(self, hook: str, kind: int, piece: bytes, end: bool) -> int:
+        """As Envoy's filter manager: what a filter stops is kept; the last piece joins what has been kept."""
+        bodies = self.stream.bodies
+        bodies[kind] = [piece] if piece else []
+        if end and bodies[kind + 1]:
+            bodies[kind + 1] += bodies[kind]
+            bodies[kind] = []
+        said = int(_call(hook, self._number, self._filter, end))
+        if said != STOP_AND_DROP:
+            bodies[kind + 1] += bodies[kind]
+        bodies[kind] = []
+        return said
+
+    def taken(self, kind: int) -> bytes:
+        """The body that has been kept, which goes on."""
+        whole = b"".join(self.stream.bodies[kind + 1])
+        self.stream.bodies[kind + 1] = []
+        return whole
+
+    def ended(self) -> None:
+        """Envoy is about to write its metrics."""
+        _call("stream_complete", self._number, self._filter)
+
+    def close(self) -> None:
+        _call("destroy", self._filter)
 
 
 class FilterHost:
-    """One virtual machine with one filter in it; `stream` is the one that is being called for."""
+    """One configuration of a filter, and streams on their way through it."""
 
-    def __init__(self, name: str) -> None:
-        self._store = Store(_engine())
-        linker = Linker(_engine())
-        i32 = ValType.i32()
-        for function, arity in (
-            (self.proxy_get_header_map_value, 5),
-            (self.proxy_replace_header_map_value, 5),
-            (self.proxy_remove_header_map_value, 3),
-            (self.proxy_get_buffer_bytes, 5),
-            (self.proxy_get_buffer_status, 3),
-            (self.proxy_set_buffer_bytes, 5),
-            (self.proxy_get_property, 4),
-            (self.proxy_set_property, 4),
-        ):
-            kind = FuncType([i32] * arity, [i32])
-            linker.define_func("env", function.__name__, kind, function)
-        self._exports: Instance = linker.instantiate(self._store, _module(name))
-        self.stream = Stream()
+    def __init__(self, name: str, words: str) -> None:
+        self._name = name
+        given, said = name.encode(), words.encode()
+        self._config = _call(
+            "config_new", None, _Bytes(_PAGES.take(given), len(given)), _Bytes(_PAGES.take(said), len(said))
+        )
+        assert self._config, f"the filter {name} does not take {words!r}"
 
-    def call(self, export: str, *arguments: int) -> int:
-        """Call the filter, as Envoy does."""
-        function = self._exports.exports(self._store)[export]
-        assert isinstance(function, Func)
-        result = function(self._store, *arguments)
-        return int(result) if result is not None else 0
+    def __del__(self) -> None:
+        if self._config:
+            _call("config_destroy", self._config)
 
-    def has(self, export: str) -> bool:
-        return export in self._exports.exports(self._store)
+    def at(self, stream: Stream) -> Running:
+        """The filter begins with a stream. Filters of one stream know each other by it."""
+        return Running(self._config, stream)
 
-    @property
-    def memory_bytes(self) -> int:
-        return self._memory().data_len(self._store)
-
-    def send(
-        self, stream: Stream, pieces: Iterable[bytes], number: int = 1, *, trailers: bool = False
-    ) -> None:
+    def send(self, stream: Stream, pieces: Iterable[bytes], *, trailers: bool = False) -> Running:
         """A request, its body in pieces, held until it is whole. HTTP/2 may end it with trailers."""
-        self.stream = stream
+        running = self.at(stream)
         waiting = list(pieces)
         end = not waiting and not trailers
-        assert self.call("proxy_on_request_headers", number, 0, int(end)) == (CONTINUE if end else STOP)
+        assert running.request_headers(end=end) == (CONTINUE if end else STOP)
         for index, piece in enumerate(waiting):
-            stream.request_body += piece
             end = index == len(waiting) - 1 and not trailers
-            said = self.call("proxy_on_request_body", number, len(stream.request_body), int(end))
-            assert said == (CONTINUE if end else STOP)
+            assert running.request_body(piece, end=end) == (CONTINUE if end else STOP)
         if trailers:
-            assert self.call("proxy_on_request_trailers", number, 1) == CONTINUE
+            assert running.request_trailers() == CONTINUE
+        stream.request_body = running.taken(_REQUEST)
+        return running
 
-    def answer(self, stream: Stream, pieces: Iterable[bytes], number: int = 1) -> list[bytes]:
-        """An answer, in pieces: what was passed on, piece by piece. The last piece ends it."""
-        self.stream = stream
-        waiting = list(pieces)
-        self.call("proxy_on_response_headers", number, 0, int(not waiting))
-        passed = []
-        for index, piece in enumerate(waiting):
-            stream.response_body += piece
-            end = int(index == len(waiting) - 1)
-            if self.call("proxy_on_response_body", number, len(stream.response_body), end) == CONTINUE:
-                passed.append(stream.response_body)
-                stream.response_body = b""
-        return passed
 
-    def proxy_get_header_map_value(self, kind: int, name: int, length: int, at: int, size: int) -> int:
-        value = self._headers(kind).get(self._text(name, length))
-        return _NOT_FOUND if value is None else self._hand_over(value.encode("latin-1"), at, size)
+def answered(running: Running, pieces: Iterable[bytes]) -> list[bytes]:
+    """An answer, in pieces: what was passed on, piece by piece. The last piece ends it."""
+    waiting = list(pieces)
+    running.response_headers(end=not waiting)
+    passed = (
+        running.response_body(piece, end=index == len(waiting) - 1) for index, piece in enumerate(waiting)
+    )
+    return [one for one in passed if one is not None]
 
-    def proxy_replace_header_map_value(self, kind: int, name: int, length: int, at: int, size: int) -> int:
-        self._headers(kind)[self._text(name, length)] = self._bytes(at, size).decode("latin-1")
-        return _OK
 
-    def proxy_remove_header_map_value(self, kind: int, name: int, length: int) -> int:
-        self._headers(kind).pop(self._text(name, length), None)
-        return _OK
+def requests() -> FilterHost:
+    """The filter of requests."""
+    return FilterHost(REQUEST, f"{LARGEST_BODY} {LARGEST_BODY}")
 
-    def proxy_get_buffer_bytes(self, kind: int, start: int, length: int, at: int, size: int) -> int:
-        body = self.stream.request_body if kind == _REQUEST_BODY else self.stream.response_body
-        return self._hand_over(body[start : start + length], at, size)
 
-    def proxy_get_buffer_status(self, kind: int, size: int, flags: int) -> int:
-        body = self.stream.request_body if kind == _REQUEST_BODY else self.stream.response_body
-        for at, value in ((size, len(body)), (flags, 0)):
-            self._memory().write(self._store, value.to_bytes(4, "little"), at)
-        return _OK
-
-    def proxy_set_buffer_bytes(self, kind: int, start: int, length: int, at: int, size: int) -> int:
-        """As Envoy's buffer: what is replaced stands at the beginning, or the bytes go to the end."""
-        new = self._bytes(at, size)
-        body = self.stream.request_body if kind == _REQUEST_BODY else self.stream.response_body
-        start &= 0xFFFFFFFF
-        if start == 0:
-            body = new + body[length:]
-        elif start >= len(body):
-            body += new
-        else:
-            return _BAD_ARGUMENT
-        if kind == _REQUEST_BODY:
-            self.stream.request_body = body
-        else:
-            self.stream.response_body = body
-        return _OK
-
-    def proxy_get_property(self, name: int, length: int, at: int, size: int) -> int:
-        value = self.stream.properties.get(self._text(name, length))
-        return _NOT_FOUND if value is None else self._hand_over(value.encode("latin-1"), at, size)
-
-    def proxy_set_property(self, name: int, length: int, at: int, size: int) -> int:
-        self.stream.properties[self._text(name, length)] = self._bytes(at, size).decode("latin-1")
-        return _OK
-
-    def _headers(self, kind: int) -> dict[str, str]:
-        return self.stream.request if kind == _REQUEST_HEADERS else self.stream.response
-
-    def _memory(self) -> Memory:
-        memory = self._exports.exports(self._store)["memory"]
-        assert isinstance(memory, Memory)
-        return memory
-
-    def _bytes(self, at: int, size: int) -> bytes:
-        return bytes(self._memory().read(self._store, at, at + size))
-
-    def _text(self, at: int, size: int) -> str:
-        return self._bytes(at, size).decode("latin-1")
-
-    def _hand_over(self, value: bytes, at: int, size: int) -> int:
-        place = self.call("malloc", len(value))
-        assert place != 0, "more than the ring holds"
-        memory = self._memory()
-        memory.write(self._store, value, place)
-        memory.write(self._store, place.to_bytes(4, "little"), at)
-        memory.write(self._store, len(value).to_bytes(4, "little"), size)
-        return _OK
+def attempts(words: str) -> FilterHost:
+    """The filter of attempts at a target of these words."""
+    return FilterHost(ATTEMPT, words)

@@ -9,9 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.filter_host import FilterHost, Stream
+from tests.support.filter_host import Stream, attempts
 
-FILTER = FilterHost("attempt")
 SERVED = "served/Model-1.5:x@y"
 
 
@@ -99,11 +98,8 @@ def read(text: str) -> Any:
 
 
 def rewritten(text: str, *, usage: bool) -> str:
-    stream = Stream(
-        {":path": "/v1/completions", "x-pm-target": f"{'usage' if usage else '-'} h /v1 {SERVED}"}
-    )
-    FILTER.send(stream, [text.encode()])
-    FILTER.call("proxy_on_delete", 1)
+    stream = Stream({":path": "/v1/completions"})
+    attempts(f"{'usage' if usage else '-'} h /v1 {SERVED}").send(stream, [text.encode()]).close()
     assert stream.request["content-length"] == str(len(stream.request_body))
     return stream.request_body.decode()
 

@@ -8,9 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.filter_host import FilterHost, Stream
-
-FILTER = FilterHost("attempt")
+from tests.support.filter_host import Stream, answered, attempts
 
 content = st.one_of(
     st.text(max_size=12),
@@ -59,11 +57,11 @@ def streams(draw: st.DrawFn, events: st.SearchStrategy[Any]) -> list[Event]:
 
 
 def stripped(chunks: list[bytes]) -> bytes:
-    stream = Stream({":path": "/v1/chat/completions", "x-pm-target": "usage h /v1 m"})
-    FILTER.send(stream, [b'{"model":"m","stream":true}'])
+    stream = Stream({":path": "/v1/chat/completions"})
+    attempt = attempts("usage h /v1 m").send(stream, [b'{"model":"m","stream":true}'])
     stream.response = {":status": "200", "content-type": "text/event-stream"}
-    passed = FILTER.answer(stream, chunks)
-    FILTER.call("proxy_on_delete", 1)
+    passed = answered(attempt, chunks)
+    attempt.close()
     return b"".join(passed)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.filter_host import FilterHost, Stream
+from tests.support.filter_host import Stream, attempts
 
 OWN = "usage a.default /v1 served"
 HOSTED = "- api.example.com /openai/v2 gpt-5-mini"
@@ -15,8 +15,8 @@ PATH = "/v1/chat/completions"
 def attempt(
     body: bytes, words: str = OWN, *, path: str = PATH, headers: dict[str, str] | None = None
 ) -> Stream:
-    stream = Stream({":path": path, "x-pm-target": words, **(headers or {})}, properties={"pm.path": path})
-    FilterHost("attempt").send(stream, [body] if body else [])
+    stream = Stream({":path": path, **(headers or {})})
+    attempts(words).send(stream, [body] if body else []).close()
     return stream
 
 
@@ -33,10 +33,8 @@ def attempt(
 def test_the_address_of_the_target_is_written(
     case: str, words: str, path: str, want_path: str, want_host: str
 ) -> None:
-    earlier = {":path": "/of/the/attempt/before", ":authority": "before"}
-    sent = attempt(b'{"model":"chat"}', words, path=path, headers=earlier)
+    sent = attempt(b'{"model":"chat"}', words, path=path, headers={":authority": "before"})
     assert (sent.request[":path"], sent.request[":authority"]) == (want_path, want_host)
-    assert "x-pm-target" not in sent.request
 
 
 def test_the_model_is_the_targets_and_the_length_fits() -> None:
@@ -56,22 +54,35 @@ def test_a_body_that_says_the_model_twice_says_it_once_for_all() -> None:
 
 
 def test_a_second_attempt_writes_over_the_first() -> None:
-    host = FilterHost("attempt")
-    stream = Stream({":path": PATH}, properties={"pm.path": PATH})
+    stream = Stream({":path": PATH})
     body = b'{"model":"chat","stream":true}'
     for words, want_model in ((OWN, "served"), (HOSTED, "gpt-5-mini"), (OWN, "served")):
-        stream.request["x-pm-target"] = words
-        body, stream.request_body = stream.request_body or body, b""
-        host.send(stream, [body])
+        attempts(words).send(stream, [body]).close()
         assert json.loads(stream.request_body)["model"] == want_model
         assert stream.request["content-length"] == str(len(stream.request_body))
 
 
-def test_a_mirrors_copy_keeps_no_property_and_still_gets_its_model() -> None:
-    stream = Stream({":path": "/v1/completions", "x-pm-target": HOSTED})
-    FilterHost("attempt").send(stream, [b'{"model":"chat"}'])
-    assert stream.request_body == b'{"model":"gpt-5-mini"}'
-    assert stream.request[":path"] == "/openai/v2/completions"
+def test_no_credential_and_nothing_of_ours_goes_to_a_target() -> None:
+    """What the attempt before was given, what the client showed, and what is the business of neither."""
+    gone = dict.fromkeys(
+        (
+            "authorization", "api-key", "x-api-key", "x-pm-model", "x-pm-stream", "x-pm-bytes", "x-pm-open",
+            "x-pm-client", "x-pm-affinity", "cookie", "proxy-authorization", "openai-organization",
+            "openai-project", "accept-encoding", "x-envoy-external-address", "x-forwarded-for", "x-real-ip",
+            "forwarded",
+        ),
+        "x",
+    )  # fmt: skip
+    stays = {"content-type": "application/json", "x-request-id": "7", "traceparent": "t", "cookies": "2"}
+    sent = attempt(b'{"model":"chat"}', headers={**gone, **stays})
+    written = {":path", ":authority", "content-length"}
+    assert {name: value for name, value in sent.request.items() if name not in written} == stays
+
+
+def test_hundreds_of_headers_hide_none() -> None:
+    many = {f"x-{number}": "x" for number in range(300)}
+    sent = attempt(b'{"model":"chat"}', headers={**many, "authorization": "key", "cookie": "x"})
+    assert not {"authorization", "cookie"} & sent.request.keys()
 
 
 def test_a_request_without_a_body_is_sent_on() -> None:
@@ -81,8 +92,8 @@ def test_a_request_without_a_body_is_sent_on() -> None:
 
 @pytest.mark.parametrize("body", [b"", b'{"model":"chat"}'])
 def test_a_request_that_ends_with_trailers_is_written_like_any_other(body: bytes) -> None:
-    stream = Stream({":path": PATH, "x-pm-target": HOSTED}, properties={"pm.path": PATH})
-    FilterHost("attempt").send(stream, [body] if body else [], trailers=True)
+    stream = Stream({":path": PATH})
+    attempts(HOSTED).send(stream, [body] if body else [], trailers=True).close()
     assert stream.request_body == body.replace(b"chat", b"gpt-5-mini")
     assert stream.request["content-length"] == str(len(stream.request_body))
     assert stream.request[":path"] == "/openai/v2/chat/completions"

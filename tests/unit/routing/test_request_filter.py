@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pointsman.api.names import ModelName
-from tests.support.filter_host import FilterHost, Stream
+from tests.support.filter_host import STOP, STOP_AND_DROP, FilterHost, Stream, attempts, requests
 
 CHAT = {"model": "chat"}
 FORM = b"--x\r\ncontent-disposition: form-data\r\n"
@@ -24,7 +24,9 @@ def asked(
     if content_type is not None:
         stream.request["content-type"] = content_type
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    FilterHost("request").send(stream, [raw] if raw else [])
+    running = requests().send(stream, [raw] if raw else [])
+    running.ended()
+    running.close()
     return stream
 
 
@@ -121,14 +123,14 @@ def test_what_can_be_no_name_is_safe_and_nobodys_scope(case: str, name: str, wan
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models"])
 def test_bearer_is_spelled_as_the_filter_of_keys_takes_it(said: str, want: str, path: str) -> None:
     stream = Stream({":path": path, ":method": "POST", "authorization": said})
-    FilterHost("request").send(stream, [b'{"model":"chat"}'])
+    requests().send(stream, [b'{"model":"chat"}'])
     assert stream.request["authorization"] == want
 
 
 @pytest.mark.parametrize("body", [b"", b'{"model":"chat"}'])
 def test_a_request_that_ends_with_trailers_is_read_like_any_other(body: bytes) -> None:
     stream = Stream({":path": "/v1/embeddings", ":method": "POST"})
-    FilterHost("request").send(stream, [body] if body else [], trailers=True)
+    requests().send(stream, [body] if body else [], trailers=True)
     assert stream.request["x-pm-model"] == ("chat" if body else "!malformed")
     assert stream.request.get("x-pm-bytes") == (str(len(body)) if body else None)
 
@@ -139,7 +141,7 @@ def test_the_path_of_a_listed_model_is_read_without_query_and_with_its_slash() -
 
 
 @pytest.mark.parametrize(
-    ("case", "body", "want_header", "want_property"),
+    ("case", "body", "want_header", "want_state"),
     [
         ("an answer in one piece", CHAT, None, None),
         ("a stream", {**CHAT, "stream": True}, "true", "true"),
@@ -150,11 +152,11 @@ def test_the_path_of_a_listed_model_is_read_without_query_and_with_its_slash() -
     ],
 )
 def test_streams_are_marked(
-    case: str, body: object, want_header: str | None, want_property: str | None
+    case: str, body: object, want_header: str | None, want_state: str | None
 ) -> None:
     seen = asked(body)
     assert seen.request.get("x-pm-stream") == want_header
-    assert seen.properties.get("pm.stream") == want_property
+    assert seen.state.get("pm.stream") == want_state
 
 
 @pytest.mark.parametrize(
@@ -171,20 +173,72 @@ def test_the_prompt_cache_key_becomes_a_safe_header(case: str, key: object, want
     assert asked({**CHAT, "prompt_cache_key": key}).request.get("x-pm-affinity") == want
 
 
-def test_an_attempt_finds_the_clients_path() -> None:
-    assert asked(CHAT, path="/v1/embeddings?x=1").properties["pm.path"] == "/v1/embeddings?x=1"
+def test_an_attempt_finds_the_clients_path_whatever_the_headers_say_by_then() -> None:
+    stream = Stream({":path": "/v1/embeddings?x=1", ":method": "POST"})
+    request = requests().send(stream, [b'{"model":"chat"}'])
+    stream.request[":path"] = "/of/an/earlier/attempt"
+    attempt = attempts("usage h /p m").send(stream, [b'{"model":"chat"}'])
+    assert stream.request[":path"] == "/p/embeddings?x=1"
+    attempt.close()
+    request.close()
+
+
+@pytest.mark.parametrize("attempted", [True, False])
+@pytest.mark.parametrize("closed_first", ["request", "attempt"])
+def test_the_clients_name_outlives_its_header(attempted: bool, closed_first: str) -> None:
+    """Attempts take the header out; where there was none, as no rule fits, it is still there at the end."""
+    stream = Stream({":path": "/v1/embeddings", ":method": "POST"})
+    request = requests().send(stream, [b'{"model":"chat"}'])
+    stream.request["x-pm-client"] = "ada"
+    if attempted:
+        attempt = attempts("usage h /p m").send(stream, [b'{"model":"chat"}'])
+        assert "x-pm-client" not in stream.request
+        if closed_first == "attempt":
+            attempt.close()
+    request.ended()
+    request.close()
+    if attempted and closed_first == "request":
+        attempt.close()
+    assert stream.state["pm.client"] == "ada"
+
+
+def test_the_route_is_looked_for_again() -> None:
+    assert asked(CHAT).route_is_cleared
+
+
+@pytest.mark.parametrize(("length", "want_reply"), [("100", None), ("101", 413), ("18446744073709551615", 413)])
+def test_a_body_that_says_it_is_too_large_is_answered_at_once(length: str, want_reply: int | None) -> None:
+    stream = Stream({":path": "/v1/embeddings", ":method": "POST", "content-length": length})
+    running = FilterHost("request", "100 200").at(stream)
+    assert running.request_headers(end=False) == STOP
+    assert stream.reply == want_reply
+    assert stream.buffer_limit == (None if want_reply else 200)
+    running.close()
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_body_that_is_too_large_is_answered_when_it_is(end: bool) -> None:
+    stream = Stream({":path": "/v1/embeddings", ":method": "POST"})
+    running = FilterHost("request", "100 200").at(stream)
+    running.request_headers(end=False)
+    assert running.request_body(b"x" * 100, end=False) == STOP
+    assert stream.reply is None
+    assert running.request_body(b"x", end=end) == STOP_AND_DROP
+    assert stream.reply == 413
+    running.ended()
+    running.close()
 
 
 def test_a_body_in_pieces_is_measured_as_a_whole() -> None:
     stream = Stream({":path": "/v1/completions", ":method": "POST"})
     body = json.dumps({**CHAT, "prompt": "x" * 100_000}).encode()
-    FilterHost("request").send(stream, [body[at : at + 999] for at in range(0, len(body), 999)])
+    requests().send(stream, [body[at : at + 999] for at in range(0, len(body), 999)])
     assert stream.request["x-pm-model"] == "chat"
     assert stream.request["x-pm-bytes"] == str(len(body))
 
 
 def test_requests_in_one_worker_do_not_see_each_other() -> None:
-    host = FilterHost("request")
+    host = requests()
     for number in range(3):
         stream = Stream({":path": "/v1/completions", ":method": "POST"})
         body = {
@@ -192,7 +246,7 @@ def test_requests_in_one_worker_do_not_see_each_other() -> None:
             "stream": number == 1,
             "prompt_cache_key": "k" if number == 0 else None,
         }
-        host.send(stream, [json.dumps(body).encode()], number)
+        host.send(stream, [json.dumps(body).encode()])
         assert stream.request["x-pm-model"] == f"m{number}"
         assert ("x-pm-stream" in stream.request) is (number == 1)
         assert ("x-pm-affinity" in stream.request) is (number == 0)

@@ -3,6 +3,7 @@ processor."""
 
 import platform
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from pointsman.routing.typed import known, newer
@@ -10,14 +11,20 @@ from pointsman.routing.typed import known, newer
 REQUEST, ATTEMPT = "request", "attempt"
 SOURCES = ("module", "request", "attempt", "answer", "told", "usage", "host", "json", "text")
 PROCESSORS = ("x86_64", "aarch64")
+MODULE = "filters.so"
 
 _FILTER = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+
+
+def module_path() -> Traversable:
+    """Both filters as Envoy loads them, for this machine's kind of processor."""
+    return files(__package__).joinpath(platform.machine(), MODULE)
 
 
 def our_filter(name: str, words: str) -> dict[str, Any]:
     """One of our filters as a part of a filter chain, with what it is to know."""
     module = {
-        "module": {"local": {"filename": str(files(__package__).joinpath(f"{platform.machine()}.so"))}},
+        "module": {"local": {"filename": str(module_path())}},
         # Also while no listener and no cluster uses it: what has been loaded once stays.
         "do_not_close": True,
     }
