@@ -238,6 +238,14 @@ def _call(name: str, *arguments: Any) -> Any:
         _PAGES.clear()
 
 
+def _keep(pieces: list[bytes], one: bytes) -> None:
+    """Envoy puts a small piece behind the last one where there is room."""
+    if pieces and len(one) <= 512 and len(pieces[-1]) + len(one) <= 16384:
+        pieces[-1] += one
+    else:
+        pieces.append(one)
+
+
 class Running:
     """One filter at one stream."""
 
@@ -267,12 +275,12 @@ class Running:
         """As Envoy's filter manager: what a filter stops is kept; the last piece joins what has been kept."""
         bodies = self.stream.bodies
         bodies[kind] = [piece] if piece else []
-        if end and bodies[kind + 1]:
-            bodies[kind + 1] += bodies[kind]
+        if end and bodies[kind + 1] and piece:
+            _keep(bodies[kind + 1], piece)
             bodies[kind] = []
         said = int(_call(hook, self._number, self._filter, end))
-        if said != STOP_AND_DROP:
-            bodies[kind + 1] += bodies[kind]
+        for one in bodies[kind] if said != STOP_AND_DROP else ():
+            _keep(bodies[kind + 1], one)
         bodies[kind] = []
         return said
 
