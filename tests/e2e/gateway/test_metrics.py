@@ -107,6 +107,24 @@ async def serve(scene: Scene) -> None:
     )
 
 
+async def test_tokens_of_a_mirror_are_nobodys(scene: Scene) -> None:
+    engine = await scene.engine("own", Behaviour(chunks=3, first_token_seconds=0.3))
+    copy = await scene.engine("copy", Behaviour(chunks=50))
+    await scene.serve(
+        deployment("own"),
+        deployment("copy"),
+        route("chat", ["own"], mirror=("copy", 100)),
+        endpoints={"own": [engine.port], "copy": [copy.port]},
+    )
+    async with metrics_of(scene) as url:
+        for ask in (scene.client.chat, scene.client.stream_chat):
+            assert (await ask("chat")).ok
+        await copy.settled()
+        page = await read(url)
+        assert copy.log.total == 2
+        assert page.sum("completion_tokens_total") == 6
+
+
 async def test_requests_attempts_tokens_and_money_are_counted_for_each_client(scene: Scene) -> None:
     await serve(scene)
     async with metrics_of(scene) as url:

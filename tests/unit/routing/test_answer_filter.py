@@ -12,6 +12,7 @@ import pytest
 
 from pointsman.routing.filters import MODULE, PROCESSORS
 from pointsman.routing.filters.__main__ import main as compile_filters
+from pointsman.routing.metrics import TOKENS
 from tests.support.filter_host import CONTINUE, Running, Stream, attempts, requests
 
 EVENTS = {":status": "200", "content-type": "text/event-stream; charset=utf-8"}
@@ -45,10 +46,12 @@ class Answers:
     def status(self, number: int) -> str:
         return self.streams[number].response[":status"]
 
-    def counts(self, number: int) -> dict[str, str]:
-        """What the metrics are told, once all is over."""
+    def counts(self, number: int) -> dict[str, int]:
+        """What the metrics are told, once all is over. An unknown count is a 0: a number must be there."""
         self.end(number)
-        return self.streams[number].state
+        told = self.streams[number].state
+        assert set(told) == {f"pm.{name}" for name in TOKENS}
+        return {name: count for name in TOKENS if (count := int(told[f"pm.{name}"]))}
 
     def end(self, number: int) -> None:
         request, attempt = self.running.pop(number)
@@ -218,6 +221,23 @@ def test_a_targets_own_verdict_is_not_taken(said: str, want: str | None, end: bo
     assert answers.streams[2].response.get("x-pm-retry") == want
 
 
+@pytest.mark.parametrize("end", [True, False], ids=["without a body", "before a body"])
+def test_what_a_target_says_of_itself_does_not_reach_a_client(end: bool) -> None:
+    gone = dict.fromkeys(
+        (
+            "server", "via", "x-powered-by", "x-envoy-upstream-service-time", "openai-organization",
+            "openai-project", "set-cookie", "alt-svc", "strict-transport-security",
+            "access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods",
+            "access-control-allow-origin", "access-control-expose-headers",
+        ),
+        "x",
+    )  # fmt: skip
+    stays = {":status": "200", "content-type": "text/plain", "x-request-id": "7", "openai-version": "1"}
+    answers = Answers()
+    answers.begin(2, {**gone, **stays}, end=end)
+    assert answers.streams[2].response == stays
+
+
 @pytest.mark.parametrize(
     ("case", "usage", "want"),
     [
@@ -250,7 +270,7 @@ def test_tokens_of_an_answer_in_one_piece_are_counted(
     answers.begin(2, WHOLE)
     for at in range(0, len(whole), piece_bytes):
         answers.body(2, whole[at : at + piece_bytes], end=at + piece_bytes >= len(whole))
-    assert answers.counts(2) == {f"pm.{name}": str(count) for name, count in want.items()}
+    assert answers.counts(2) == {name: count for name, count in want.items() if count}
 
 
 def test_tokens_of_a_stream_of_responses_are_counted() -> None:
@@ -263,7 +283,7 @@ def test_tokens_of_a_stream_of_responses_are_counted() -> None:
     answers = Answers()
     answers.begin(2, EVENTS)
     assert answers.body(2, CHUNK) + answers.body(2, done, end=True) == CHUNK + done
-    assert answers.counts(2) == {"pm.prompt_tokens": "5", "pm.completion_tokens": "2"}
+    assert answers.counts(2) == {"prompt_tokens": 5, "completion_tokens": 2}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ CLIENT_HEADER = "x-pm-client"
 OPEN_HEADER = "x-pm-open"
 PATH_HEADER = "x-pm-path"
 RETRY_HEADER = "x-pm-retry"
-TARGET_WORDS_HEADER = "x-pm-target"
 
 # What clients see of the path that their request took.
 TARGET_HEADER = "x-pointsman-target"

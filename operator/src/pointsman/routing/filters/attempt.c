@@ -5,7 +5,7 @@
 #include "json.h"
 #include "paths.h"
 
-enum { WINDOW_BYTES = 64 * 1024, WRITTEN_BYTES = WINDOW_BYTES + MARKS * (WORDS_BYTES / 2) };
+enum { WINDOW_BYTES = 64 * 1024, WRITTEN_BYTES = WINDOW_BYTES + MARKS * WORDS_BYTES };
 
 #define USAGE "{\"include_usage\":true}"
 
@@ -27,7 +27,7 @@ static struct text word(struct text *rest) {
 }
 
 struct attempt_config *attempt_config(struct text words) {
-  if (words.length == 0 || words.length > WORDS_BYTES / 2) return 0;
+  if (words.length == 0 || words.length > WORDS_BYTES) return 0;
   struct attempt_config *made = calloc(1, sizeof *made + words.length);
   if (!made) return 0;
   put(made->words, words);

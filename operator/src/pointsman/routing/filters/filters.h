@@ -27,7 +27,7 @@ struct attempt_config {
   u8 words[];
 };
 
-enum { WORDS_BYTES = 8192 };
+enum { WORDS_BYTES = 4096 };
 
 struct attempt {
   void *envoy;

@@ -46,6 +46,7 @@ EXPORT void *HOOK(http_filter_new)(const struct config *config, void *envoy) {
   } else {
     filter->request.envoy = envoy;
     filter->request.config = &config->request;
+    filter->request.told = told_of_request();
   }
   return filter;
 }

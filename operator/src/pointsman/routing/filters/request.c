@@ -118,7 +118,6 @@ static void decide(struct request *request) {
     }
   }
   CALLBACK(http_clear_route_cache)(envoy);
-  request->told = told_of_request();
   if (!request->told) return;
   request->told->path = kept(full_path);
   request->told->is_stream = scope.at[0] != '!' && found.stream;

@@ -49,6 +49,7 @@ void publish(const struct told *told, void *envoy) {
   if (told->is_stream) set_state(envoy, TEXT("pm.stream"), TEXT("true"));
   for (u32 i = 0; i < COUNTS; i++) {
     u8 digits[10];
-    if (told->counts.is_known[i]) set_state(envoy, NAMES[i], decimal(told->counts.tokens[i], digits));
+    // A 0 where nothing is known: the logger complains about a number that is not there.
+    set_state(envoy, NAMES[i], decimal(told->counts.tokens[i], digits));
   }
 }
