@@ -1,7 +1,7 @@
 """A stand-in for Envoy around our filters: headers, bodies and filter state as its dynamic modules have them.
 
-What the filters are handed ends where a page of memory ends behind which nothing may be read, and is gone when
-the call returns: a byte too far, or a pointer kept too long, ends the test run.
+What the filters are handed ends where a page of memory ends behind which nothing may be read, and is gone
+when the call returns: a byte too far, or a pointer kept too long, ends the test run.
 """
 
 from __future__ import annotations

@@ -151,9 +151,7 @@ def test_the_path_of_a_listed_model_is_read_without_query_and_with_its_slash() -
         ("no longer a stream", b'{"model":"chat","stream":true,"stream":false}', None, None),
     ],
 )
-def test_streams_are_marked(
-    case: str, body: object, want_header: str | None, want_state: str | None
-) -> None:
+def test_streams_are_marked(case: str, body: object, want_header: str | None, want_state: str | None) -> None:
     seen = asked(body)
     assert seen.request.get("x-pm-stream") == want_header
     assert seen.state.get("pm.stream") == want_state
@@ -206,7 +204,9 @@ def test_the_route_is_looked_for_again() -> None:
     assert asked(CHAT).route_is_cleared
 
 
-@pytest.mark.parametrize(("length", "want_reply"), [("100", None), ("101", 413), ("18446744073709551615", 413)])
+@pytest.mark.parametrize(
+    ("length", "want_reply"), [("100", None), ("101", 413), ("18446744073709551615", 413)]
+)
 def test_a_body_that_says_it_is_too_large_is_answered_at_once(length: str, want_reply: int | None) -> None:
     stream = Stream({":path": "/v1/embeddings", ":method": "POST", "content-length": length})
     running = FilterHost("request", "100 200").at(stream)

@@ -56,7 +56,7 @@ def request_stats() -> list[dict[str, Any]]:
 
 
 def _tokens(name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
-    """A count that our filters have left, also where it is 0: the logger complains about one that is not there."""
+    """A count that our filters leave, also where it is 0: the logger complains of one that is not there."""
     return {"stat": {"name": name, "tags": tags}, "value_format": f"%FILTER_STATE(pm.{name}:PLAIN)%"}
 
 

@@ -44,6 +44,7 @@ BYTES_PER_TOKEN = 4
 
 _REFRESH_CLUSTER_ON_RETRY = b"\x70\x01"  # RetryPolicy field 14, bool: newer than the generated messages.
 
+
 def route_scopes(
     route: ModelRoute,
     names: Iterable[str],

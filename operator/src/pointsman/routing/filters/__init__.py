@@ -1,5 +1,4 @@
-"""Our own filters in Envoy: C sources beside the dynamic modules that they are compiled to, one for each kind of
-processor."""
+"""Our own filters in Envoy: C sources beside the modules made of them, one for each kind of processor."""
 
 import platform
 from importlib.resources import files

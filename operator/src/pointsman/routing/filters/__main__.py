@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pointsman.routing.filters import MODULE, PROCESSORS, SOURCES
 
-# The same bytes on every machine: no debug information, no paths, no libraries, a fixed set of instructions. Envoy
-# and its C library have the few functions that are used. What C leaves undefined, and can be seen as it happens,
-# ends the process instead of going on with it.
+# The same bytes on every machine: no debug information, no paths, no libraries, a fixed set of instructions.
+# Envoy and its C library have the few functions that are used. What C leaves undefined, and can be seen as it
+# happens, ends the process instead of going on with it.
 _OPTIONS = (
     "-O2", "-std=c11", "-shared", "-fPIC", "-nostdlib", "-ffreestanding", "-fvisibility=hidden",
     "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-fsanitize-trap=undefined",
