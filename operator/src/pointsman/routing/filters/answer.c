@@ -211,7 +211,11 @@ int answer_headers(struct attempt *attempt, int is_all) {
   void *envoy = attempt->envoy;
   // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's.
   struct text said = header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
-  if (said.at && !same(said, TEXT("noCapacity"))) remove_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
+  if (same(said, TEXT("noCapacity"))) {
+    set_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"), TEXT("noCapacity"));  // and nothing beside it
+  } else if (said.at) {
+    remove_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
+  }
   remove_headers(envoy, RESPONSE_HEADERS, NOT_PASSED_ON);
   if (is_all) return CONTINUE;
   struct text status = header(envoy, RESPONSE_HEADERS, TEXT(":status"));
