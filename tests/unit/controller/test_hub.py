@@ -66,6 +66,23 @@ async def test_a_branch_is_its_commit_and_all_who_asked_are_told() -> None:
             assert server.questions == 1
 
 
+async def test_who_comes_late_for_an_answer_has_it_and_does_not_ask_again() -> None:
+    """Where a thousand are looked at, the next look may be minutes away: it must not begin anew each time."""
+    async with stand_in.Hub(REPOSITORIES) as server:
+        operator = Operator(server.url)
+        async with operator.leads():
+            for one in (CHAT, SEARCH):
+                assert operator.hub.of(OPEN, one) is None
+            await eventually_async(lambda: len(operator.told) == 2, 10, "both are told")
+            operator.now += 300
+            other = HubName("acme/open", "other")
+            assert operator.hub.of(other, CHAT) is None
+            await eventually_async(lambda: len(operator.told) == 3, 10, "the other one is answered too")
+            assert operator.hub.of(OPEN, CHAT) == operator.hub.of(OPEN, SEARCH) == Pin(OPEN, COMMIT)
+            assert server.questions == 2
+            assert operator.hub.of(OPEN, CHAT) is None, "once: it was asked for minutes ago"
+
+
 async def test_what_was_said_a_while_ago_is_asked_again() -> None:
     async with stand_in.Hub(REPOSITORIES) as server:
         operator = Operator(server.url)

@@ -24,6 +24,8 @@ _ANSWER_SECONDS = 5.0
 _AT_ONCE = 8
 _FRESH_SECONDS = 10.0
 """For the look that asked, and for those who ask the same at the same time."""
+_WAITING_SECONDS = 600.0
+"""Who asked may come that late: a thousand others may be looked at first."""
 _AWAY_SECONDS = 60.0
 _ERROR = "X-Error-Code"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -31,11 +33,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(slots=True)
 class _Asked:
-    """One name. `pin` is None until there is an answer, which `waiting` are told of."""
+    """One name. `pin` is None until there is an answer, which `waiting` are told of and come for once."""
 
     waiting: set[ObjectKey] = field(default_factory=set)
     pin: Pin | None = None
     until: float = 0.0
+
+    def is_kept(self, now: float) -> bool:
+        """Whether somebody may still ask for it, or come for the answer."""
+        return self.pin is None or now < self.until + (_WAITING_SECONDS if self.waiting else 0.0)
 
 
 class Hub:
@@ -64,7 +70,8 @@ class Hub:
         """What is known of the name; None while it is asked, and the deployment is told of the answer."""
         now = self._clock()
         asked = self._asked.get(name)
-        if asked is not None and asked.pin is not None and now < asked.until:
+        if asked is not None and asked.pin is not None and (now < asked.until or deployment in asked.waiting):
+            asked.waiting.discard(deployment)
             return asked.pin
         if now < self._away_until:
             return Pin(name, problem=self._away)
@@ -95,7 +102,7 @@ class Hub:
             asked = self._asked[name]
             asked.pin = pin
             asked.until = now + (_FRESH_SECONDS if pin.commit else _AWAY_SECONDS)
-            self._asked = {one: it for one, it in self._asked.items() if it.pin is None or now < it.until}
+            self._asked = {one: it for one, it in self._asked.items() if it.is_kept(now)}
             if pin.problem:
                 _log.warning("revision_not_resolved", name=str(name), why=pin.problem)
             for deployment in sorted(asked.waiting):
