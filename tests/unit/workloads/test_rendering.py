@@ -143,7 +143,9 @@ def test_a_replica_over_nodes_is_a_group_whose_leader_answers() -> None:
     assert labels == {"leader": "leader", "worker": "worker"}
     leaders = {"pointsman.dev/deployment": "m", "pointsman.dev/role": "leader"}
     assert found["Service"]["spec"]["selector"] == leaders
-    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == leaders
+    # A worker that is evicted ends its whole group: the budget counts workers as well.
+    everyone = {"pointsman.dev/deployment": "m"}
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == everyone
     assert [one["name"] for one in template["workerTemplate"]["spec"]["initContainers"]] == ["weights"]
 
 

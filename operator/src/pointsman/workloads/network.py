@@ -44,14 +44,16 @@ def service(deployment: ModelDeployment) -> Object:
 
 
 def disruption_budget(deployment: ModelDeployment) -> Object:
-    """One replica at a time, also where there is only one: a budget that allows none keeps nodes for ever."""
+    """One replica at a time, also where there is only one: a budget that allows none keeps nodes for ever. A
+    worker that is evicted takes its whole group with it, and so counts like a leader.
+    """
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {},
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": naming.leaders(deployment)},
+            "selector": {"matchLabels": naming.selector(deployment)},
             # A replica that does not serve holds up no one.
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
