@@ -25,8 +25,9 @@ class Settled:
         self._most = most
         self._left: OrderedDict[tuple[str, str, str], tuple[str, tuple[Difference, ...]]] = OrderedDict()
         self._same: OrderedDict[tuple[str, str, str], tuple[str, str]] = OrderedDict()
-        # What a call is under way for: the version that was looked at, the intent, and the differences.
-        self._asked: dict[tuple[str, str, str], tuple[str, str, tuple[Difference, ...]]] = {}
+        # What a call is under way for, or failed: the version that was looked at, intent, differences.
+        self._asked: OrderedDict[tuple[str, str, str], tuple[str, str, tuple[Difference, ...]]]
+        self._asked = OrderedDict()
 
     def open_differences(
         self, live: KubeObject | None, wanted: KubeObject, manager: str, *, subresource: str = ""
@@ -41,6 +42,9 @@ class Settled:
         found = differences(live, wanted, manager, subresource=subresource)
         if found and self._left.get(key) != (state[1], found):
             self._asked[key] = (*state, found)
+            self._asked.move_to_end(key)
+            if len(self._asked) > self._most:
+                self._asked.popitem(last=False)
             return found
         self._remember(key, state)
         return ()
