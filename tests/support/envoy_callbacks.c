@@ -17,6 +17,7 @@ struct table {
   size_t (*count_headers)(size_t, int);
   void (*get_headers)(size_t, int, struct header *);
   void (*set_header)(size_t, int, const void *, size_t, const void *, size_t);
+  size_t (*length)(size_t, int);
   size_t (*count_pieces)(size_t, int);
   void (*get_pieces)(size_t, int, struct bytes *);
   void (*append)(size_t, int, const void *, size_t);
@@ -44,6 +45,7 @@ bool CALLBACK(set_header)(size_t stream, int map, struct bytes name, struct byte
   table.set_header(stream, map, name.at, name.length, value.at, value.length);
   return true;
 }
+size_t CALLBACK(get_body_size)(size_t stream, int body) { return table.length(stream, body); }
 size_t CALLBACK(get_body_chunks_size)(size_t stream, int body) { return table.count_pieces(stream, body); }
 bool CALLBACK(get_body_chunks)(size_t stream, int body, struct bytes *pieces) {
   table.get_pieces(stream, body, pieces);

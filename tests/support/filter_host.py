@@ -51,6 +51,7 @@ class Stream:
     reply: int | None = None
     buffer_limit: int | None = None
     route_is_cleared: bool = False
+    pieces_shown: int = 0
     bodies: dict[int, list[bytes]] = field(default_factory=lambda: {number: [] for number in range(4)})
     request_body: bytes = b""
     number: int = field(default_factory=lambda: next(_NUMBERS))
@@ -132,6 +133,7 @@ def _set_header(stream: int, kind: int, name: int, length: int, value: int | Non
 def _get_pieces(stream: int, body: int, into: Any) -> None:
     for index, piece in enumerate(_STREAMS[stream].bodies[body]):
         _give(piece, into[index])
+    _STREAMS[stream].pieces_shown += len(_STREAMS[stream].bodies[body])
 
 
 def _append(stream: int, body: int, at: int, length: int) -> None:
@@ -184,6 +186,7 @@ _TABLE = (
     CFUNCTYPE(c_size_t, c_size_t, c_int)(lambda stream, kind: len(_STREAMS[stream].headers(kind))),
     CFUNCTYPE(None, c_size_t, c_int, POINTER(_Header))(_get_headers),
     CFUNCTYPE(None, c_size_t, c_int, c_void_p, c_size_t, c_void_p, c_size_t)(_set_header),
+    CFUNCTYPE(c_size_t, c_size_t, c_int)(lambda stream, body: sum(map(len, _STREAMS[stream].bodies[body]))),
     CFUNCTYPE(c_size_t, c_size_t, c_int)(lambda stream, body: len(_STREAMS[stream].bodies[body])),
     CFUNCTYPE(None, c_size_t, c_int, POINTER(_Bytes))(_get_pieces),
     CFUNCTYPE(None, c_size_t, c_int, c_void_p, c_size_t)(_append),

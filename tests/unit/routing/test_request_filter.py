@@ -258,3 +258,12 @@ def test_requests_in_one_worker_do_not_see_each_other() -> None:
 def test_nesting_ends_somewhere(depth: int, want_scope: str) -> None:
     body = b'{"model":"chat","x":' + b"[" * depth + b"]" * depth + b"}"
     assert asked(body).request["x-pm-model"] == want_scope
+
+
+def test_a_body_in_many_pieces_is_walked_over_once() -> None:
+    stream = Stream({":path": "/v1/chat/completions", ":method": "POST"})
+    body = json.dumps({**CHAT, "messages": ["x" * 100_000]}).encode()
+    pieces = [body[at : at + 600] for at in range(0, len(body), 600)]
+    requests().send(stream, pieces).close()
+    assert stream.request["x-pm-model"] == "chat"
+    assert stream.pieces_shown <= len(pieces)

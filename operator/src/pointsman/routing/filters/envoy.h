@@ -30,6 +30,7 @@ bool CALLBACK(http_get_header)(void *, int, struct envoy_bytes name, struct envo
 size_t CALLBACK(http_get_headers_size)(void *, int);
 bool CALLBACK(http_get_headers)(void *, int, struct envoy_header *);
 bool CALLBACK(http_set_header)(void *, int, struct envoy_bytes name, struct envoy_bytes value);
+size_t CALLBACK(http_get_body_size)(void *, int);
 size_t CALLBACK(http_get_body_chunks_size)(void *, int);
 bool CALLBACK(http_get_body_chunks)(void *, int, struct envoy_bytes *);
 bool CALLBACK(http_append_body)(void *, int, struct envoy_bytes);

@@ -47,6 +47,12 @@ static void open_body(struct body *body, void *envoy, int received, int buffered
   for (u32 i = 0; i < body->count; i++) body->length += (u32)body->piece[i].length;
 }
 
+size_t request_body_length(void *envoy) {
+  size_t kept = CALLBACK(http_get_body_size)(envoy, BUFFERED_REQUEST);
+  if (CALLBACK(http_received_buffered_request_body)(envoy)) return kept;
+  return kept + CALLBACK(http_get_body_size)(envoy, RECEIVED_REQUEST);
+}
+
 void open_request_body(struct body *body, void *envoy) {
   bool is_all_buffered = CALLBACK(http_received_buffered_request_body)(envoy);
   open_body(body, envoy, RECEIVED_REQUEST, BUFFERED_REQUEST, is_all_buffered);

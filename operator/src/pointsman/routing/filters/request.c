@@ -158,10 +158,7 @@ int request_headers(struct request *request, int is_all) {
 }
 
 int request_body(struct request *request, int is_all) {
-  struct body body;
-  open_request_body(&body, request->envoy);
-  close_body(&body);
-  if (body.length > request->config->most_body_bytes) return too_large(request, STOP_AND_DROP);
+  if (request_body_length(request->envoy) > request->config->most_body_bytes) return too_large(request, STOP_AND_DROP);
   if (!is_all) return STOP;
   decide(request);
   return CONTINUE;
