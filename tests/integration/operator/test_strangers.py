@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pointsman.workloads.naming import base_name
 from tests.integration.operator.deployments import API, KIND, conditions, message, own, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.polling import eventually
@@ -162,3 +163,13 @@ def test_a_quota_that_keeps_pods_away_is_said(admin: Admin, namespace: str) -> N
     assert "exceeded quota" in message(found, "Progressing")
     admin.delete("v1", "ResourceQuota", "none", namespace)
     wait_until(admin, "chat", namespace, within_seconds=120, Progressing=("True", "Complete"))
+
+
+def test_a_name_that_another_models_objects_have_is_taken(admin: Admin, namespace: str) -> None:
+    """Else each of the two would write over what the other one wrote, for ever."""
+    admin.create(own("my.model"), namespace)
+    wait_until(admin, "my.model", namespace, Progressing=("True", "Complete"))
+    admin.create(own(base_name("my.model")), namespace)
+    found = wait_until(admin, base_name("my.model"), namespace, Progressing=("False", "NameTaken"))
+    assert f"{base_name('my.model')} is of ModelDeployment my.model" in message(found, "Progressing")
+    wait_until(admin, "my.model", namespace, Progressing=("True", "Complete"))

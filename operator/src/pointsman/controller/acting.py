@@ -23,12 +23,14 @@ from pointsman.kube.objects import (
     controller_of,
     key_of,
     kind_of,
+    labels_of,
     metadata,
     resource_version_of,
     uid_of,
 )
 from pointsman.kube.ports import Reader, Writer
 from pointsman.kube.settled import Settled
+from pointsman.workloads import naming
 
 MANAGER = "pointsman-operator"
 """Our field manager: whose are all children, and every status but its `scaling`."""
@@ -147,6 +149,8 @@ class Actor:
     async def _apply(self, wanted: KubeObject) -> Iterable[Contest]:
         kind = kind_of(wanted)
         live = self._children.get(kind, key_of(wanted))
+        if live is not None:
+            _refuse_to_share(live, wanted)
         if not self._settled.open_differences(live, wanted, MANAGER):
             return ()
         contests: tuple[Contest, ...] = ()
@@ -177,15 +181,11 @@ class Actor:
             there = await self._reader.get(kind_of(wanted), key_of(wanted))
             if there is None:
                 raise
+            _refuse_to_share(there, wanted)
             # Ours all the same: the answer to our write was lost, or somebody took its labels.
             if is_applied_by(there, MANAGER) or controller_of(there) == controller_of(wanted) != "":
                 return await self._writer.apply(wanted, MANAGER)
-            raise Blocked(
-                f"{_called(wanted)} is not Pointsman's",
-                child=_called(wanted),
-                todo="give it or the ModelDeployment another name",
-                reason="NameTaken",
-            ) from None
+            raise _taken(wanted, "not Pointsman's") from None
 
     def _contested(
         self, wanted: KubeObject, live: KubeObject | None, conflict: Conflict
@@ -221,3 +221,15 @@ class Actor:
 def _called(child: KubeObject) -> str:
     """Kind and name, as people say it: `Deployment chat`."""
     return f"{kind_of(child).kind} {key_of(child).name}"
+
+
+def _taken(wanted: KubeObject, whose: str) -> Blocked:
+    called, todo = _called(wanted), "give it or the ModelDeployment another name"
+    return Blocked(f"{called} is {whose}", child=called, todo=todo, reason="NameTaken")
+
+
+def _refuse_to_share(live: KubeObject, wanted: KubeObject) -> None:
+    """Raises Blocked where it is another ModelDeployment's: the two would write in turns for ever."""
+    owner, ours = labels_of(live).get(naming.DEPLOYMENT), labels_of(wanted).get(naming.DEPLOYMENT)
+    if owner and owner != ours and controller_of(live) not in ("", controller_of(wanted)):
+        raise _taken(wanted, f"of ModelDeployment {owner}")
