@@ -71,9 +71,11 @@ class Children:
                 self._of.setdefault(deployment, {})[ident] = None
 
     def deleted(self, kind: Kind, key: ObjectKey, uid: str) -> None:
-        """The API server took a deletion of ours."""
-        self._gone[kind, key] = uid
-        self._ahead.pop((kind, key), None)
+        """The API server took a deletion of ours, of which the watch may have told by now."""
+        ident = (kind, key)
+        if ident in self._objects or ident in self._ahead:
+            self._gone[ident] = uid
+            self._ahead.pop(ident, None)
 
     def _hear(
         self, kind: Kind, before: KubeObject | None, now: KubeObject | None, deployment: ObjectKey
