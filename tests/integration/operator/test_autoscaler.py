@@ -43,6 +43,8 @@ def test_it_is_followed_and_never_reverted(admin: Admin, namespace: str, control
     wait_for_replicas(admin, namespace, 3)
     admin.patch(*AUTOSCALER, "chat", {"spec": {"minReplicas": 1, "maxReplicas": 2}}, namespace)
     wait_for_replicas(admin, namespace, 2)
+    # The status of before says that all is complete, too.
+    admin.wait_for(API, KIND, "chat", namespace, until=lambda one: one["status"]["replicas"] == 2)
     found = wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
     assert (found["spec"]["replicas"], found["status"]["replicas"]) == (2, 2)
     writes = control_plane.audit.requests(since, user=OPERATOR_USER, writes_only=True)
