@@ -65,6 +65,7 @@ def deployment(
     tasks: Sequence[str] = (),
     data_classes: Sequence[str] = (),
     max_concurrency: int | None = None,
+    adapters: Sequence[str] = (),
     generation: int = 1,
     metadata: Mapping[str, Any] | None = None,
     spec: Mapping[str, Any] | None = None,
@@ -73,7 +74,11 @@ def deployment(
     stated = _stated(
         tasks=list(tasks),
         dataClasses=list(data_classes),
-        model=_stated(source=source, servedNames=list(served_names)),
+        model=_stated(
+            source=source,
+            servedNames=list(served_names),
+            adapters=[{"name": name, "source": f"hf://stand-in/{name}"} for name in adapters],
+        ),
         engine=_stated(name=engine, maxConcurrency=max_concurrency),
     )
     # Stated always: 0 is a value.
@@ -119,8 +124,14 @@ def _secret_ref(name_and_key: tuple[str, str] | None) -> Json | None:
 
 def _targets(targets: Targets) -> list[Json]:
     if isinstance(targets, Mapping):
-        return [{"deployment": name, "weight": weight} for name, weight in targets.items()]
-    return [{"deployment": name} for name in targets]
+        return [{**named(name), "weight": weight} for name, weight in targets.items()]
+    return [named(name) for name in targets]
+
+
+def named(target: str) -> Json:
+    """`deployment` or `deployment/adapter`, as a route names it."""
+    name, _, adapter = target.partition("/")
+    return _stated(deployment=name, adapter=adapter)
 
 
 def rule(
@@ -140,7 +151,7 @@ def rule(
     matched = [{"name": name, "value": value} for name, value in (headers or {}).items()]
     falls_back = _stated(
         when=list(when),
-        targets=[{"deployment": name} for name in fallback],
+        targets=_targets(fallback),
         cooldown=cooldown and {"failures": cooldown[0], "for": cooldown[1]},
     )
     return _stated(
@@ -177,6 +188,7 @@ def route(
 
     `models` defaults to the object's own name. `api_keys` are the labels that select the Secrets with the
     clients' keys; without them anyone may call. `mirror` is (deployment, percent).
+    An adapter is asked for as `deployment/adapter`, wherever a deployment is named.
     """
     default = rule(
         targets,
@@ -192,7 +204,7 @@ def route(
     stated = _stated(
         models=list(models) or [name],
         rules=[*rules, *([default] if targets else [])],
-        mirror=mirror and {"deployment": mirror[0], "percent": mirror[1]},
+        mirror=mirror and {**named(mirror[0]), "percent": mirror[1]},
         authentication={"apiKeys": selector} if selector else {"anonymous": True},
         dataClass=data_class,
     )

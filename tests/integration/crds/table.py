@@ -66,6 +66,15 @@ kind: ModelDeployment
 metadata: {name: large}
 spec: {model: {source: "hf://Qwen/Qwen3-32B"}, engine: {name: vllm}}
 ---
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: tuned}
+spec:
+  model:
+    source: hf://Qwen/Qwen3-32B
+    adapters: [{name: de, source: "hf://a/de"}, {name: fr, source: "hf://a/fr"}]
+  engine: {name: vllm}
+---
 apiVersion: v1
 kind: Secret
 metadata: {name: keys, labels: {clients: chat}, annotations: {pointsman.dev/allowed-hosts: api.openai.com}}

@@ -11,6 +11,8 @@ from tests.support import builders
 
 NAMESPACES = ("default", "team-b")
 TARGETS = ("a", "b", "c", "d")
+ADAPTERS = ("x", "org/y")
+ASKED = (*TARGETS, *(f"{target}/{adapter}" for target in TARGETS for adapter in ADAPTERS))
 PROVIDER_KEY, CLIENT_KEY = "sk-provider-", "ck-client-"
 WHEN = (
     "connectFailure",
@@ -48,6 +50,7 @@ def own_deployments(name: str, namespace: str) -> st.SearchStrategy[ModelDeploym
         replicas=st.integers(0, 3),
         served_names=st.sampled_from([(), ("served",)]),
         max_concurrency=st.sampled_from([None, 4, 4096]),
+        adapters=st.lists(st.sampled_from(ADAPTERS), unique=True),
     )
 
 
@@ -82,13 +85,13 @@ def client_keys(name: str, namespace: str) -> st.SearchStrategy[Secret]:
     return st.builds(made, st.lists(st.integers(0, 3), unique=True), st.sampled_from(["x", "y"]))
 
 
-targets = st.dictionaries(st.sampled_from(TARGETS), st.integers(0, 5), min_size=1, max_size=3).filter(
+targets = st.dictionaries(st.sampled_from(ASKED), st.integers(0, 5), min_size=1, max_size=3).filter(
     lambda weights: any(weights.values())
 )
 rules = st.builds(
     builders.rule,
     targets,
-    fallback=st.lists(st.sampled_from([*TARGETS, "nowhere"]), max_size=2, unique=True),
+    fallback=st.lists(st.sampled_from([*ASKED, "nowhere"]), max_size=2, unique=True),
     when=st.lists(st.sampled_from(WHEN), max_size=3, unique=True),
     cooldown=st.sampled_from([None, (3, "10s")]),
     headers=st.sampled_from([None, {"x-tier": "gold"}]),
@@ -117,7 +120,7 @@ def routes(name: str, namespace: str) -> st.SearchStrategy[ModelRoute]:
             st.sampled_from(["chat", "team-a/chat", "large", "embed:v1"]), min_size=1, max_size=2, unique=True
         ),
         api_keys=st.sampled_from([None, {"team": "x"}, {"team": "y"}]),
-        mirror=st.sampled_from([None, ("d", 5), ("nowhere", 100)]),
+        mirror=st.sampled_from([None, ("d", 5), ("d/x", 5), ("nowhere", 100)]),
     )
 
 

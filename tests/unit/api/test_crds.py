@@ -122,11 +122,8 @@ def test_only_a_policy_is_cluster_scoped_and_only_a_deployment_scales() -> None:
 
 def test_lists_of_named_things_merge_by_name() -> None:
     route, deployment = KINDS[1], KINDS[0]
-    targets = schema_of(route, "spec", "rules", "[]", "targets")
-    assert (targets["x-kubernetes-list-type"], targets["x-kubernetes-list-map-keys"]) == (
-        "map",
-        ["deployment"],
-    )
+    adapters = schema_of(deployment, "spec", "model", "adapters")
+    assert (adapters["x-kubernetes-list-type"], adapters["x-kubernetes-list-map-keys"]) == ("map", ["name"])
     conditions = schema_of(deployment, "status", "conditions")
     assert (conditions["x-kubernetes-list-type"], conditions["x-kubernetes-list-map-keys"]) == (
         "map",

@@ -14,6 +14,7 @@ from pointsman.controller.modelroute.snapshot import Lost, RouteSnapshot
 from pointsman.routing import RouteProgramming
 from pointsman.routing.programming import programming_json, read_programming
 from pointsman.routing.route_status import NOT_FOUND
+from pointsman.routing.targets import NO_ADAPTER
 from tests.support import builders, manifests
 from tests.support.builders import key
 
@@ -58,6 +59,13 @@ CASES = {
         "False NoTargetReady",
         unready={"a": NOT_FOUND},
         references="False DeploymentNotFound",
+    ),
+    "its adapter is not listed": Case(
+        (USED,),
+        "True Programmed",
+        "False NoTargetReady",
+        unready={"a": NO_ADAPTER},
+        references="False AdapterNotFound",
     ),
     "a gateway cannot use its target": Case(
         (USED, replace(USED, unusable=(("a", "Secret default/b is not used"),))),
@@ -182,6 +190,18 @@ def test_a_deployment_concerns_the_routes_that_name_it() -> None:
     assert made.saw_deployment(manifests.deployment("c"), gone=False) == frozenset()
     made.saw_route(manifests.route("one", ["b"], generation=2), gone=False)
     assert made.saw_deployment(manifests.deployment("a"), gone=True) == {key("two")}
+
+
+def test_a_route_that_names_an_absent_adapter_is_taken_and_says_so() -> None:
+    stated = builders.route("chat", ["a", "a/de", "b/fr"])
+    made = book(manifests.route("chat", ["a", "a/de", "b/fr"]))
+    assert made.absent_adapters(stated) == {}, "nobody knows yet what a and b are"
+    made.saw_deployment(manifests.deployment("a", adapters=["nl"]), gone=False)
+    made.saw_deployment(manifests.hosted("b", "https://api.example.com/v1"), gone=False)
+    assert made.refusal(key("chat")) == ""
+    assert made.absent_adapters(stated) == dict.fromkeys(("a/de", "b/fr"), NO_ADAPTER)
+    assert made.saw_deployment(manifests.deployment("a", adapters=["nl", "de"]), gone=False) == {key("chat")}
+    assert made.absent_adapters(stated) == {"b/fr": NO_ADAPTER}
 
 
 def test_only_ready_gateways_are_asked() -> None:

@@ -8,6 +8,7 @@ from pointsman.gateway.cluster.endpoints import ReadyEndpoints, in_slice
 from pointsman.gateway.cluster.inputs import ClusterInputs
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, SECRET, Kind
 from pointsman.routing import RouteProgramming
+from pointsman.routing.targets import NO_ADAPTER
 from tests.support import manifests
 from tests.support.builders import fleet, key
 
@@ -106,6 +107,17 @@ def test_a_private_host_is_not_reached_unless_the_platform_names_it() -> None:
         assert (key("a") in one.refresh().deployments) is reached
         said = one.told({key("chat"): SERVED})[key("chat")]
         assert [name for name, _ in said.unusable] == ([] if reached else ["a"])
+
+
+def test_a_route_may_come_before_its_deployment_lists_the_adapter() -> None:
+    one = inputs()
+    hear(one, MODEL_ROUTE, manifests.route("chat", ["a/de", "a"]))
+    said = []
+    for generation, adapters in ((1, []), (2, ["de"]), (3, [])):
+        hear(one, MODEL_DEPLOYMENT, manifests.deployment("a", adapters=adapters, generation=generation))
+        assert key("chat") in one.refresh().routes
+        said.append(dict(one.told({key("chat"): SERVED})[key("chat")].unusable))
+    assert said == [{"a/de": NO_ADAPTER}, {}, {"a/de": NO_ADAPTER}]
 
 
 def test_an_unreadable_edit_leaves_the_last_that_could_be_read() -> None:

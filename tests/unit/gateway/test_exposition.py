@@ -72,6 +72,26 @@ def test_times_are_in_seconds() -> None:
     ]
 
 
+def test_uses_of_a_target_are_one_series_and_adapters_are_their_own() -> None:
+    def asked(cluster: str, count: int) -> str:
+        labels = f'route="default/chat#0",target="{cluster}",client="a",code="200",flags="-"'
+        return f"envoy_pointsman_requests{{{labels}}} {count}"
+
+    lines = ours(
+        asked("default/own~1a2b3c4d", 2),
+        asked("default/own~5e6f7a8b", 3),
+        asked("default/own/acme/de:v1.5~1a2b3c4d", 4),
+        asked("-", 5),
+    )
+    labels = 'route="default/chat",rule="0",target="{}",client="a",code="200"{}'
+    series = f"pointsman_gateway_requests_total{{{{{labels}}}}} {{}}"
+    assert lines == [
+        series.format("default/own", "", 5),
+        series.format("default/own", ',adapter="acme/de:v1.5"', 4),
+        series.format("", "", 5),
+    ]
+
+
 def test_what_envoy_escaped_stays_escaped() -> None:
     odd = r"a\"b\\c\nd,}e"
     lines = ours(f'envoy_pointsman_requests{{route="r#0",target="t",client="{odd}",code="200",flags="-"}} 1')

@@ -187,6 +187,16 @@ class TestExplanation:
         ):
             assert words in told
 
+    def test_adapters_are_told_apart(self) -> None:
+        route = builders.route("chat", {"a/de": 3, "a": 1}, fallback=["a/fr"], mirror=("b/de", 5))
+        told = in_words(explain_route(route), live=True)
+        for words in ("75 %  a/de", "25 %  a  (", "1. a/fr", "5 % goes to b/de"):
+            assert words in told, told
+        deployment = builders.deployment("a", adapters=["de", "fr"])
+        told = in_words(explain_deployment(deployment, [route], []), live=True)
+        for words in ("(chat), adapter de, weight 3", "(chat), weight 1", "(chat), adapter fr, as fallback"):
+            assert words in told, told
+
     def test_the_first_line_says_how_it_is_or_was(self) -> None:
         explained = explain_route(builders.route("chat", ["a"]))
         first = [in_words(explained, live=live).splitlines()[0] for live in (True, False)]

@@ -12,7 +12,13 @@ from tests.support.builders import deployment, hosted, key, route, rule
 HOSTED = "https://api.example.com/v1"
 EXISTING = {
     one.key: one
-    for one in (deployment("a"), deployment("b"), deployment("many", replicas=3), hosted("openai", HOSTED))
+    for one in (
+        deployment("a"),
+        deployment("b"),
+        deployment("many", replicas=3),
+        hosted("openai", HOSTED),
+        deployment("tuned", adapters=["de", "acme/fr:v1.5"]),
+    )
 }
 
 
@@ -24,7 +30,9 @@ def chain_of(stated: dict[str, Any]) -> Chain | None:
 def attempts_of(stated: dict[str, Any]) -> list[dict[str, int]]:
     chain = chain_of(stated)
     assert chain is not None
-    return [{name.split("~")[0].split("/")[1]: weight for name, weight in group} for group in chain.groups]
+    return [
+        {name.split("~")[0].partition("/")[2]: weight for name, weight in group} for group in chain.groups
+    ]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,21 @@ def attempts_of(stated: dict[str, Any]) -> list[dict[str, int]]:
     [
         ("one target", rule(["a"]), [{"a": 1}, {"a": 1}]),
         ("weights", rule({"a": 90, "b": 10}), [{"a": 90, "b": 10}] * 2),
+        (
+            "adapters of one deployment, and its model",
+            rule({"tuned/de": 80, "tuned/acme/fr:v1.5": 15, "tuned": 5}),
+            [{"tuned/de": 80, "tuned/acme/fr:v1.5": 15, "tuned": 5}] * 2,
+        ),
+        (
+            "an adapter before its model and after another target",
+            rule(["tuned/de"], fallback=["tuned", "b", "tuned/acme/fr:v1.5"]),
+            [{"tuned/de": 1}, {"tuned": 1}, {"b": 1}, {"tuned/acme/fr:v1.5": 1}],
+        ),
+        (
+            "adapters that nobody lists are left out, and the others are asked",
+            rule({"tuned/nl": 50, "a/de": 20, "tuned/de": 30}, fallback=["openai/de", "b"]),
+            [{"tuned/de": 30}, {"b": 1}],
+        ),
         ("a weight of nought is no target", rule({"a": 1, "b": 0}), [{"a": 1}] * 2),
         (
             "an only replica is not asked twice before the fallback",
@@ -202,6 +225,16 @@ def test_how_long_an_attempt_may_take(
 )
 def test_what_a_rule_asks_of_its_clusters(case: str, stated: dict[str, Any], want: ClusterUse) -> None:
     assert cluster_use(route("chat", rules=[stated]).spec.rules[0]) == want
+
+
+def test_each_adapter_is_a_use_of_its_own() -> None:
+    chat = route("chat", rules=[rule(["tuned", "tuned/de"])], mirror=("tuned/acme/fr:v1.5", 5))
+    plain, tuned = Ejection(5, 30.0, 49), key("tuned")
+    assert route_uses(chat) == {
+        (tuned, ClusterUse(plain, False)),
+        (tuned, ClusterUse(plain, False, "de")),
+        (tuned, ClusterUse(plain, False, "acme/fr:v1.5")),
+    }
 
 
 def test_a_route_uses_targets_fallbacks_and_the_mirror() -> None:

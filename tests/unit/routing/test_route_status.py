@@ -13,6 +13,7 @@ from pointsman.routing.route_status import (
     target_weights,
     unready_targets,
 )
+from pointsman.routing.targets import NO_ADAPTER
 from tests.support import builders
 from tests.support.builders import key
 
@@ -84,6 +85,35 @@ def test_a_target_that_a_file_with_a_mistake_may_state_is_not_said_to_be_missing
     assert references(UNREAD, a="", b="") == (
         "no file that can be read has a ModelDeployment c; one with a mistake may have it"
     )
+
+
+ADAPTERS = builders.route("chat", {"a/de": 80, "a/acme/fr": 20}, fallback=["a"], generation=2)
+
+
+def test_targets_are_told_apart_by_their_adapters() -> None:
+    unready = {**unready_targets(ADAPTERS, {key("a"): ""}), "a/acme/fr": NO_ADAPTER}
+    status = route_status(ADAPTERS, PROGRAMMED, unready, None, ModelRouteStatus(), url="u", now="t")
+    assert [one.to_document() for one in status.targets] == [
+        {"deployment": "a", "adapter": "de", "weight": 80, "ready": True, "reason": ""},
+        {"deployment": "a", "adapter": "acme/fr", "weight": 20, "ready": False, "reason": NO_ADAPTER},
+        {"deployment": "a", "weight": 0, "ready": True, "reason": ""},
+    ]
+    assert status.summary == "a/de 80%,a/acme/fr 20%→a"
+    conditions = {one.type: (str(one.status), one.reason, one.message) for one in status.conditions}
+    assert conditions["ResolvedRefs"] == (
+        "False",
+        "AdapterNotFound",
+        "spec.model.adapters of the ModelDeployment lists no a/acme/fr",
+    )
+    assert conditions["Ready"][0] == "True"
+
+
+def test_a_deployment_that_cannot_answer_cannot_answer_as_its_adapters() -> None:
+    assert unready_targets(ADAPTERS, {key("a"): "down"}) == dict.fromkeys(("a/de", "a/acme/fr", "a"), "down")
+    missing = unready_targets(ADAPTERS, {})
+    status = route_status(ADAPTERS, PROGRAMMED, missing, None, ModelRouteStatus(), url="u", now="t")
+    (references,) = (one for one in status.conditions if one.type == "ResolvedRefs")
+    assert references.message == "no ModelDeployment is named a"
 
 
 def test_what_the_gateway_refuses_is_its_reason() -> None:

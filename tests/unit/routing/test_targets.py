@@ -9,6 +9,7 @@ from pointsman.routing import Resource
 from pointsman.routing.resources import CLUSTER, SECRET
 from pointsman.routing.targets import (
     HostedAddress,
+    can_answer_as,
     hosted_address,
     key_header,
     replica_count,
@@ -245,3 +246,11 @@ def test_the_tombstone_is_never_counted_as_a_failure() -> None:
         for rule in failures["or_match"]["rules"]
     ]
     assert statuses == [{"prefix": "5"}, {"exact": "429"}]
+
+
+def test_an_adapter_is_the_model_that_is_asked_for() -> None:
+    tuned = deployment("a", served_names=["org/base"], adapters=["de"])
+    assert (upstream_model(tuned), upstream_model(tuned, "de")) == ("org/base", "de")
+    assert [can_answer_as(tuned, adapter) for adapter in ("", "de", "fr")] == [True, True, False]
+    far = hosted("openai", URL)
+    assert [can_answer_as(far, adapter) for adapter in ("", "de")] == [True, False]

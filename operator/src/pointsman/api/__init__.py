@@ -32,6 +32,7 @@ from pointsman.api.parsing import parse_documents
 from pointsman.api.routematch import HeaderMatch, Match
 from pointsman.api.routerule import (
     Affinity,
+    Answering,
     Cooldown,
     Fallback,
     FallbackReason,
@@ -39,6 +40,7 @@ from pointsman.api.routerule import (
     RouteRule,
     Target,
     Timeouts,
+    target_label,
 )
 from pointsman.api.scalars import (
     Duration,
@@ -67,6 +69,7 @@ __all__ = [
     "VERSION",
     "Adapter",
     "Affinity",
+    "Answering",
     "ApiKeys",
     "Authentication",
     "Canary",
@@ -131,4 +134,5 @@ __all__ = [
     "Timestamp",
     "in_order",
     "parse_documents",
+    "target_label",
 ]

@@ -45,6 +45,40 @@ class ListMap:
 
 
 @dataclass(frozen=True)
+class DistinctPairs:
+    """A list that is replaced as a whole, and no two items of which agree in these attributes. An item may
+    leave them out, as it may not with the key of a ListMap.
+    """
+
+    attributes: tuple[str, str]
+
+    @property
+    def _what(self) -> str:
+        return f"pair of {' and '.join(map(camel_case, self.attributes))}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def unique(items: Sequence[Any]) -> Sequence[Any]:
+            keys = [tuple(getattr(item, name) for name in self.attributes) for item in items]
+            _refuse_duplicates(keys, self._what)
+            return items
+
+        return core_schema.no_info_after_validator_function(unique, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        same = " && ".join(
+            f"has(other.{name}) == has(item.{name}) && (!has(item.{name}) || other.{name} == item.{name})"
+            for name in map(camel_case, self.attributes)
+        )
+        rule = {
+            "rule": f"self.all(item, self.exists_one(other, {same}))",
+            "message": f"the {self._what} of an item was given before; remove or rename it",
+        }
+        return {**handler(core), "x-kubernetes-list-type": "atomic", "x-kubernetes-validations": [rule]}
+
+
+@dataclass(frozen=True)
 class ListSet:
     """A list of scalars without duplicates; server-side apply merges it.
 

@@ -155,3 +155,8 @@ class ModelDeployment(Resource):
         if self.spec.model is None:
             return ()
         return self.spec.model.served_names or (self.metadata.name,)
+
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        """The adapters that are loaded beside its weights."""
+        return () if self.spec.model is None else tuple(one.name for one in self.spec.model.adapters)

@@ -9,17 +9,16 @@ from pointsman.api.canary import Canary
 from pointsman.api.markers import Column, ListSet
 from pointsman.api.meta import API_VERSION
 from pointsman.api.modelroute_status import ModelRouteStatus
-from pointsman.api.names import Flag, ModelName, PositiveCount, ShortObjectName, Word
+from pointsman.api.names import Flag, ModelName, PositiveCount, Word
 from pointsman.api.record import Record
 from pointsman.api.resource import Resource
-from pointsman.api.routerule import RouteRule
+from pointsman.api.routerule import Answering, RouteRule
 from pointsman.api.scalars import Money, Share
 
 
-class Mirror(Record):
-    """A copy of some requests goes to another deployment; its answers are thrown away."""
+class Mirror(Answering):
+    """A copy of some requests goes to another deployment or adapter; its answers are thrown away."""
 
-    deployment: ShortObjectName
     percent: Annotated[StrictInt, Field(ge=1, le=100)]
 
 

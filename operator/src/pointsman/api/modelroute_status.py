@@ -11,13 +11,20 @@ from pointsman.api.markers import ListMap
 from pointsman.api.meta import Condition
 from pointsman.api.names import Count, Flag, Generation, Percent, ShortText, Text
 from pointsman.api.record import Record
+from pointsman.api.routerule import target_label
 
 
 class TargetStatus(Record):
     deployment: ShortText
+    adapter: ShortText = ""
     weight: Count = 0
     ready: Flag = False
     reason: Text = ""
+
+    @property
+    def label(self) -> str:
+        """What its deployment and adapter are called in one word."""
+        return target_label(self.deployment, self.adapter)
 
 
 class Verdict(Record):
@@ -46,6 +53,6 @@ class ModelRouteStatus(Record):
     """The public names in a few characters, for the table: chat,chat-large."""
     summary: ShortText = ""
     """The default rule's targets and fallbacks in a few characters, for the table: qwen3-32b→gpt-5-mini."""
-    targets: Annotated[tuple[TargetStatus, ...], Field(max_length=256), ListMap("deployment")] = ()
+    targets: Annotated[tuple[TargetStatus, ...], Field(max_length=256)] = ()
     rollout: RolloutStatus | None = None
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()

@@ -5,24 +5,42 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
-from pointsman.api.markers import ListMap, ListSet
-from pointsman.api.names import Flag, HeaderName, Namespace, ShortObjectName
+from pointsman.api.markers import DistinctPairs, ListSet
+from pointsman.api.names import Flag, HeaderName, ModelName, Namespace, ShortObjectName
 from pointsman.api.record import Record, Rule
 from pointsman.api.routematch import Match
 from pointsman.api.scalars import PositiveDuration
 
 
-class Target(Record):
-    """A deployment and its share of the rule's requests."""
+def target_label(deployment: str, adapter: str | None) -> str:
+    """`deployment` or `deployment/adapter`: the name of a deployment has no slash."""
+    return f"{deployment}/{adapter}" if adapter else deployment
+
+
+class Answering(Record):
+    """Who is asked: a deployment's model, or one of the adapters that it has beside it."""
 
     deployment: ShortObjectName
+    adapter: ModelName | None = None
+    """A name of the deployment's spec.model.adapters; default: the model itself."""
+
+    @property
+    def label(self) -> str:
+        """What the two are called in one word."""
+        return target_label(self.deployment, self.adapter)
+
+
+class Target(Answering):
+    """A deployment, or an adapter of it, and its share of the rule's requests."""
+
     namespace: Namespace | None = None
     """Reserved."""
     weight: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 1
 
 
-class FallbackTarget(Record):
-    deployment: ShortObjectName
+class FallbackTarget(Answering):
+    """A deployment, or an adapter of it."""
+
     namespace: Namespace | None = None
     """Reserved."""
 
@@ -88,7 +106,9 @@ class Affinity(Record):
 class RouteRule(Record):
     match: Match | None = None
     """Which requests; without it, this is the default rule."""
-    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=16), ListMap("deployment")]
+    targets: Annotated[
+        tuple[Target, ...], Field(min_length=1, max_length=16), DistinctPairs(("deployment", "adapter"))
+    ]
     fallback: Fallback | None = None
     timeouts: Timeouts = Field(default_factory=Timeouts)
     affinity: Affinity | None = None

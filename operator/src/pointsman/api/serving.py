@@ -45,7 +45,7 @@ class EngineName(StrEnum):
 
 
 class Adapter(Record):
-    """A LoRA adapter that is loaded beside the weights; clients ask for it by its name."""
+    """A LoRA adapter that is loaded beside the weights; a target of a ModelRoute names it."""
 
     name: ModelName
     source: SourceUri

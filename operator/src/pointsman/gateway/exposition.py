@@ -135,6 +135,8 @@ def _ours(sample: Sample) -> tuple[Family, str, dict[str, str]] | None:
 def _labels(given: Mapping[str, str]) -> dict[str, str]:
     labels = {key: "" if value == _NONE else value for key, value in given.items()}
     route, _, rule = labels.pop("route", "").partition("#")
+    if "target" in labels:
+        labels |= _who(labels["target"])
     verdict = labels.pop("verdict", None)
     flags = labels.pop("flags", "")
     if verdict is not None:
@@ -142,6 +144,14 @@ def _labels(given: Mapping[str, str]) -> dict[str, str]:
     if "stream" in labels:
         labels["stream"] = labels["stream"] or "false"
     return {"route": route, "rule": rule, **labels}
+
+
+def _who(cluster: str) -> dict[str, str]:
+    """`namespace/deployment[/adapter]~use`: which use of a target it is says the rule already."""
+    namespace, _, target = cluster.partition("~")[0].partition("/")
+    deployment, _, adapter = target.partition("/")
+    named = f"{namespace}/{deployment}" if deployment else namespace
+    return {"target": named, "adapter": adapter} if adapter else {"target": named}
 
 
 def in_seconds(sample: Sample) -> Sample:

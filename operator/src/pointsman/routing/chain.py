@@ -4,9 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pointsman.api import FallbackReason, ModelDeployment, ModelRoute, ObjectKey, RouteRule
+from pointsman.api import (
+    Answering,
+    FallbackReason,
+    FallbackTarget,
+    ModelDeployment,
+    ModelRoute,
+    ObjectKey,
+    RouteRule,
+    Target,
+)
 from pointsman.routing.names import RETRY_HEADER
-from pointsman.routing.targets import ClusterUse, Ejection, cluster_name, replica_count
+from pointsman.routing.targets import ClusterUse, Ejection, can_answer_as, cluster_name, replica_count
 from pointsman.routing.typed import known, newer
 
 _PRIORITY_GROUPS = (
@@ -42,36 +51,51 @@ class Chain:
     hashed: bool
 
 
-def rule_deployments(rule: RouteRule, namespace: str) -> tuple[ObjectKey, ...]:
-    """Every deployment that a rule may send requests to, first come first."""
-    names = [target.deployment for target in rule.targets if target.weight > 0]
-    names += [target.deployment for target in rule.fallback.targets] if rule.fallback else []
-    return tuple(dict.fromkeys(ObjectKey(namespace, name) for name in names))
+def rule_targets(rule: RouteRule) -> tuple[Target | FallbackTarget, ...]:
+    """Whom a rule may send requests to, in the order of its file."""
+    fallbacks = rule.fallback.targets if rule.fallback is not None else ()
+    return (*(target for target in rule.targets if target.weight > 0), *fallbacks)
 
 
-def cluster_use(rule: RouteRule) -> ClusterUse:
-    """What a rule asks of its targets' clusters."""
+def cluster_use(rule: RouteRule, adapter: str | None = None) -> ClusterUse:
+    """What a rule asks of the cluster of a target."""
     if rule.fallback is None:
         ejection = Ejection(_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS, _EJECTED_WITHOUT_FALLBACK_PERCENT)
     else:
         cooldown = rule.fallback.cooldown
         ejection = Ejection(cooldown.failures, cooldown.for_.seconds, 100)
-    return ClusterUse(ejection, rule.affinity is not None)
+    return ClusterUse(ejection, rule.affinity is not None, adapter or "")
 
 
-MIRROR_USE = ClusterUse(
-    Ejection(_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS, _EJECTED_WITHOUT_FALLBACK_PERCENT), False
-)
+def mirror_use(mirror: Answering) -> ClusterUse:
+    """What a mirror asks of its cluster."""
+    ejection = Ejection(_DEFAULT_FAILURES, _DEFAULT_REST_SECONDS, _EJECTED_WITHOUT_FALLBACK_PERCENT)
+    return ClusterUse(ejection, False, mirror.adapter or "")
 
 
 def route_uses(route: ModelRoute) -> frozenset[tuple[ObjectKey, ClusterUse]]:
     """Every deployment that a route may send requests to, in each way in which it does."""
-    namespace = route.metadata.namespace
-    rules = route.spec.rules
-    uses = {(key, cluster_use(rule)) for rule in rules for key in rule_deployments(rule, namespace)}
-    if route.spec.mirror is not None:
-        uses.add((ObjectKey(namespace, route.spec.mirror.deployment), MIRROR_USE))
+    namespace, mirror = route.metadata.namespace, route.spec.mirror
+    uses = {
+        (ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter))
+        for rule in route.spec.rules
+        for target in rule_targets(rule)
+    }
+    if mirror is not None:
+        uses.add((ObjectKey(namespace, mirror.deployment), mirror_use(mirror)))
     return frozenset(uses)
+
+
+def usable_uses(
+    route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]
+) -> frozenset[tuple[ObjectKey, ClusterUse]]:
+    """Those of `route_uses` for which there is a cluster."""
+    return frozenset((key, use) for key, use in route_uses(route) if is_usable(key, use, usable))
+
+
+def is_usable(key: ObjectKey, use: ClusterUse, usable: Mapping[ObjectKey, ModelDeployment]) -> bool:
+    """Whether there is a cluster for this use, `usable` being the deployments for which there may be."""
+    return key in usable and can_answer_as(usable[key], use.adapter)
 
 
 def rule_chain(
@@ -79,21 +103,20 @@ def rule_chain(
 ) -> Chain | None:
     """The attempts of a rule over the targets that can be used; None where there is none."""
     namespace = route.metadata.namespace
-    use = cluster_use(rule)
 
-    def cluster(name: str) -> str | None:
-        key = ObjectKey(namespace, name)
-        return cluster_name(key, use) if key in usable else None
+    def cluster(target: Answering) -> str | None:
+        key, use = ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter)
+        return cluster_name(key, use) if is_usable(key, use, usable) else None
 
     primary = tuple(
         (name, target.weight)
         for target in rule.targets
-        if target.weight > 0 and (name := cluster(target.deployment)) is not None
+        if target.weight > 0 and (name := cluster(target)) is not None
     )
     fallbacks = [
         ((name, 1),)
         for target in (rule.fallback.targets if rule.fallback else ())
-        if (name := cluster(target.deployment)) is not None
+        if (name := cluster(target)) is not None
     ]
     first = [primary] if primary else []
     if primary and (not fallbacks or _has_other_replica(rule, namespace, usable)):
@@ -104,7 +127,9 @@ def rule_chain(
     when = frozenset(rule.fallback.when) if rule.fallback and fallbacks else frozenset()
     limit = rule.timeouts.first_token
     plain = rule.timeouts.request.seconds / len(groups) if FallbackReason.TIMEOUT in when else None
-    return Chain(groups, _retry(when, len(groups)), limit.seconds if limit else None, plain, use.hashed)
+    return Chain(
+        groups, _retry(when, len(groups)), limit.seconds if limit else None, plain, rule.affinity is not None
+    )
 
 
 def _has_other_replica(rule: RouteRule, namespace: str, usable: Mapping[ObjectKey, ModelDeployment]) -> bool:

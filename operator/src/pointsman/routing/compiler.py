@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
+from pointsman.api import Answering, ModelDeployment, ModelRoute, ObjectKey, target_label
 from pointsman.routing.authentication import Admission, LabelledSecrets, admission, anyone_of
-from pointsman.routing.chain import route_uses, rule_deployments
+from pointsman.routing.chain import rule_targets, usable_uses
 from pointsman.routing.claims import claimed_names
 from pointsman.routing.clusters import target_cluster
 from pointsman.routing.credentials import TargetSecrets, referenced_secrets, target_secrets
@@ -18,17 +18,23 @@ from pointsman.routing.names import endpoints_name
 from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, Resource, ResourceSet
 from pointsman.routing.scopes import error_scopes, route_scopes
 from pointsman.routing.settings import ProxySettings
-from pointsman.routing.targets import ClusterUse
+from pointsman.routing.targets import NO_ADAPTER, ClusterUse, can_answer_as
 
 _Owners = dict[tuple[ObjectKey, ClusterUse], set[ObjectKey]]
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why a route cannot use one of its deployments."""
+    """Why a route cannot use one of its targets."""
 
     deployment: ObjectKey
     reason: str
+    adapter: str = ""
+
+    @property
+    def label(self) -> str:
+        """The target in one word, as the route's status has it."""
+        return target_label(self.deployment.name, self.adapter)
 
 
 class Compiler:
@@ -182,7 +188,12 @@ class Compiler:
         concerned = {key: usable[key] for key in route_deployments(route) if key in usable}
         made: list[Resource] = self._remembered(
             ("scopes", route.key),
-            (route.spec, names, who, tuple(concerned), tuple(d.spec.replicas for d in concerned.values())),
+            (
+                route.spec,
+                names,
+                who,
+                tuple((k, d.spec.replicas, d.adapter_names) for k, d in concerned.items()),
+            ),
             lambda: route_scopes(route, names, concerned, who, self._settings),
         )
         return made
@@ -198,33 +209,48 @@ class Compiler:
 
 
 def unusable_targets(route: ModelRoute, given: RoutingInput) -> list[Unusable]:
-    """The deployments that a route names and cannot use, with the reason."""
+    """The targets that a route names and cannot use, with the reason."""
     found = []
-    for key in route_deployments(route):
+    for key, adapter in _targets(route):
         deployment = given.deployments.get(key)
         if deployment is None:
-            found.append(Unusable(key, f"ModelDeployment {key} does not exist"))
+            found.append(Unusable(key, f"ModelDeployment {key} does not exist", adapter))
+        elif not can_answer_as(deployment, adapter):
+            found.append(Unusable(key, NO_ADAPTER, adapter))
         elif missing := target_secrets(deployment, given, frozenset()).missing:
-            found.append(Unusable(key, missing))
+            found.append(Unusable(key, missing, adapter))
     return found
+
+
+def absent_adapters(route: ModelRoute, deployments: Mapping[ObjectKey, ModelDeployment]) -> dict[str, str]:
+    """The targets whose deployment is there and does not list their adapter, by label."""
+    return {
+        target_label(key.name, adapter): NO_ADAPTER
+        for key, adapter in _targets(route)
+        if key in deployments and not can_answer_as(deployments[key], adapter)
+    }
 
 
 def route_deployments(route: ModelRoute) -> tuple[ObjectKey, ...]:
     """Every deployment that a route names, each once."""
-    namespace = route.metadata.namespace
-    keys = [key for rule in route.spec.rules for key in rule_deployments(rule, namespace)]
+    return tuple(dict.fromkeys(key for key, _ in _targets(route)))
+
+
+def _targets(route: ModelRoute) -> tuple[tuple[ObjectKey, str], ...]:
+    """Every deployment with the adapter that is asked of it, each pair once."""
+    named: list[Answering] = [target for rule in route.spec.rules for target in rule_targets(rule)]
     if route.spec.mirror is not None:
-        keys.append(ObjectKey(namespace, route.spec.mirror.deployment))
-    return tuple(dict.fromkeys(keys))
+        named.append(route.spec.mirror)
+    namespace = route.metadata.namespace
+    return tuple(dict.fromkeys((ObjectKey(namespace, one.deployment), one.adapter or "") for one in named))
 
 
 def _owners(given: RoutingInput, names: Mapping[ObjectKey, list[str]]) -> _Owners:
     """Which routes use which cluster. A route without a name of its own needs none."""
     owners: _Owners = {}
     for key in names:
-        for deployment, use in route_uses(given.routes[key]):
-            if deployment in given.deployments:
-                owners.setdefault((deployment, use), set()).add(key)
+        for deployment, use in usable_uses(given.routes[key], given.deployments):
+            owners.setdefault((deployment, use), set()).add(key)
     return owners
 
 

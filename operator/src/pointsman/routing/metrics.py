@@ -22,7 +22,8 @@ BUCKETS_MILLISECONDS = (
 _SCOPE = {"prefix": PREFIX, "sharing_name": PREFIX}
 
 _ROUTE = {"name": "route", "value_format": "%ROUTE_NAME%"}
-_TARGET = {"name": "target", "value_format": "%UPSTREAM_CLUSTER%"}
+# The cluster's own name, of which the page takes the adapter too: one value more to write costs each request.
+_TARGET = {"name": "target", "value_format": "%UPSTREAM_CLUSTER_RAW%"}
 _CLIENT = {"name": "client", "value_format": f"%FILTER_STATE({CLIENT_STATE}:PLAIN)%"}
 _CODE = {"name": "code", "value_format": "%RESPONSE_CODE%"}
 _FLAGS = {"name": "flags", "value_format": "%RESPONSE_FLAGS%"}

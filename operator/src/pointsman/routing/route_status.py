@@ -15,6 +15,7 @@ from pointsman.api import (
 from pointsman.api.findings import Finding
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.routing.programming import RouteProgramming
+from pointsman.routing.targets import NO_ADAPTER
 
 NO_GATEWAY = RouteProgramming(True, False, "NoGateway", "no gateway is known", 0)
 """What is said of every route where nothing could serve it."""
@@ -40,8 +41,8 @@ def route_status(
     unready = {**dict(programming.unusable), **unready}
     generation = route.metadata.generation
     targets = tuple(
-        TargetStatus(deployment=name, weight=weight, ready=name not in unready, reason=unready.get(name, ""))
-        for name, weight in target_weights(route).items()
+        _target(label, weight, unready.get(label, ""), ready=label not in unready)
+        for label, weight in target_weights(route).items()
     )
     verdicts = _verdicts(programming, targets, refused)
     return ModelRouteStatus(
@@ -54,17 +55,23 @@ def route_status(
     )
 
 
+def _target(label: str, weight: int, reason: str, *, ready: bool) -> TargetStatus:
+    deployment, _, adapter = label.partition("/")
+    said = TargetStatus(deployment=deployment, weight=weight, ready=ready, reason=reason)
+    return said.model_copy(update={"adapter": adapter}) if adapter else said
+
+
 def target_weights(route: ModelRoute) -> dict[str, int]:
-    """Every deployment that the route names, with its weight in the first rule that names it; fallbacks
+    """Every target that the route names, by label, with its weight in the first rule that names it; fallbacks
     have 0.
     """
     found: dict[str, int] = {}
     for rule in route.spec.rules:
         for target in rule.targets:
-            found.setdefault(target.deployment, target.weight)
+            found.setdefault(target.label, target.weight)
     for rule in route.spec.rules:
         for fallback in rule.fallback.targets if rule.fallback is not None else ():
-            found.setdefault(fallback.deployment, 0)
+            found.setdefault(fallback.label, 0)
     return found
 
 
@@ -79,12 +86,12 @@ def summary(route: ModelRoute) -> str:
     total = sum(target.weight for target in rule.targets)
     weighted = [target for target in rule.targets if target.weight]
     primary = (
-        weighted[0].deployment
+        weighted[0].label
         if len(weighted) == 1
-        else ",".join(f"{target.deployment} {round(100 * target.weight / total)}%" for target in weighted)
+        else ",".join(f"{target.label} {round(100 * target.weight / total)}%" for target in weighted)
     )
     fallbacks = rule.fallback.targets if rule.fallback is not None else ()
-    return "→".join((primary, *(fallback.deployment for fallback in fallbacks)))[:_LONGEST_SUMMARY]
+    return "→".join((primary, *(fallback.label for fallback in fallbacks)))[:_LONGEST_SUMMARY]
 
 
 # What the API keeps of a short text.
@@ -117,7 +124,7 @@ def _verdicts(
     elif all(target.reason == NO_REPLICA for target in targets):
         ready = Verdict("Ready", FALSE, "NoReplicas", NO_TARGET_HAS_A_REPLICA)
     elif not answering:
-        reasons = sorted({f"{target.deployment}: {target.reason}" for target in targets})
+        reasons = sorted({f"{target.label}: {target.reason}" for target in targets})
         ready = Verdict("Ready", FALSE, "NoTargetReady", f"no target can answer ({'; '.join(reasons)})")
     else:
         ready = Verdict("Ready", TRUE, "TargetsReady", "")
@@ -148,11 +155,14 @@ def _references(targets: tuple[TargetStatus, ...], unresolved: str) -> Verdict:
     }
     messages = []
     for reason, words in said.items():
-        names = sorted(target.deployment for target in targets if target.reason == reason)
+        names = sorted({target.deployment for target in targets if target.reason == reason})
         if names:
             messages.append(words.format(", ".join(names)))
     if messages:
         return Verdict("ResolvedRefs", FALSE, "DeploymentNotFound", "; ".join(messages))
+    if absent := sorted(target.label for target in targets if target.reason == NO_ADAPTER):
+        message = f"spec.model.adapters of the ModelDeployment lists no {', '.join(absent)}"
+        return Verdict("ResolvedRefs", FALSE, "AdapterNotFound", message)
     if unresolved:
         return Verdict("ResolvedRefs", FALSE, "RefNotPermitted", unresolved)
     return Verdict("ResolvedRefs", TRUE, "Resolved", "")
@@ -172,12 +182,12 @@ def why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> s
 def unready_targets(
     route: ModelRoute, deployments: Mapping[ObjectKey, str], otherwise: str = NOT_FOUND
 ) -> dict[str, str]:
-    """Why each target of the route that cannot answer cannot; `deployments` has "" for those that can, and
-    `otherwise` is why those cannot that it does not have.
+    """Why each target of the route that cannot answer cannot, by label; `deployments` has "" for those that
+    can, and `otherwise` is why those cannot that it does not have.
     """
     found = {}
-    for name in target_weights(route):
-        reason = deployments.get(ObjectKey(route.metadata.namespace, name), otherwise)
-        if reason:
-            found[name] = reason
+    for label in target_weights(route):
+        key = ObjectKey(route.metadata.namespace, label.partition("/")[0])
+        if reason := deployments.get(key, otherwise):
+            found[label] = reason
     return found

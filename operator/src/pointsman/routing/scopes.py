@@ -23,7 +23,7 @@ from pointsman.routing.answers import (
     direct_route,
 )
 from pointsman.routing.authentication import Admission
-from pointsman.routing.chain import MIRROR_USE, Chain, route_uses, rule_chain, specifier
+from pointsman.routing.chain import Chain, is_usable, mirror_use, rule_chain, specifier, usable_uses
 from pointsman.routing.endpoints import TARGET_METADATA
 from pointsman.routing.names import (
     AFFINITY_HEADER,
@@ -57,7 +57,7 @@ def route_scopes(
     rules = _rules(route, usable) if admission is not None else [_answered(NO_AUTHENTICATION, name=named)]
     who = admission or Admission(open=True)
     owners = frozenset({route.key})
-    clusters = frozenset(cluster_name(key, use) for key, use in route_uses(route) if key in usable)
+    clusters = frozenset(cluster_name(key, use) for key, use in usable_uses(route, usable))
     return [
         resource(
             SCOPE,
@@ -195,8 +195,8 @@ def _mirrors(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> 
     mirror = route.spec.mirror
     if mirror is None:
         return []
-    key = ObjectKey(route.metadata.namespace, mirror.deployment)
-    if key not in usable:
+    key, use = ObjectKey(route.metadata.namespace, mirror.deployment), mirror_use(mirror)
+    if not is_usable(key, use, usable):
         return []
     share = {"default_value": {"numerator": mirror.percent, "denominator": "HUNDRED"}}
-    return [{"cluster": cluster_name(key, MIRROR_USE), "runtime_fraction": share}]
+    return [{"cluster": cluster_name(key, use), "runtime_fraction": share}]

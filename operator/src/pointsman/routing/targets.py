@@ -17,6 +17,9 @@ _FLOOR = 4096
 _WITHOUT_STREAM_OPTIONS = frozenset({"mistral"})
 _KEY_HEADER = {"azure": "api-key"}
 
+NO_ADAPTER = "its ModelDeployment lists no such adapter"
+"""Why a target cannot be used whose adapter is not, or not yet, one of its deployment's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ejection:
@@ -33,6 +36,8 @@ class ClusterUse:
 
     ejection: Ejection
     hashed: bool
+    adapter: str = ""
+    """Which of its adapters is asked; empty for the model itself."""
 
     def suffix(self) -> str:
         text = f"{self.ejection.failures}/{self.ejection.seconds}/{self.ejection.percent}/{self.hashed}"
@@ -56,7 +61,8 @@ class HostedAddress:
 
 
 def cluster_name(deployment: ObjectKey, use: ClusterUse) -> str:
-    return f"{deployment}~{use.suffix()}"
+    """`namespace/deployment~use`, with `/adapter` before the ~ where one is asked; metrics show that part."""
+    return f"{deployment}/{use.adapter}~{use.suffix()}" if use.adapter else f"{deployment}~{use.suffix()}"
 
 
 def hosted_address(base_url: str) -> HostedAddress:
@@ -80,8 +86,15 @@ def takes_usage_option(deployment: ModelDeployment) -> bool:
     return hosted is None or hosted.provider not in _WITHOUT_STREAM_OPTIONS
 
 
-def upstream_model(deployment: ModelDeployment) -> str:
-    """The name that the target knows its model by."""
+def can_answer_as(deployment: ModelDeployment, adapter: str) -> bool:
+    """Whether there is such an adapter of it; "" is the model itself."""
+    return not adapter or adapter in deployment.adapter_names
+
+
+def upstream_model(deployment: ModelDeployment, adapter: str = "") -> str:
+    """The name that the target knows its model by, or its adapter."""
+    if adapter:
+        return adapter
     spec = deployment.spec
     if spec.hosted is not None:
         return spec.hosted.model

@@ -22,12 +22,14 @@ _OWN_IDLE, _HOSTED_IDLE = "4s", "60s"
 
 
 def protocol_options(
-    deployment: ModelDeployment, address: HostedAddress | None, key: Resource | None
+    deployment: ModelDeployment, address: HostedAddress | None, key: Resource | None, adapter: str = ""
 ) -> HttpProtocolOptions:
-    """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected."""
+    """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected,
+    `adapter` empty where its model is asked.
+    """
     options = HttpProtocolOptions()
     options.CopyFrom(_alike(_OWN_IDLE if address is None else _HOSTED_IDLE))
-    parse(our_filter(ATTEMPT, _words(deployment, address)), options.http_filters.add())
+    parse(our_filter(ATTEMPT, _words(deployment, address, adapter)), options.http_filters.add())
     if key is not None:
         parse(_injected(deployment, key), options.http_filters.add())
     options.http_filters.add().CopyFrom(_codec())
@@ -68,13 +70,13 @@ _FAILURE = {
 }
 
 
-def _words(deployment: ModelDeployment, address: HostedAddress | None) -> str:
+def _words(deployment: ModelDeployment, address: HostedAddress | None, adapter: str) -> str:
     """What is the same for all requests of a target, as the filter of attempts reads it."""
     own_host = f"{deployment.metadata.name}.{deployment.metadata.namespace}"
     usage = "usage" if takes_usage_option(deployment) else "-"
     prefix = address.prefix if address else "/v1"
     host = address.authority if address else own_host
-    return f"{usage} {host} {prefix} {upstream_model(deployment)}"
+    return f"{usage} {host} {prefix} {upstream_model(deployment, adapter)}"
 
 
 def _injected(deployment: ModelDeployment, key: Resource) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pointsman.api.misspelling import KnownWords
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
 from pointsman.api.nodes import Path
+from pointsman.api.routerule import Answering
 from pointsman.api.secret import Secret
 from pointsman.api.support import Mode
 
@@ -125,6 +126,7 @@ class Use:
     key: ObjectKey
     what: str
     """target, fallback or mirror"""
+    adapter: str = ""
 
 
 def uses(route: ModelRoute) -> list[Use]:
@@ -134,10 +136,13 @@ def uses(route: ModelRoute) -> list[Use]:
     for index, rule in enumerate(route.spec.rules):
         at: Path = ("spec", "rules", index)
         for place, target in enumerate(rule.targets):
-            found.append(Use((*at, "targets", place), ObjectKey(namespace, target.deployment), "target"))
+            found.append(_use((*at, "targets", place), namespace, target, "target"))
         for place, fallback in enumerate(rule.fallback.targets if rule.fallback is not None else ()):
-            path = (*at, "fallback", "targets", place)
-            found.append(Use(path, ObjectKey(namespace, fallback.deployment), "fallback"))
+            found.append(_use((*at, "fallback", "targets", place), namespace, fallback, "fallback"))
     if route.spec.mirror is not None:
-        found.append(Use(("spec", "mirror"), ObjectKey(namespace, route.spec.mirror.deployment), "mirror"))
+        found.append(_use(("spec", "mirror"), namespace, route.spec.mirror, "mirror"))
     return found
+
+
+def _use(path: Path, namespace: str, named: Answering, what: str) -> Use:
+    return Use(path, ObjectKey(namespace, named.deployment), what, named.adapter or "")

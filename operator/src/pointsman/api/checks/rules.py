@@ -30,9 +30,9 @@ def surprising_rules(route: Located[ModelRoute]) -> Iterator[Finding]:
             severity="warning",
         )
     if spec.mirror is not None and any(
-        target.deployment == spec.mirror.deployment for rule in spec.rules for target in rule.targets
+        target.label == spec.mirror.label for rule in spec.rules for target in rule.targets
     ):
-        what = f"{spec.mirror.deployment} is a target too, so it answers such a request twice"
+        what = f"{spec.mirror.label} is a target too, so it answers such a request twice"
         yield route.finding(("spec", "mirror"), what, "mirror to another deployment", severity="warning")
 
 
@@ -63,19 +63,17 @@ def _covers(earlier: Match | None, later: Match | None) -> bool:
 def _pointless_fallbacks(route: Located[ModelRoute], index: int, rule: RouteRule) -> Iterator[Finding]:
     if rule.fallback is None:
         return
-    answering = {target.deployment for target in rule.targets if target.weight > 0}
+    answering = {target.label for target in rule.targets if target.weight > 0}
     seen: dict[str, int] = {}
     for place, fallback in enumerate(rule.fallback.targets):
         path = ("spec", "rules", index, "fallback", "targets", place)
-        if answering == {fallback.deployment}:
-            what = f"{fallback.deployment} would fall back to itself"
+        if answering == {fallback.label}:
+            what = f"{fallback.label} would fall back to itself"
             yield route.finding(path, what, "name another deployment; its own replicas are tried anyway")
-        if fallback.deployment in seen:
-            what = (
-                f"{fallback.deployment} stands in this chain before, at targets[{seen[fallback.deployment]}]"
-            )
+        if fallback.label in seen:
+            what = f"{fallback.label} stands in this chain before, at targets[{seen[fallback.label]}]"
             yield route.finding(path, what, "remove one of the two")
-        seen.setdefault(fallback.deployment, place)
+        seen.setdefault(fallback.label, place)
 
 
 # What the gateway cannot tell apart, so that one brings the other: an attempt that ran out of time looks like

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pointsman.api.checks.inventory import Inventory, Use, uses
 from pointsman.api.findings import Finding
 from pointsman.api.located import Located
+from pointsman.api.misspelling import nearest
 from pointsman.api.modeldeployment import ModelDeployment, Task
 from pointsman.api.modelroute import ModelRoute
 
@@ -25,6 +26,9 @@ def unusable_targets(route: Located[ModelRoute], inventory: Inventory) -> Iterat
             primary = deployment
         yield from _may_not_receive(route, use, deployment)
         yield from _cannot_do(route, use, deployment, primary)
+        # Where objects come in any order it may be listed in a moment: the target is left out until then.
+        if use.adapter and not inventory.unread.anything:
+            yield from _has_no_adapter(route, use, deployment)
 
 
 def _missing(route: Located[ModelRoute], use: Use, inventory: Inventory) -> Finding:
@@ -37,6 +41,21 @@ def _missing(route: Located[ModelRoute], use: Use, inventory: Inventory) -> Find
     else:
         todo = "create it, or name one that exists"
     return route.finding((*use.path, "deployment"), f"there is no ModelDeployment {use.key}", todo)
+
+
+def _has_no_adapter(route: Located[ModelRoute], use: Use, deployment: ModelDeployment) -> Iterator[Finding]:
+    names, path = deployment.adapter_names, (*use.path, "adapter")
+    if deployment.spec.hosted is not None:
+        what, todo = (
+            f"{use.key.name} is hosted, and adapters are loaded beside weights of your own",
+            "remove it",
+        )
+        yield route.finding(path, what, todo)
+    elif use.adapter not in names:
+        has = f"it has {', '.join(names)}" if names else "it has none"
+        meant = nearest(use.adapter, names)
+        todo = f'did you mean "{meant}"?' if meant else f"list it in spec.model.adapters of {use.key.name}"
+        yield route.finding(path, f'ModelDeployment {use.key} has no adapter "{use.adapter}", {has}', todo)
 
 
 def _may_not_receive(route: Located[ModelRoute], use: Use, deployment: ModelDeployment) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pointsman.controller.modelroute.snapshot import Lost
 from pointsman.kube.objects import KubeObject, key_of, labels_of
 from pointsman.routing.admitted import Admitted, RouteAdmission
 from pointsman.routing.claims import claimed_names
-from pointsman.routing.compiler import route_deployments
+from pointsman.routing.compiler import absent_adapters, route_deployments
 from pointsman.routing.known import known_deployments, known_routes
 
 
@@ -82,6 +82,10 @@ class RouteBook:
         """Why no route may use a deployment, "" if they may."""
         self._refresh()
         return self._admitted.refused_deployments.get(deployment, "")
+
+    def absent_adapters(self, route: ModelRoute) -> dict[str, str]:
+        """Which of its targets have an adapter that their deployment does not list, and the reason."""
+        return absent_adapters(route, self._deployments.objects)
 
     def lost(self, route: ModelRoute) -> Lost | None:
         """The first of its names that another route has."""

@@ -74,7 +74,7 @@ class ModelRouteReconciler:
             live = self._deployments.get(key)
             if live is not None:
                 said[key] = self._book.unusable(key) or _why_unready(live)
-        return unready_targets(route, said)
+        return {**unready_targets(route, said), **self._book.absent_adapters(route)}
 
 
 def _why_unready(live: KubeObject) -> str:

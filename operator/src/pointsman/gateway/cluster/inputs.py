@@ -99,12 +99,13 @@ class ClusterInputs:
         namespace = route.metadata.namespace
         found = {}
         for one in unusable_targets(route, self.given):
-            name = one.deployment.name
+            name = one.label
             if one.deployment in self._admitted.refused_deployments:
                 found[name] = self._admitted.refused_deployments[one.deployment]
             elif one.deployment in self.given.deployments:
                 deployment = self.given.deployments[one.deployment]
-                found[name] = one.reason if self._is_opted_in(namespace) else _closed(deployment, namespace)
+                may_read = one.adapter or self._is_opted_in(namespace)
+                found[name] = one.reason if may_read else _closed(deployment, namespace)
         unresolved = ""
         authentication = route.spec.authentication
         if (

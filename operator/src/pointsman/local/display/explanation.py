@@ -4,7 +4,7 @@ what runs for it.
 
 from typing import Any
 
-from pointsman.api import ModelDeployment, ModelRoute, ObjectKey, RouteRule
+from pointsman.api import Answering, ModelDeployment, ModelRoute, ObjectKey, RouteRule
 from pointsman.local.engines.records import read_records, slot_of
 from pointsman.local.processes import identity_of
 from pointsman.local.state import StateFolder
@@ -24,11 +24,14 @@ def explain_deployment(
             {
                 "route": str(route.key),
                 "models": list(route.spec.models),
-                "weight": weights[deployment.metadata.name],
+                **({"adapter": adapter} if adapter else {}),
+                "weight": weight,
             }
             for route in routes
-            if deployment.metadata.name in (weights := target_weights(route))
-            and route.metadata.namespace == deployment.metadata.namespace
+            if route.metadata.namespace == deployment.metadata.namespace
+            for label, weight in target_weights(route).items()
+            for name, _, adapter in (label.partition("/"),)
+            if name == deployment.metadata.name
         ],
     }
     if spec.hosted is not None:
@@ -66,7 +69,6 @@ def engine_processes(state: StateFolder, key: ObjectKey) -> list[dict[str, Any]]
 def explain_route(route: ModelRoute) -> dict[str, Any]:
     """Who may call, and for each rule who answers in which order, and what makes the next one answer."""
     spec = route.spec
-    targets = {target.deployment: target for target in route.status.targets}
     authentication = spec.authentication
     keys = authentication.api_keys if authentication is not None else None
     return {
@@ -80,7 +82,8 @@ def explain_route(route: ModelRoute) -> dict[str, Any]:
         "dataClass": spec.data_class,
         "mirror": None if spec.mirror is None else spec.mirror.to_document(),
         "rules": [
-            _rule(rule, {name: target.ready for name, target in targets.items()}) for rule in spec.rules
+            _rule(rule, {target.label: target.ready for target in route.status.targets})
+            for rule in spec.rules
         ],
     }
 
@@ -92,9 +95,9 @@ def _rule(rule: RouteRule, ready: dict[str, bool]) -> dict[str, Any]:
         "match": None if rule.match is None else rule.match.to_document(),
         "targets": [
             {
-                "deployment": target.deployment,
+                **_named(target),
                 "percent": round(100 * target.weight / total, 1),
-                "ready": ready.get(target.deployment, False),
+                "ready": ready.get(target.label, False),
             }
             for target in rule.targets
         ],
@@ -103,8 +106,7 @@ def _rule(rule: RouteRule, ready: dict[str, bool]) -> dict[str, Any]:
         else {
             "when": [str(reason) for reason in fallback.when],
             "targets": [
-                {"deployment": target.deployment, "ready": ready.get(target.deployment, False)}
-                for target in fallback.targets
+                {**_named(target), "ready": ready.get(target.label, False)} for target in fallback.targets
             ],
             "cooldown": {"failures": fallback.cooldown.failures, "for": str(fallback.cooldown.for_)},
         },
@@ -115,6 +117,11 @@ def _rule(rule: RouteRule, ready: dict[str, bool]) -> dict[str, Any]:
         },
         "affinity": None if rule.affinity is None else rule.affinity.to_document(),
     }
+
+
+def _named(target: Answering) -> dict[str, Any]:
+    adapter = {"adapter": target.adapter} if target.adapter else {}
+    return {"deployment": target.deployment, **adapter}
 
 
 def _identity(resource: ModelDeployment | ModelRoute) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pointsman.api import target_label
+
 
 def in_words(explained: dict[str, Any], *, live: bool) -> str:
     """Some short paragraphs, each with a heading; `live` while what wrote its status runs."""
@@ -42,7 +44,8 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
     yield "Used by"
     for use in explained["usedBy"] or ():
         share = f"weight {use['weight']}" if use["weight"] else "as fallback"
-        yield f"  route {use['route']} ({', '.join(use['models'])}), {share}"
+        adapter = f", adapter {use['adapter']}" if "adapter" in use else ""
+        yield f"  route {use['route']} ({', '.join(use['models'])}){adapter}, {share}"
     if not explained["usedBy"]:
         yield "  no route: nobody can call it"
 
@@ -56,7 +59,7 @@ def _route(explained: dict[str, Any]) -> Iterator[str]:
     for number, rule in enumerate(explained["rules"], start=1):
         yield f"Rule {number}: {_match(rule['match'])}"
         for target in rule["targets"]:
-            yield f"  {target['percent']:g} %  {target['deployment']}{_state(target)}"
+            yield f"  {target['percent']:g} %  {_label(target)}{_state(target)}"
         yield from _fallback(rule["fallback"])
         timeouts = rule["timeouts"]
         first = timeouts["firstToken"] or "not limited"
@@ -67,7 +70,7 @@ def _route(explained: dict[str, Any]) -> Iterator[str]:
     if explained["mirror"] is not None:
         mirror = explained["mirror"]
         yield "Mirror"
-        yield f"  a copy of {mirror['percent']} % goes to {mirror['deployment']}; its answers are thrown away"
+        yield f"  a copy of {mirror['percent']} % goes to {_label(mirror)}; its answers are thrown away"
 
 
 def _callers(authentication: dict[str, Any]) -> str:
@@ -102,9 +105,13 @@ def _fallback(fallback: dict[str, Any] | None) -> Iterator[str]:
     yield f"  on {', '.join(fallback['when'])}:"
     yield "    first another replica of the same target, then in this order"
     for number, target in enumerate(fallback["targets"], start=1):
-        yield f"    {number}. {target['deployment']}{_state(target)}"
+        yield f"    {number}. {_label(target)}{_state(target)}"
     cooldown = fallback["cooldown"]
     yield f"  a replica that fails {cooldown['failures']} times in a row is left alone for {cooldown['for']}"
+
+
+def _label(target: dict[str, Any]) -> str:
+    return target_label(target["deployment"], target.get("adapter"))
 
 
 def _state(target: dict[str, Any]) -> str:

@@ -275,7 +275,7 @@ def chain_text(route: ModelRoute) -> str:
     rule = default_rule(route)
     total = sum(target.weight for target in rule.targets)
     shares = ", ".join(
-        f"{target.deployment} {100 * target.weight / total:.3g} %" for target in rule.targets if target.weight
+        f"{target.label} {100 * target.weight / total:.3g} %" for target in rule.targets if target.weight
     )
     fallbacks = rule.fallback.targets if rule.fallback is not None else ()
-    return "  →  ".join((shares, *(target.deployment for target in fallbacks)))
+    return "  →  ".join((shares, *(target.label for target in fallbacks)))

@@ -173,7 +173,8 @@ class Publisher:
         now: str,
     ) -> None:
         refused = objects.refused.get(("ModelRoute", route.key))
-        targets = {ObjectKey(route.metadata.namespace, name) for name in target_weights(route)}
+        namespace = route.metadata.namespace
+        targets = {ObjectKey(namespace, label.partition("/")[0]) for label in target_weights(route)}
         is_starting = not targets.isdisjoint(starting)
         ident, inputs = ("ModelRoute", route.key), (route, programming, unready, refused, is_starting)
         former = self._published.get(ident)
