@@ -108,11 +108,9 @@ def test_weights_are_those_of_the_rule(world: World) -> None:
         entries = rule_entries(made[SCOPE][name])
         namespace = route.key.namespace
         for index, rule in enumerate(route.spec.rules):
-            weights = {f"{namespace}/{one.deployment}": one.weight for one in rule.targets}
+            weights = {f"{namespace}/{one.label}": one.weight for one in rule.targets}
             primary = Counter({t: weight for t, weight in weights.items() if weight and is_used(made, t)})
-            named = [
-                f"{namespace}/{one.deployment}" for one in (rule.fallback.targets if rule.fallback else ())
-            ]
+            named = [f"{namespace}/{one.label}" for one in (rule.fallback.targets if rule.fallback else ())]
             fallbacks = [Counter({one: 1}) for one in named if is_used(made, one)]
             for groups in entries.get(f"{route.key}#{index}", ()):
                 firsts = len(groups) - len(fallbacks)
@@ -121,8 +119,20 @@ def test_weights_are_those_of_the_rule(world: World) -> None:
                 assert bool(primary) == (firsts > 0)
 
 
-def is_used(made: ResourceSet, deployment: str) -> bool:
-    return any(name.startswith(f"{deployment}~") for name in made[CLUSTER])
+def is_used(made: ResourceSet, target: str) -> bool:
+    return any(name.startswith(f"{target}~") for name in made[CLUSTER])
+
+
+@settings(max_examples=40)
+@given(worlds())
+def test_no_adapter_is_asked_for_but_those_that_a_deployment_lists(world: World) -> None:
+    listed = {
+        f"{key}/{adapter}"
+        for key, one in world.routing_input().deployments.items()
+        for adapter in one.adapter_names
+    }
+    asked = {name.split("~")[0] for name in compiled(world)[CLUSTER]}
+    assert {target for target in asked if target.count("/") > 1} <= listed
 
 
 def rule_entries(scope: Resource) -> dict[str, list[list[Counter[str]]]]:
