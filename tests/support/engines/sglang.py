@@ -12,6 +12,7 @@ import sys
 
 from aiohttp import web
 
+from tests.support.engines.adapters import loaded
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import sglang_page
 from tests.support.engines.reranking import add_rerank_route
@@ -60,11 +61,12 @@ def main() -> None:
     if not model:
         sys.exit("launch_server.py: error: the following arguments are required: --model-path")
     with_metrics = "--enable-metrics" in said.values
+    adapters = loaded(said.texts("--lora-paths"), is_enabled="--enable-lora" in said.values)
     engine = Sglang(
         script,
         host=said.text("--host", default="127.0.0.1"),
         port=int(said.text("--port", default="30000")),
-        served_names=[said.text("--served-model-name", default=model)],
+        served_names=[said.text("--served-model-name", default=model), *adapters],
         version=version,
         page=lambda engine: (
             sglang_page(engine.metrics, version, script.missing_metrics) if with_metrics else ""

@@ -12,6 +12,7 @@ import sys
 
 from aiohttp import web
 
+from tests.support.engines.adapters import loaded
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import vllm_page
 from tests.support.engines.reranking import add_rerank_route
@@ -79,11 +80,16 @@ def main() -> None:
         sys.exit(f"ValueError: VLLM_PORT '{os.environ['VLLM_PORT']}' appears to be a URI")
     if "--headless" in said.values:
         asyncio.run(asyncio.Event().wait())  # only the first of a group of nodes serves
+    adapters = loaded(
+        said.texts("--lora-modules"),
+        is_enabled="--enable-lora" in said.values,
+        highest_rank=int(said.text("--max-lora-rank", default="16")),
+    )
     engine = Vllm(
         script,
         host=said.text("--host", default=os.environ.get("PROCESS_NODE_POD_IP", "0.0.0.0")),
         port=int(said.text("--port", default="8000")),
-        served_names=said.texts("--served-model-name") or [model],
+        served_names=[*(said.texts("--served-model-name") or [model]), *adapters],
         version=version,
         page=lambda engine: vllm_page(engine.metrics, version, script.missing_metrics),
     )
