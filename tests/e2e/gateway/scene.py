@@ -75,9 +75,17 @@ class Scene:
 
     # Stand-ins.
 
-    async def engine(self, name: str, behaviour: Behaviour | None = None, *, port: int = 0) -> EngineStandIn:
+    async def engine(
+        self,
+        name: str,
+        behaviour: Behaviour | None = None,
+        *,
+        port: int = 0,
+        served_names: Sequence[str] = (),
+    ) -> EngineStandIn:
         """An engine in this process."""
-        return await self._things.enter_async_context(EngineStandIn(name, default=behaviour, port=port))
+        engine = EngineStandIn(name, default=behaviour, port=port, served_names=served_names)
+        return await self._things.enter_async_context(engine)
 
     async def engine_process(self, name: str, behaviour: Behaviour | None = None) -> EngineProcess:
         """An engine that can be killed."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.e2e.gateway.scene import Scene, attempts, in_parallel, target
 from tests.e2e.gateway.test_metrics import metrics_of, read
 from tests.support.behaviour import Behaviour, Fault
@@ -58,6 +60,50 @@ async def test_attempts_at_an_adapter_its_model_and_another_deployment_each_have
         assert (target(answer), attempts(answer)) == ("spare", 4), answer
         assert [seen.model for seen in engine.log.records()[before:]] == [FRENCH, BASE, GERMAN]
     assert models(spare) == {"spare": 2}
+
+
+@pytest.mark.parametrize("fallback", [[], ["spare"]], ids=["alone", "with a fallback"])
+async def test_while_pods_are_replaced_a_replica_that_has_the_adapter_answers(
+    scene: Scene, fallback: list[str]
+) -> None:
+    old = await scene.engine("old", served_names=[BASE])
+    new = await scene.engine("new", served_names=[BASE, GERMAN])
+    spare = await scene.engine("spare")
+    await scene.serve(
+        deployment("tuned", replicas=2, served_names=[BASE], adapters=[GERMAN]),
+        deployment("spare"),
+        route("chat", [f"tuned/{GERMAN}"], fallback=fallback),
+        endpoints={"tuned": [old.port, new.port], "spare": [spare.port]},
+    )
+    for ask in (scene.client.chat, scene.client.stream_chat):
+        answers = await in_parallel(20, lambda index, ask=ask: ask("chat"))
+        assert {(answer.ok, target(answer)) for answer in answers} == {(True, "tuned")}
+    assert models(old)[GERMAN] > 0, "the old one was asked too"
+    assert not spare.log.records()
+
+
+async def test_a_model_that_nobody_has_is_asked_for_once(scene: Scene) -> None:
+    engines = [await scene.engine(f"r{index}", served_names=[BASE]) for index in range(2)]
+    await scene.serve(
+        deployment("tuned", replicas=2, served_names=["renamed"]),
+        route("chat", ["tuned"]),
+        endpoints={"tuned": [engine.port for engine in engines]},
+    )
+    answer = await scene.client.chat("chat")
+    assert (answer.status, attempts(answer)) == (404, 1), answer
+
+
+async def test_where_no_replica_has_the_adapter_the_fallback_answers(scene: Scene) -> None:
+    old, spare = await scene.engine("old", served_names=[BASE]), await scene.engine("spare")
+    objects = (deployment("tuned", served_names=[BASE], adapters=[GERMAN]), deployment("spare"))
+    for when, want in ((["noCapacity"], 200), (["connectFailure"], 404)):
+        await scene.serve(
+            *objects,
+            route("chat", [f"tuned/{GERMAN}"], fallback=["spare"], when=when),
+            endpoints={"tuned": [old.port], "spare": [spare.port]},
+        )
+        await scene.programmed("chat")
+        assert (await scene.client.chat("chat")).status == want, when
 
 
 async def test_a_mirror_may_be_an_adapter(scene: Scene) -> None:

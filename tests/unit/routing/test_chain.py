@@ -76,6 +76,11 @@ def attempts_of(stated: dict[str, Any]) -> list[dict[str, int]]:
             rule({"a": 1, "many": 0}, fallback=["b"]),
             [{"a": 1}, {"b": 1}],
         ),
+        (
+            "a target whose adapter nobody lists lends no replica",
+            rule({"a": 1, "many/nl": 1}, fallback=["b"]),
+            [{"a": 1}, {"b": 1}],
+        ),
         ("a hosted model counts as one replica", rule(["openai"], fallback=["a"]), [{"openai": 1}, {"a": 1}]),
         (
             "fallbacks in their order",

@@ -30,6 +30,7 @@ _DEFAULT_FAILURES, _DEFAULT_REST_SECONDS = 5, 30.0
 
 _SERVER_ERRORS = (500, 502, 503, 504, 529)
 _OTHER_REPLICA_ERRORS = (502, 503)  # What one replica answers when it, and not the request, is the trouble.
+_ADAPTER_NOT_LOADED = 404  # What vLLM and SGLang answer for a model that they do not know.
 _BY_HEADER = (FallbackReason.CONTEXT_OVERFLOW, FallbackReason.REFUSAL, FallbackReason.NO_CAPACITY)
 
 # Of two replicas the one that fails at once has the fewer requests, so three picks in four are that one. With
@@ -128,18 +129,24 @@ def rule_chain(
     limit = rule.timeouts.first_token
     plain = rule.timeouts.request.seconds / len(groups) if FallbackReason.TIMEOUT in when else None
     return Chain(
-        groups, _retry(when, len(groups)), limit.seconds if limit else None, plain, rule.affinity is not None
+        groups,
+        _retry(rule, when, len(groups)),
+        limit.seconds if limit else None,
+        plain,
+        rule.affinity is not None,
     )
 
 
 def _has_other_replica(rule: RouteRule, namespace: str, usable: Mapping[ObjectKey, ModelDeployment]) -> bool:
-    found = (
-        usable.get(ObjectKey(namespace, target.deployment)) for target in rule.targets if target.weight > 0
-    )
-    return any(deployment is not None and replica_count(deployment) > 1 for deployment in found)
+    keys = [
+        (ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter))
+        for target in rule.targets
+        if target.weight > 0
+    ]
+    return any(is_usable(key, use, usable) and replica_count(usable[key]) > 1 for key, use in keys)
 
 
-def _retry(when: frozenset[FallbackReason], attempts: int) -> dict[str, Any]:
+def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int) -> dict[str, Any]:
     on = ["connect-failure", "refused-stream", "reset"]
     codes: list[int] = []
     headers: list[str] = []
@@ -149,6 +156,11 @@ def _retry(when: frozenset[FallbackReason], attempts: int) -> dict[str, Any]:
         codes += _SERVER_ERRORS
     if FallbackReason.RATE_LIMITED in when:
         codes.append(429)
+    if any(target.adapter for target in rule_targets(rule)) and (
+        not when or FallbackReason.NO_CAPACITY in when
+    ):
+        # Replicas from before a change of the adapters serve beside newer ones until these have taken over.
+        codes.append(_ADAPTER_NOT_LOADED)
     headers += [reason.value for reason in _BY_HEADER if reason in when]
     if when and FallbackReason.CONNECT_FAILURE not in when:
         # Envoy counts an attempt that ran out of time as a reset.
