@@ -101,6 +101,19 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {"model": {"quantization": "gguf"}},
         "spec.model.quantization: vllm 0.33.0 cannot serve gguf; use llama.cpp for GGUF files",
     ),
+    "an adapter that has the model's name": (
+        "vllm",
+        {
+            "model": {
+                "source": "hf://a/b",
+                "revision": "9216db5781bf21249d130ec9da846c4624c16137",
+                "servedNames": ["base", "support"],
+                "adapters": [{"name": "de", "source": "hf://a/d"}, {"name": "support", "source": "hf://a/e"}],
+            }
+        },
+        'spec.model.adapters[1].name: "support" is a name of the model itself, for which the engine takes it; '
+        "choose another name",
+    ),
     "adapters where no client can ask for one": (
         "llama.cpp",
         {"model": {"source": "hf://a/b/c.gguf", "adapters": [{"name": "a", "source": "hf://a/d"}]}},

@@ -66,6 +66,13 @@ class _Said:
             what = "triton takes the name for a folder, which has no slash"
             todo = "state a name without a slash"
             yield refusal(self._deployment, "spec.model.servedNames", what, todo)
+        for index, adapter in enumerate(self._model.adapters):
+            if adapter.name in self._deployment.served_names:
+                what = (
+                    f'"{adapter.name}" is a name of the model itself, which is what the engine takes it for'
+                )
+                path = f"spec.model.adapters[{index}].name"
+                yield refusal(self._deployment, path, what, "choose another name")
         yield from self._source(self._model.source)
         yield from self._moving_revision(self._model.source, self._model.revision)
 
