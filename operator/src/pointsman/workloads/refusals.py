@@ -68,9 +68,7 @@ class _Said:
             yield refusal(self._deployment, "spec.model.servedNames", what, todo)
         for index, adapter in enumerate(self._model.adapters):
             if adapter.name in self._deployment.served_names:
-                what = (
-                    f'"{adapter.name}" is a name of the model itself, which is what the engine takes it for'
-                )
+                what = f'"{adapter.name}" is a name of the model itself, for which the engine takes it'
                 path = f"spec.model.adapters[{index}].name"
                 yield refusal(self._deployment, path, what, "choose another name")
         yield from self._source(self._model.source)
