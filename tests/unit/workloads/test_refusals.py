@@ -111,8 +111,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
                 "adapters": [{"name": "de", "source": "hf://a/d"}, {"name": "support", "source": "hf://a/e"}],
             }
         },
-        'spec.model.adapters[1].name: "support" is a name of the model itself, for which the engine takes it; '
-        "choose another name",
+        'spec.model.adapters[1].name: "support" is a name of the model itself, for which the engine takes '
+        "it; choose another name",
     ),
     "adapters where no client can ask for one": (
         "llama.cpp",
