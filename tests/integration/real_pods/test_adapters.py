@@ -92,7 +92,9 @@ def asked_for(gateway: GatewayProcess, model: str) -> str:
 
 def models(admin: Admin, namespace: str) -> set[str]:
     """What the only pod's engine says that it serves."""
-    [pod] = [one for one in admin.list("v1", "Pod", namespace) if "deletionTimestamp" not in one["metadata"]]
+    pods = admin.list("v1", "Pod", namespace)
+    assert len(pods) == 1, "pods are being replaced"
+    [pod] = pods
     with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8000/v1/models", timeout=10) as answer:
         return {one["id"] for one in json.load(answer)["data"]}
 
