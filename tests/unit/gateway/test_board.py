@@ -69,3 +69,14 @@ async def test_it_is_worked_out_once_for_each_stage_and_told_to_those_who_wait()
         changed.set()
         newer, said = await asyncio.wait_for(waiting, 5)
         assert (newer, said, gateway.looks) == (revision + 1, gateway.said, 2)
+
+
+async def test_who_asks_for_the_first_time_hears_of_what_is_so_by_now() -> None:
+    gateway, changed = Gateway(), asyncio.Event()
+    gateway.said = {}
+    async with kept(gateway, changed) as url, aiohttp.ClientSession() as session:
+        await eventually_async(lambda: gateway.looks == 1, 5, "it has looked")
+        gateway.stage, gateway.said = 1, {key("chat"): USED}
+        async with session.get(url) as answer:
+            _, said = read_programming(await answer.text())
+    assert said == gateway.said

@@ -65,6 +65,9 @@ class ProgrammingBoard:
 
     async def _answer(self, request: web.Request) -> web.Response:
         after = request.query.get("after", "")
+        if not after:
+            # Who asks for the first time hears of what the gateway is ready with, not of a moment before.
+            self._look()
         if after == str(self._revision) and not self._is_closed:
             try:
                 async with asyncio.timeout(LONGEST_WAIT_SECONDS):
