@@ -88,6 +88,10 @@ def test_it_runs_on_until_it_is_ended(tmp_path: Path) -> None:
             route = ("pointsman.dev/v1alpha1", "ModelRoute", "chat")
             admin.wait_for(*route, until=is_ready, within_seconds=90)
             assert answer(said, "What is the capital of France?") == "Paris."
+            primary = ("pointsman.dev/v1alpha1", "ModelDeployment", "chat-primary")
+            admin.wait_for(
+                *primary, until=lambda one: one["status"].get("readyReplicas") == 2, within_seconds=90
+            )
             told = explained("modeldeployment/chat-primary", Path(found[1]), tmp_path)
             assert "  2 of 2 replicas ready" in told
             assert "  route default/chat (chat), weight 100" in told

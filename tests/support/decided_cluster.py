@@ -20,7 +20,8 @@ from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle, Pla
 from pointsman.controller.plan import Plan
 from pointsman.kube.objects import CONTROLLER_REVISION, Kind, KubeObject, key_of, kind_of, uid_of
 from pointsman.placement import Inventory
-from pointsman.workloads import Images, Surroundings, naming
+from pointsman.workloads import Images, naming
+from pointsman.workloads.surroundings import surroundings_of
 from tests.support.manifests import overlaid
 
 Json = dict[str, Any]
@@ -66,6 +67,10 @@ def _manifest(name: str, spec: Json) -> Json:
     }
 
 
+SYSTEM_NAMESPACE = "pointsman-system"
+"""Where the chart is installed in tests."""
+
+
 class Cluster:
     """`children` are what was made, by kind and key; `deployment` is the object with its status."""
 
@@ -87,7 +92,7 @@ class Cluster:
         self.catalog: Catalog = shipped_catalog()
         self.inventory = inventory or Inventory()
         self.images = Images("registry.example.com/pointsman:1")
-        self.surroundings = Surroundings()
+        self.surroundings = surroundings_of(self.fleet, SYSTEM_NAMESPACE)
         self.replicas_written = replicas_written
         self.minute = 0
 

@@ -92,8 +92,11 @@ def test_a_model_in_a_cluster_is_explained_in_the_words_of_local_mode(
     assert any(line.split()[:2] == ["MetricsAvailable", "True"] for line in lines)
     code, said, _ = person.asks("explain", "pmd/chat", "-n", namespace, "-o", "json")
     assert json.loads(said)["engines"][0]["replica"] == pod["metadata"]["name"]
-    code, said, _ = person.asks("explain", "modelroute/talk", "-n", namespace)
-    assert "  100 %  chat" in said.splitlines()
+
+    def told() -> list[str]:
+        return person.asks("explain", "modelroute/talk", "-n", namespace)[1].splitlines()
+
+    eventually(lambda: "  100 %  chat" in told(), 10, "the route has heard that its target serves")
 
 
 @pytest.mark.usefixtures("installation")
