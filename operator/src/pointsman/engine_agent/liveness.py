@@ -6,7 +6,8 @@ one that is only busy costs every answer that it works on, so the thresholds are
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+
+from pointsman.silence import Silence
 
 
 class Verdict(StrEnum):
@@ -65,20 +66,8 @@ class Patience:
 PATIENCE = Patience()
 
 
-@dataclass(frozen=True)
-class Liveness:
-    """What asking one engine has brought: failures since its last answer, and when the first of them was
-    asked, in seconds of any clock that does not jump.
-    """
-
-    failures: int = 0
-    silent_since: float = 0.0
-
-    def heard(self, answered: bool, asked_at: float) -> Self:
-        """With the outcome of one more question."""
-        if answered:
-            return type(self)()
-        return type(self)(self.failures + 1, self.silent_since if self.failures else asked_at)
+class Liveness(Silence):
+    """What asking one engine has brought."""
 
     def verdict(self, now: float, patience: Patience) -> Verdict:
         """What follows from it now."""

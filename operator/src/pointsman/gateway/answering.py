@@ -7,6 +7,8 @@ The admin interface is served by the thread that takes in resources: what keeps 
 from dataclasses import dataclass, replace
 from typing import Self
 
+from pointsman.silence import Silence
+
 INTERVAL_SECONDS = 2.0
 """Between an answer and the next question, which costs Envoy less than a millisecond."""
 
@@ -42,20 +44,8 @@ class Patience:
 PATIENCE = Patience()
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """What asking one Envoy has brought: failures since its last answer, and when the first of them was
-    asked, in seconds of any clock that does not jump.
-    """
-
-    failures: int = 0
-    silent_since: float = 0.0
-
-    def heard(self, answered: bool, asked_at: float) -> Self:
-        """With the outcome of one more question."""
-        if answered:
-            return type(self)()
-        return type(self)(self.failures + 1, self.silent_since if self.failures else asked_at)
+class Answering(Silence):
+    """What asking one Envoy has brought."""
 
     def is_ready(self, patience: Patience) -> bool:
         return self.failures < patience.not_ready_failures
