@@ -22,6 +22,7 @@ from pointsman.kube.objects import (
     POD,
     Kind,
     KubeObject,
+    is_ready,
     key_of,
     label_selector,
     labels_of,
@@ -187,12 +188,12 @@ def _shown(obj: KubeObject) -> dict[str, Any]:
 def _engine(pod: KubeObject) -> dict[str, Any]:
     key, status = key_of(pod), pod.get("status", {})
     address = str(status.get("podIP") or "")
-    conditions = {one.get("type"): one.get("status") for one in status.get("conditions", ())}
-    ready = conditions.get("Ready") == "True"
     return {
         "replica": key.name,
         "node": str(_of(pod, "spec").get("nodeName") or ""),
-        "endpoint": f"{f'[{address}]' if ':' in address else address}:{PORT}" if address and ready else "",
+        "endpoint": f"{f'[{address}]' if ':' in address else address}:{PORT}"
+        if address and is_ready(pod)
+        else "",
         "version": labels_of(pod).get("pointsman.dev/revision", ""),
         "log": f"kubectl -n {key.namespace} logs {key.name} -c engine",
     }

@@ -19,7 +19,7 @@ from pointsman.catalog.metric_report import PATH, MetricReport, read_report
 from pointsman.controller.modeldeployment.snapshot import Reports
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
-from pointsman.kube.objects import KubeObject, is_being_deleted, key_of, labels_of
+from pointsman.kube.objects import KubeObject, is_being_deleted, is_ready, key_of, labels_of
 from pointsman.workloads import AGENT_PORT, naming
 
 _ASKERS = 8
@@ -184,8 +184,5 @@ def _version(pod: KubeObject) -> Version | None:
 
 def _address(pod: KubeObject) -> str:
     """Where the agent of a replica that can answer is; "" for any other."""
-    status = pod.get("status", {})
-    is_ready = any(
-        one.get("type") == "Ready" and one.get("status") == "True" for one in status.get("conditions", ())
-    )
-    return str(status.get("podIP") or "") if is_ready and not is_being_deleted(pod) else ""
+    address = (pod.get("status") or {}).get("podIP")
+    return str(address or "") if is_ready(pod) and not is_being_deleted(pod) else ""

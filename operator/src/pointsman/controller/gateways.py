@@ -14,7 +14,15 @@ import structlog
 from pointsman.api import ObjectKey
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
-from pointsman.kube.objects import ENDPOINT_SLICE, POD, KubeObject, is_being_deleted, key_of, label_selector
+from pointsman.kube.objects import (
+    ENDPOINT_SLICE,
+    POD,
+    KubeObject,
+    is_being_deleted,
+    is_ready,
+    key_of,
+    label_selector,
+)
 from pointsman.kube.ports import Selection
 from pointsman.kube.retrying import Retries
 from pointsman.routing import RouteProgramming
@@ -200,7 +208,6 @@ def ready_addresses(found: KubeObject) -> frozenset[Address]:
 def pod_addresses(pod: KubeObject) -> frozenset[Address]:
     """Where the gateway in a Pod says what is programmed; empty while it is not ready."""
     status = pod.get("status", {})
-    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
     ports = (
         port["containerPort"]
         for container in pod["spec"]["containers"]
@@ -208,6 +215,6 @@ def pod_addresses(pod: KubeObject) -> frozenset[Address]:
         if port.get("name") == _PORT_NAME
     )
     port = next(ports, None)
-    if port is None or conditions.get("Ready") != "True" or is_being_deleted(pod) or not status.get("podIP"):
+    if port is None or not is_ready(pod) or is_being_deleted(pod) or not status.get("podIP"):
         return frozenset()
     return frozenset((Address(str(status["podIP"]), int(port)),))

@@ -5,7 +5,7 @@ Most of what a node's watch tells is a heartbeat.
 
 from typing import Any
 
-from pointsman.kube.objects import KubeObject, labels_of
+from pointsman.kube.objects import KubeObject, condition_of, labels_of
 
 
 def offers_something_else(before: KubeObject | None, now: KubeObject | None) -> bool:
@@ -17,12 +17,16 @@ def _offer(node: KubeObject | None) -> tuple[Any, ...]:
     if node is None:
         return ()
     spec, status = node.get("spec") or {}, node.get("status") or {}
-    ready = [one.get("status") for one in status.get("conditions") or () if one.get("type") == "Ready"]
     amounts = status.get("allocatable") or status.get("capacity")
-    return labels_of(node), spec.get("taints"), spec.get("unschedulable"), amounts, ready
+    return (
+        labels_of(node),
+        spec.get("taints"),
+        spec.get("unschedulable"),
+        amounts,
+        condition_of(node, "Ready"),
+    )
 
 
 def is_unplaced(deployment: KubeObject) -> bool:
     """Whether the status of a ModelDeployment says that it has no place, for a reason that nodes may end."""
-    conditions = (deployment.get("status") or {}).get("conditions") or ()
-    return any(one.get("type") == "Placed" and one.get("status") == "False" for one in conditions)
+    return condition_of(deployment, "Placed") == "False"

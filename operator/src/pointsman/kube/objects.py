@@ -146,6 +146,16 @@ def is_being_deleted(obj: KubeObject) -> bool:
     return bool(metadata(obj).get("deletionTimestamp"))
 
 
+def condition_of(obj: KubeObject, name: str) -> str:
+    """How a condition of the status stands: "True", "False", "Unknown", or "" where there is none."""
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return next((str(one.get("status") or "") for one in conditions if one.get("type") == name), "")
+
+
+def is_ready(obj: KubeObject) -> bool:
+    return condition_of(obj, "Ready") == "True"
+
+
 def owners_of(obj: KubeObject) -> tuple[str, ...]:
     """The uids of all owners."""
     return tuple(str(owner["uid"]) for owner in metadata(obj).get("ownerReferences") or ())

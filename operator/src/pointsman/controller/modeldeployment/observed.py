@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from pointsman.kube.objects import KubeObject, generation_of, is_being_deleted, labels_of
+from pointsman.kube.objects import KubeObject, generation_of, is_being_deleted, is_ready, labels_of
 from pointsman.workloads import naming
 
 # A name drawn anew at each attempt: what is said of the same trouble must be the same.
@@ -39,8 +39,8 @@ def observe(
     leaders = [pod for pod in pods if labels_of(pod).get(naming.ROLE) == naming.LEADER]
     staying = [pod for pod in leaders if not is_being_deleted(pod) and not _has_ended(pod)]
     current = [pod for pod in staying if labels_of(pod).get(naming.REVISION) in revisions]
-    ready = [pod for pod in staying if _is_ready(pod)]
-    ready_now = [pod for pod in current if _is_ready(pod)]
+    ready = [pod for pod in staying if is_ready(pod)]
+    ready_now = [pod for pod in current if is_ready(pod)]
     return Replicas(
         there=len(staying),
         ready=len(ready),
@@ -56,7 +56,7 @@ def observe(
 def ready_in_pool(pods: Sequence[KubeObject], pool: str) -> int:
     """Replicas of a pool that can answer."""
     return sum(
-        _is_ready(pod)
+        is_ready(pod)
         and not is_being_deleted(pod)
         and labels_of(pod).get(naming.ROLE) == naming.LEADER
         and labels_of(pod).get(naming.POOL) == pool
@@ -86,13 +86,6 @@ def _why_refused(workload: KubeObject) -> str:
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             return _POD_NAME.sub("", str(condition.get("message", "")))
     return ""
-
-
-def _is_ready(pod: KubeObject) -> bool:
-    return any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in pod.get("status", {}).get("conditions", ())
-    )
 
 
 def _has_ended(pod: KubeObject) -> bool:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from pointsman.api import ObjectKey
-from pointsman.kube.objects import KubeObject, is_being_deleted, key_of, labels_of, uid_of
+from pointsman.kube.objects import KubeObject, is_being_deleted, is_ready, key_of, labels_of, uid_of
 from pointsman.routing import Endpoint
 from pointsman.workloads.naming import DEPLOYMENT, LEADER, ROLE
 
@@ -94,11 +94,10 @@ def in_pod(obj: KubeObject) -> tuple[Replica, ...]:
     """The pod as one replica, if it is ready, stays, and takes requests."""
     status: Mapping[str, Any] = obj.get("status") or {}
     address = str(status.get("podIP") or "")
-    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     port = next((one["containerPort"] for one in _ports(obj) if one.get("name") == _PORT_NAME), None)
     if is_being_deleted(obj) or labels_of(obj).get(ROLE) != LEADER:
         return ()
-    if not address or not port or conditions.get("Ready") != "True":
+    if not address or not port or not is_ready(obj):
         return ()
     return (Replica(uid_of(obj), ip_address(address).version == 6, Endpoint(address, int(port))),)
 
