@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 
 import click
 
+from pointsman.addresses import in_url
 from pointsman.api import ObjectKey
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
@@ -191,9 +192,7 @@ def _engine(pod: KubeObject) -> dict[str, Any]:
     return {
         "replica": key.name,
         "node": str(_of(pod, "spec").get("nodeName") or ""),
-        "endpoint": f"{f'[{address}]' if ':' in address else address}:{PORT}"
-        if address and is_ready(pod)
-        else "",
+        "endpoint": f"{in_url(address)}:{PORT}" if address and is_ready(pod) else "",
         "version": labels_of(pod).get("pointsman.dev/revision", ""),
         "log": f"kubectl -n {key.namespace} logs {key.name} -c engine",
     }

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 import aiohttp
 
+from pointsman.addresses import in_url
 from pointsman.api import ObjectKey
 from pointsman.catalog.metric_report import PATH, MetricReport, read_report
 from pointsman.controller.modeldeployment.snapshot import Reports
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
 from pointsman.kube.objects import KubeObject, is_being_deleted, is_ready, key_of, labels_of
+from pointsman.pages import read_page
 from pointsman.workloads import AGENT_PORT, naming
 
 _ASKERS = 8
@@ -141,13 +143,12 @@ class EngineReports:
 
     async def _ask(self, session: aiohttp.ClientSession, host: str) -> MetricReport | None:
         """None where no agent answers, or one of a release that has nothing to tell."""
-        address = f"[{host}]" if ":" in host else host
         with suppress(aiohttp.ClientError, TimeoutError, PointsmanError, UnicodeDecodeError):
-            url = f"http://{address}:{self._port}{PATH}"
+            url = f"http://{in_url(host)}:{self._port}{PATH}"
             # Anybody's pod may have our labels: it chooses neither who is asked nor how much is read.
             async with session.get(url, allow_redirects=False) as answer:
                 if answer.status == 200:
-                    return read_report(await _text_of(answer))
+                    return read_report((await read_page(answer, _MOST_BYTES)).decode())
         return None
 
     def _drop(self, pod: KubeObject) -> None:
@@ -162,15 +163,6 @@ class EngineReports:
             if not self._known[version.deployment]:
                 del self._known[version.deployment]
             self._queue.forget(version)
-
-
-async def _text_of(answer: aiohttp.ClientResponse) -> str:
-    """Raises PointsmanError where there is no end to it."""
-    try:
-        await answer.content.readexactly(_MOST_BYTES)
-    except asyncio.IncompleteReadError as whole:
-        return whole.partial.decode()
-    raise PointsmanError(f"it says more than {_MOST_BYTES} bytes", where=str(answer.url))
 
 
 def _version(pod: KubeObject) -> Version | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import structlog
 
+from pointsman.addresses import in_url
 from pointsman.api import ObjectKey
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
@@ -45,8 +46,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{PATH}"
+        return f"http://{in_url(self.host)}:{self.port}{PATH}"
 
 
 @dataclass(slots=True)

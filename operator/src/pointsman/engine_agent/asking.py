@@ -10,6 +10,7 @@ from pointsman.catalog import EngineFacts, shipped_catalog
 from pointsman.catalog.metric_report import MetricReport
 from pointsman.engine_agent.engine_metrics import Readings, read, report
 from pointsman.engine_agent.settings import EngineSettings
+from pointsman.pages import read_page
 
 # A first token on a slow machine with a large model takes some seconds; its budget bounds all attempts.
 _TOKEN_TIMEOUT = aiohttp.ClientTimeout(total=120)
@@ -113,13 +114,8 @@ class Engine:
 
 
 async def _text(answer: aiohttp.ClientResponse) -> str:
-    """The body, whatever it says of itself. Raises ClientPayloadError where it is longer than any page."""
-    taken = bytearray()
-    async for part in answer.content.iter_any():
-        taken += part
-        if len(taken) > _LONGEST_PAGE_BYTES:
-            raise aiohttp.ClientPayloadError("the page has no end")
-    return taken.decode(errors="replace")
+    """Also of a page that is no text. Raises ClientPayloadError where it is longer than any."""
+    return (await read_page(answer, _LONGEST_PAGE_BYTES)).decode(errors="replace")
 
 
 def running_requests(readings: Readings | None) -> int | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pointsman.addresses import in_url
 from pointsman.api import EngineName, Task
 
 # Those that answer JSON, the most asked for first.
@@ -28,8 +29,7 @@ class EngineSettings:
 
     def url(self, path: str, port: int | None = None) -> str:
         """A path of the engine."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{port or self.port}{path}"
+        return f"http://{in_url(self.host)}:{port or self.port}{path}"
 
 
 @dataclass(frozen=True)

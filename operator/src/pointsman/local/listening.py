@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from pointsman.addresses import in_url
 from pointsman.errors import PointsmanError
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
@@ -20,7 +21,7 @@ class Listen:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{in_url(self.host)}:{self.port}"
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pointsman.addresses import in_url
 from pointsman.api import ModelDeployment, ObjectKey
 
 # Envoy's defaults (1,024 and 3 retries) turn a busy target's death into refused retries. A replica that
@@ -56,7 +57,7 @@ class HostedAddress:
     @property
     def authority(self) -> str:
         standard = 443 if self.tls else 80
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = in_url(self.host)
         return host if self.port == standard else f"{host}:{self.port}"
 
 
