@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -39,17 +38,20 @@ from pointsman.controller.workers import Workers
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
 from pointsman.kube.difference import keep_own_fields
-from pointsman.kube.errors import Forbidden, KindNotServed, LeadershipLost
+from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
 from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.lease import Election
 from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
+    LEADER_WORKER_SET,
     MODEL_DEPLOYMENT,
     MODEL_ROUTE,
+    NAMESPACE,
     NODE,
     POD,
+    POD_MONITOR,
     Kind,
     KubeObject,
     key_of,
@@ -70,7 +72,6 @@ _FLUSH_SECONDS = 2.0
 _GATHER_SECONDS = 0.25
 """A pod that starts changes several times within a moment: one look at all of it is one status written. What
 a user changed is looked at immediately."""
-_LOOK_AGAIN_SECONDS = 0.1
 _COLLECT_AFTER = (20_000, 20, 20)
 """What is kept is trees of JSON without cycles: to look through them after each 700 new ones is a sixth of
 the work on a thousand deployments."""
@@ -80,6 +81,8 @@ _ROOM_SECONDS = 2 * FRESH_SECONDS
 _HEARD_SECONDS = 5.0
 """A leader that begins waits so long for what gateways say, or it would unsay what the former one said."""
 _OURS = frozenset({MANAGER})
+_OPTIONAL = frozenset({LEADER_WORKER_SET, POD_MONITOR, NAMESPACE})
+"""Other projects' kinds. Namespaces that may not be read have no labels but their names."""
 
 
 class Operator:
@@ -226,7 +229,7 @@ class Operator:
     async def _synced(self, reader: KubeReader) -> None:
         """Wait until every list is complete. A kind that is not installed has no objects."""
         for informer in self._informers:
-            await _complete(informer)
+            await informer.complete(_OPTIONAL)
         await self._comparison(reader).first()
 
     def _comparison(self, reader: KubeReader) -> Comparison:
@@ -335,33 +338,15 @@ class Operator:
             self.metrics.watch_age(str(informer.selection.kind), partial(getattr, informer, "age_seconds"))
 
     def _is_synced(self) -> bool:
-        return bool(self._informers) and all(one.synced.is_set() or _has_none(one) for one in self._informers)
+        return bool(self._informers) and all(
+            one.synced.is_set() or one.is_missing(_OPTIONAL) for one in self._informers
+        )
 
     def _stalled(self) -> str:
         if self._workers is None:
             return ""
         what, seconds = self._workers.longest
         return f"{what} has been worked on for {seconds:.0f} s\n" if seconds > _HANGS_SECONDS else ""
-
-
-_OPTIONAL = frozenset({"LeaderWorkerSet", "PodMonitor", "Namespace"})
-
-
-def _has_none(informer: Informer) -> bool:
-    """Whether the kind is another project's and not here, or not for us. Namespaces that may not be read have
-    no labels but their names.
-    """
-    return informer.selection.kind.kind in _OPTIONAL and isinstance(
-        informer.problem, KindNotServed | Forbidden
-    )
-
-
-async def _complete(informer: Informer) -> None:
-    """Wait for the first list, or for the news that there is none."""
-    while not _has_none(informer):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
-            return
 
 
 def _keep_child(obj: KubeObject) -> KubeObject:

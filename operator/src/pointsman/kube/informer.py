@@ -4,8 +4,8 @@ What does not belong here: deciding anything. Listeners put a key into a queue a
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Collection
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -14,7 +14,7 @@ import structlog
 from pointsman.api.meta import ObjectKey
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
 from pointsman.kube.errors import Forbidden, Gone, KindNotServed, KubeError, Silent, Unauthorized
-from pointsman.kube.objects import KubeObject, key_of, resource_version_of, uid_of
+from pointsman.kube.objects import Kind, KubeObject, key_of, resource_version_of, uid_of
 from pointsman.kube.ports import Change, Reader, Selection, WatchEvent
 from pointsman.kube.retrying import Retries
 from pointsman.kube.store import Store
@@ -25,6 +25,7 @@ Listener = Callable[[KubeObject | None, KubeObject | None], None]
 """(before, now): None and an object for a new one, an object and None for one that is gone. Never blocks."""
 
 _AT_A_TIME = 200  # events, until other tasks get their turn: some 10 ms
+_LOOK_AGAIN_SECONDS = 0.1
 _WORKED_SECONDS = 5.0  # a watch that held so long was no failure
 
 # After so many answers that are no success it is listed anew: perhaps it is the version that is wrong.
@@ -102,6 +103,18 @@ class Informer:
         Up to about a minute while nothing changes; before the first list since the informer was made.
         """
         return self._clock() - self._heard_at
+
+    def is_missing(self, optional: Collection[Kind]) -> bool:
+        """Whether there is nothing to list: one of these kinds, which is not installed or not allowed."""
+        is_told_off = isinstance(self.problem, KindNotServed | Forbidden)
+        return self.selection.kind in optional and is_told_off
+
+    async def complete(self, optional: Collection[Kind]) -> None:
+        """Wait for the first list, or for the news that there is none of these kinds."""
+        while not self.is_missing(optional):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.synced.wait(), _LOOK_AGAIN_SECONDS)
+                return
 
     def listen(self, listener: Listener) -> None:
         """Be told of changes from now on, and first of each object that is there."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from traceback import format_tb
 
 import structlog
@@ -13,7 +12,6 @@ from pointsman.gateway.cluster.inputs import ClusterInputs
 from pointsman.gateway.cluster.settings import ClusterGatewaySettings, EndpointsFrom
 from pointsman.kube.clock import elapsed_seconds
 from pointsman.kube.difference import keep_own_fields
-from pointsman.kube.errors import Forbidden
 from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
@@ -38,7 +36,8 @@ _QUIET_SECONDS = 0.02
 of use after that long."""
 _REST = 2.0
 """Compiling a thousand routes anew takes 0.2 s: a third of the time at most while they come one by one."""
-_LOOK_AGAIN_SECONDS = 0.1
+_MAY_BE_CLOSED = (SECRET, NAMESPACE)
+"""Secrets that may not be read are none, and said to be; such namespaces have no labels but their names."""
 # Large, many, and never a key of a provider or a client.
 _SECRETS = "type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
 
@@ -93,7 +92,7 @@ class Follower:
             for informer in self.informers:
                 group.create_task(informer.run(), name=f"informer {informer.selection}")
             for informer in self.informers:
-                await _complete(informer)
+                await informer.complete(_MAY_BE_CLOSED)
             self._carry_over()
             while True:
                 await self._heard.wait()
@@ -126,17 +125,6 @@ class Follower:
                 self._heard.set()
 
         return hear
-
-
-async def _complete(informer: Informer) -> None:
-    """Wait for the first list; Secrets that may not be read are none, and said to be. Namespaces that may not
-    be read have no labels but their names.
-    """
-    may_be_closed = informer.selection.kind in (SECRET, NAMESPACE)
-    while not (may_be_closed and isinstance(informer.problem, Forbidden)):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(informer.synced.wait(), _LOOK_AGAIN_SECONDS)
-            return
 
 
 def _bare(obj: KubeObject) -> KubeObject:
