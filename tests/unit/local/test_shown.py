@@ -341,5 +341,8 @@ def test_what_is_no_address_is_one_line(text: str) -> None:
         parse_listen(text)
 
 
-def test_a_free_port_is_not_refused() -> None:
-    refuse_if_taken(Listen("127.0.0.1", free_port()))
+def test_a_free_port_is_not_refused_and_no_outgoing_connection_gets_it() -> None:
+    port = free_port()
+    refuse_if_taken(Listen("127.0.0.1", port))
+    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    assert port < max(first_outgoing, 32_768)

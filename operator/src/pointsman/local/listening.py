@@ -2,8 +2,10 @@
 
 import errno
 import os
+import random
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -11,6 +13,9 @@ from pointsman.addresses import in_url
 from pointsman.errors import PointsmanError
 
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
+_NEVER_OUTGOING = range(20_000, 32_768)
+"""Below the ports that Linux takes for outgoing connections (net.ipv4.ip_local_port_range)."""
+_TRIES = 200
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,13 @@ def refuse_if_taken(listen: Listen) -> None:
             raise PointsmanError(f"{listen} {what}", todo=todo) from error
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port of `host` that nobody listens on now. The kernel gives it to no outgoing connection, which
+    would take it before it is listened on, or be answered by itself. Raises OSError when there is none.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        for port in random.sample(_NEVER_OUTGOING, _TRIES):
+            with suppress(OSError):
+                probe.bind((host, port))
+                return port
+    raise OSError(errno.EADDRINUSE, f"no free port on {host} after {_TRIES} tries")
