@@ -140,7 +140,7 @@ async def test_a_silent_watch_is_found_and_its_age_is_honest(
         proxy.heal()
         await follower.until(lambda: follower.told == ["+one"], "it is told once the watch lives again")
         assert follower.informer.age_seconds < 2.5
-        assert follower.informer.problem is None
+        await follower.until(lambda: follower.informer.problem is None, "it says that nothing is wrong")
 
 
 async def test_a_quiet_kind_is_no_failure_and_is_listed_anew_now_and_then(
