@@ -1,0 +1,100 @@
+"""Who is looked at again, and when: what was seen, and whom it concerns.
+
+Only who leads notes it: until then what was seen need not be kept, as who begins to lead looks at everything.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from random import Random
+
+from pointsman.api import FleetSettings, ObjectKey
+from pointsman.controller.identity import Ident
+from pointsman.controller.modeldeployment import holding
+from pointsman.controller.modelroute.book import RouteBook
+from pointsman.controller.node_offers import is_unplaced, offers_something_else
+from pointsman.controller.platform_view import FRESH_SECONDS
+from pointsman.controller.primaries import Primaries
+from pointsman.controller.work_queue import WorkQueue
+from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, Kind, KubeObject, key_of
+
+_GATHER_SECONDS = 0.25
+"""A pod that starts changes several times within a moment: one look at all of it is one status written. What
+a user changed is looked at immediately."""
+_GATEWAYS_SECONDS = 0.5
+"""Gateways have a changed route in use within that long: its status is written once, with their word."""
+_ROOM_SECONDS = 2 * FRESH_SECONDS
+
+
+class Due:
+    """Hears of everything; `queue` has what is due. Also holds our own kinds, of which it is told first."""
+
+    def __init__(self, fleet: FleetSettings) -> None:
+        self.queue: WorkQueue[Ident] = WorkQueue(Random())
+        self.deployments = Primaries(MODEL_DEPLOYMENT, self._is_due, holding.keep)
+        self.routes = Primaries(MODEL_ROUTE, self._route_changed)
+        self.book = RouteBook(fleet)
+        self.is_leading = False
+        self._looks_for_room: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """This replica leads from now on, until `end`."""
+        self.is_leading = True
+        for primaries in (self.deployments, self.routes):
+            for key in primaries:
+                self._is_due(Ident(primaries.kind.kind, key))
+
+    def end(self) -> None:
+        self.is_leading = False
+
+    def saw(self, kind: Kind, obj: KubeObject, gone: bool) -> None:
+        """One of our kinds came, changed or went."""
+        primaries = self.routes if kind == MODEL_ROUTE else self.deployments
+        if not primaries.saw(obj, gone):
+            return
+        if kind == MODEL_ROUTE:
+            concerned = self.book.saw_route(obj, gone)
+        else:
+            concerned = self.book.saw_deployment(obj, gone)
+        for key in concerned:
+            self._route_changed(Ident(MODEL_ROUTE.kind, key))
+
+    def saw_namespace(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        name = key_of(now if now is not None else before or {}).name
+        for key in self.book.saw_namespace(name, now):
+            self._route_changed(Ident(MODEL_ROUTE.kind, key))
+
+    def saw_node(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """What fits nowhere is looked at again, once the view of the platform is no longer that of before."""
+        if self._looks_for_room is None and self.is_leading and offers_something_else(before, now):
+            loop = asyncio.get_running_loop()
+            self._looks_for_room = loop.call_later(_ROOM_SECONDS, self._look_at_unplaced)
+
+    def child_changed(self, deployment: ObjectKey) -> None:
+        """What a deployment owns, or what is known of that, is something else."""
+        self._is_due(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)
+
+    def gateways_say(self, routes: Iterable[ObjectKey] | None) -> None:
+        """A gateway says something else of these routes, None: of any."""
+        for key in tuple(self.routes) if routes is None else routes:
+            self._is_due(Ident(MODEL_ROUTE.kind, key), _GATHER_SECONDS)
+
+    def platform_changed(self) -> None:
+        """The API server can something else than before, which every deployment may use."""
+        for key in self.deployments:
+            self._is_due(Ident(MODEL_DEPLOYMENT.kind, key))
+
+    def _look_at_unplaced(self) -> None:
+        self._looks_for_room = None
+        for key in self.deployments:
+            if is_unplaced(self.deployments.get(key) or {}):
+                self._is_due(Ident(MODEL_DEPLOYMENT.kind, key))
+
+    def _route_changed(self, ident: Ident) -> None:
+        self._is_due(ident, _GATEWAYS_SECONDS)
+
+    def _is_due(self, ident: Ident, after_seconds: float = 0.0) -> None:
+        if self.is_leading:
+            if after_seconds:
+                self.queue.add_after(ident, after_seconds)
+            else:
+                self.queue.add(ident)

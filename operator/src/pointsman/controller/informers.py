@@ -1,0 +1,103 @@
+"""Which objects are followed beside our own kinds, and what is kept of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from pointsman.controller.acting import MANAGER
+from pointsman.controller.children import Children
+from pointsman.controller.modeldeployment.reconciler import CHILDREN
+from pointsman.controller.ours import of_ours
+from pointsman.kube.difference import keep_own_fields
+from pointsman.kube.informer import Informer, Listener
+from pointsman.kube.namespaces import namespace_selections
+from pointsman.kube.objects import (
+    LEADER_WORKER_SET,
+    NAMESPACE,
+    NODE,
+    POD,
+    POD_MONITOR,
+    KubeObject,
+    label_selector,
+)
+from pointsman.kube.packed import Packed
+from pointsman.kube.ports import Reader, Selection
+from pointsman.kube.store import Store
+from pointsman.workloads.naming import DEPLOYMENT
+
+_OURS = frozenset({MANAGER})
+_OPTIONAL = frozenset({LEADER_WORKER_SET, POD_MONITOR, NAMESPACE})
+"""Other projects' kinds. Namespaces that may not be read have no labels but their names."""
+
+
+class Informers:
+    """All of one replica, each made by a `follow`. Whoever iterates runs them."""
+
+    def __init__(self, reader: Reader, namespaces: Sequence[str]) -> None:
+        """`namespaces` are those watched, all if there are none."""
+        self.nodes = Store()
+        self.pods = Store()
+        self._reader = reader
+        self._namespaces = namespaces
+        self._all: list[Informer] = []
+
+    def __iter__(self) -> Iterator[Informer]:
+        return iter(self._all)
+
+    def follow_children(
+        self, children: Children, hear_pod: Listener, served: Callable[[Selection, bool], None]
+    ) -> None:
+        """What deployments own. `hear_pod` is told of a pod before `children` are; `served` of whether a kind
+        can be listed.
+        """
+        labelled = label_selector({}, present=(DEPLOYMENT,))
+        for kind in (*CHILDREN, POD):
+            store, heard = Store(), of_ours(children.listener(kind))
+            if kind == POD:
+                # Pods are made by others.
+                store, heard = self.pods, _one_after_the_other(hear_pod, children.listener(POD))
+            for namespace in self._namespaces or ("",):
+                selection = Selection(kind, namespace, labels=labelled)
+                on_served = partial(served, selection)
+                self._all.append(
+                    Informer(
+                        self._reader, selection, heard, store=store, keep=_keep_child, on_served=on_served
+                    )
+                )
+
+    def follow_gateways(self, selection: Selection, hear: Listener) -> None:
+        self._all.append(Informer(self._reader, selection, hear))
+
+    def follow_namespaces(self, hear: Listener) -> None:
+        for selection in namespace_selections(self._namespaces):
+            self._all.append(Informer(self._reader, selection, hear, keep=_without_managers))
+
+    def follow_nodes(self, hear: Listener) -> None:
+        self._all.append(
+            Informer(self._reader, Selection(NODE), hear, store=self.nodes, keep=_without_managers)
+        )
+
+    async def complete(self) -> None:
+        """Wait until every list is. A kind that is not installed has no objects."""
+        for informer in self._all:
+            await informer.complete(_OPTIONAL)
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether every list is complete now."""
+        return all(one.synced.is_set() or one.is_missing(_OPTIONAL) for one in self._all)
+
+
+def _one_after_the_other(first: Listener, second: Listener) -> Listener:
+    def hear(before: KubeObject | None, now: KubeObject | None) -> None:
+        first(before, now)
+        second(before, now)
+
+    return hear
+
+
+def _keep_child(obj: KubeObject) -> KubeObject:
+    return Packed(keep_own_fields(obj, _OURS))
+
+
+def _without_managers(obj: KubeObject) -> KubeObject:
+    return keep_own_fields(obj, frozenset())
