@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "operator" / "src"
+AUTOSCALER = ROOT / "autoscaler" / "src"
 TESTS = ROOT / "tests"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -50,7 +51,11 @@ def test_nothing_beside_the_sources_lies_under_operator() -> None:
     strays = [path for path in modules(ROOT / "operator") if SOURCES not in path.parents]
     assert strays == [], "a Python file there shadows the standard library's operator"
     assert not (SOURCES / "__init__.py").exists()
-    tests = [path for path in modules(SOURCES) if path.name.startswith("test_") or path.name == "conftest.py"]
+    tests = [
+        path
+        for path in modules(SOURCES, AUTOSCALER)
+        if path.name.startswith("test_") or path.name == "conftest.py"
+    ]
     assert tests == [], "tests live under tests/"
 
 
@@ -68,22 +73,22 @@ def test_the_standard_library_keeps_its_operator_module(folder: Path) -> None:
 def test_no_file_is_longer_than_a_concern() -> None:
     long = {
         named(path): lines
-        for path in modules(SOURCES, TESTS)
+        for path in modules(SOURCES, AUTOSCALER, TESTS)
         if (lines := len(path.read_text().splitlines())) > MOST_LINES
     }
     assert long == {}
 
 
 def test_no_module_has_a_vague_name() -> None:
-    assert [named(path) for path in modules(SOURCES, TESTS) if path.stem in VAGUE] == []
-    folders = {path.parent for path in modules(SOURCES, TESTS)}
+    assert [named(path) for path in modules(SOURCES, AUTOSCALER, TESTS) if path.stem in VAGUE] == []
+    folders = {path.parent for path in modules(SOURCES, AUTOSCALER, TESTS)}
     assert [named(folder) for folder in sorted(folders) if folder.name in VAGUE] == []
 
 
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         named(path)
-        for path in modules(SOURCES)
+        for path in modules(SOURCES, AUTOSCALER)
         if path.read_text().strip() and ast.get_docstring(ast.parse(path.read_text())) is None
     ]
     assert silent == []
@@ -135,7 +140,7 @@ def requirements() -> Iterator[str]:
 
 def imported() -> set[str]:
     names: set[str] = set()
-    for path in modules(SOURCES, TESTS):
+    for path in modules(SOURCES, AUTOSCALER, TESTS):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Import(names=aliases):
