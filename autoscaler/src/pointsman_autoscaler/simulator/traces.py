@@ -1,0 +1,193 @@
+"""Recorded load from text: one row a request, or one row an interval with its rate. Pure."""
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pointsman.errors import PointsmanError
+
+Floats = NDArray[np.float64]
+Tokens = NDArray[np.int32]
+
+_INTERVAL_SECONDS = 600.0
+"""Of a trace with one row."""
+_MOST_INTERVALS = 5_000_000
+# Names of columns as the traces of Azure, Vidur and ServeGen have them, and what Prometheus exports.
+_TIME = ("timestamp", "t_seconds", "arrived_at", "time", "at_seconds")
+_INPUT = ("contexttokens", "num_prefill_tokens", "input_tokens", "input_length", "prompt_tokens")
+_OUTPUT = ("generatedtokens", "num_decode_tokens", "output_tokens", "output_length", "completion_tokens")
+_RATE = ("arrivals_per_second", "requests_per_second", "rate", "value")
+_VARIATION = ("interarrival_cv", "cv")
+_COLUMNS = (
+    "TIMESTAMP,ContextTokens,GeneratedTokens for requests, or "
+    "t_seconds,arrivals_per_second[,interarrival_cv] for rates"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrace:
+    """Requests in the order of their arrival; seconds since the first one."""
+
+    at_seconds: Floats
+    input_tokens: Tokens
+    output_tokens: Tokens
+
+    @property
+    def span_seconds(self) -> float:
+        return float(self.at_seconds[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class RateTrace:
+    """Mean rates of intervals of one length; seconds since the first one began. A gap is NaN."""
+
+    interval_seconds: float
+    requests_per_second: Floats
+    interarrival_cv: Floats
+    """Standard deviation of the time between two arrivals, divided by its mean; 1 where it is not known."""
+
+    @property
+    def span_seconds(self) -> float:
+        return self.interval_seconds * len(self.requests_per_second)
+
+
+def read_trace(text: str, where: str) -> RequestTrace | RateTrace:
+    """A CSV file with a header. Raises PointsmanError that names the line."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _has_content(line)]
+    if not lines:
+        raise PointsmanError("the trace is empty", where=where, todo=f"give it columns {_COLUMNS}")
+    header = [name.strip().lower() for name in next(csv.reader([lines[0][1]]))]
+    at = _column(header, _TIME)
+    wanted, rate = (_column(header, _INPUT), _column(header, _OUTPUT)), _column(header, _RATE)
+    rows = _Rows(where, header, lines[1:])
+    if at is not None and wanted[0] is not None and wanted[1] is not None:
+        return _requests(rows, at, wanted[0], wanted[1])
+    if at is not None and rate is not None:
+        return _rates(rows, at, rate, _column(header, _VARIATION))
+    raise PointsmanError(
+        f"no known columns in {lines[0][1].strip()[:200]!r}",
+        where=f"{where}:{lines[0][0]}",
+        todo=f"name them {_COLUMNS}",
+    )
+
+
+def _has_content(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
+    return next((header.index(name) for name in names if name in header), None)
+
+
+class _Rows:
+    """The lines below a header, read field by field."""
+
+    def __init__(self, where: str, header: Sequence[str], lines: Sequence[tuple[int, str]]) -> None:
+        self.where = where
+        self._header = header
+        self._lines = lines
+        if not lines:
+            raise PointsmanError("the trace has a header and no rows", where=where)
+
+    def read(self, readers: Mapping[int, Callable[[str], float]]) -> list[list[float]]:
+        return [self._row(number, line, readers) for number, line in self._lines]
+
+    def _row(self, number: int, line: str, readers: Mapping[int, Callable[[str], float]]) -> list[float]:
+        fields = next(csv.reader([line]))
+        found = []
+        for column, reader in readers.items():
+            text = fields[column].strip() if column < len(fields) else ""
+            try:
+                found.append(reader(text))
+            except ValueError as error:
+                raise PointsmanError(
+                    f"{self._header[column]}: {text[:80]!r} {error}", where=f"{self.where}:{number}"
+                ) from None
+        return found
+
+
+def _requests(rows: _Rows, at: int, given: int, taken: int) -> RequestTrace:
+    found = np.array(rows.read({at: _moment, given: _count, taken: _count}))
+    found = found[np.argsort(found[:, 0], kind="stable")]
+    return RequestTrace(
+        found[:, 0] - found[0, 0],
+        np.maximum(found[:, 1], 1).astype(np.int32),
+        np.maximum(found[:, 2], 1).astype(np.int32),
+    )
+
+
+def _rates(rows: _Rows, at: int, rate: int, variation: int | None) -> RateTrace:
+    readers = {at: _moment, rate: _rate} | ({} if variation is None else {variation: _variation})
+    found = np.array(rows.read(readers))
+    found = found[np.argsort(found[:, 0], kind="stable")]
+    steps = np.diff(found[:, 0])
+    interval = float(steps.min()) if len(steps) else _INTERVAL_SECONDS
+    if interval <= 0:
+        raise PointsmanError("two rows have the same time", where=rows.where)
+    places = np.round((found[:, 0] - found[0, 0]) / interval).astype(int)
+    if places[-1] > _MOST_INTERVALS:
+        raise PointsmanError(
+            f"the rates are of intervals between {interval:g} and {steps.max():g} s",
+            where=rows.where,
+            todo="give one row an interval, all of one length",
+        )
+    rates = np.full(places[-1] + 1, np.nan)
+    variations = np.ones(places[-1] + 1)
+    rates[places] = found[:, 1]
+    if variation is not None:
+        variations[places] = found[:, 2]
+    return RateTrace(interval, rates, variations)
+
+
+def _moment(text: str) -> float:
+    """Seconds, or a date with a time (UTC where it names no zone)."""
+    try:
+        return _finite(float(text))
+    except ValueError:
+        pass
+    try:
+        # Azure writes seven digits of a second.
+        head, dot, fraction = text.partition(".")
+        moment = datetime.fromisoformat(head + dot + fraction[:6] if dot and fraction.isdigit() else text)
+    except ValueError:
+        raise ValueError("is neither seconds nor a date with a time") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("is not finite")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return _finite(float(text))
+    except ValueError:
+        raise ValueError("is no number") from None
+
+
+def _count(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 10_000_000:
+        raise ValueError("is no number of tokens")
+    return value
+
+
+def _rate(text: str) -> float:
+    """Empty or NaN is a gap."""
+    if text.lower() in ("", "nan"):
+        return math.nan
+    value = _number(text)
+    if value < 0:
+        raise ValueError("is below zero")
+    return value
+
+
+def _variation(text: str) -> float:
+    return 1.0 if text.lower() in ("", "nan") else max(0.0, _number(text))
