@@ -1,6 +1,7 @@
 """How many requests a second one replica serves while its latencies stay within their bounds."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pointsman.placement.demand import Bound, Demand
 from pointsman.placement.stage import PROMPT_VARIATION, Stage, deviations, log_tail, mean_below
@@ -53,13 +54,24 @@ def capacity(step: StepTime, stages: int, slots: int, cache_tokens: int, demand:
     fitting = min(slots, cache_tokens / demand.traffic.held_tokens)
     most = max(mean_below(fitting, deviations(demand.tail)) / stages, _LEAST)
     stage = Stage(step, demand)
-    requests = _largest(stage, most)
+    requests = largest(stage, most)
     within = requests is not None
     running = min(1.0, most) if requests is None else requests
     return Capacity(running * stages, _latency(stage, stages, running, demand), within)
 
 
-def _largest(stage: Stage, high: float) -> float | None:
+class Loaded(Protocol):
+    """Whatever has latencies that rise with the number of running requests."""
+
+    @property
+    def turn(self) -> float: ...
+
+    def excess(self, requests: float) -> float: ...
+
+
+def largest(
+    stage: Loaded, high: float, close_enough: float = _CLOSE_ENOUGH, at_bound: float = _AT_BOUND
+) -> float | None:
     """The most running requests up to `high` that stay within the bounds; None where one is too many already.
 
     False position (Illinois) on the inverse of the excess, which falls evenly where a queue fills up.
@@ -83,7 +95,7 @@ def _largest(stage: Stage, high: float) -> float | None:
         if below > 1:
             return None
     left, right = 1 / below - 1, 1 / above - 1
-    while high > low * _CLOSE_ENOUGH and below < _AT_BOUND:
+    while high > low * close_enough and below < at_bound:
         middle = low + (high - low) * left / (left - right)
         middle = min(max(middle, low + (high - low) / 50), high - (high - low) / 50)
         excess = stage.excess(middle)

@@ -5,10 +5,15 @@ chunks, beside the running answers: a queue with random arrivals and sizes (M/G/
 exponentially (Kingman). Between two tokens of an answer lies one step, with a chunk of a prompt in some of
 them. The number of running answers varies as that of a crowd that comes and goes by itself (Poisson).
 A bound at the median is compared with the mean, which is what profiles measure.
+
+Arrivals that come in bursts (a squared coefficient of variation of `arrivals` > 1) wait longer (Allen and
+Cunneen: the mean of both variations), and their crowd varies more: (1 + arrivals) / 2 times a Poisson crowd's
+variance, as infinitely many servers with exponential service have it.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -29,6 +34,24 @@ Times = tuple[float, float, float, float]
 wait of those that wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How requests differ: squared coefficients of variation. The default is what placement assumes."""
+
+    prompts: float = PROMPT_VARIATION
+    """Of the prompts that are waited for."""
+    own_prompt: float = 0.0
+    """Of the prompt whose first token is waited for, and of those between two tokens (lognormal)."""
+    answers: float = 0.0
+    """Whoever looks at the running answers sees more of the long ones."""
+    prefix_hit: float = 0.0
+    """The share of a prompt's tokens, 0 to 1, that the cache holds already."""
+
+
+_USUAL = Variation()
+_STANDARD = NormalDist()
+
+
 class Stage:
     """The law and the demand of one stage, with what does not depend on the load worked out once."""
 
@@ -38,30 +61,36 @@ class Stage:
         "_chunk",
         "_chunks",
         "_gaps",
+        "_prompt_variation",
         "_prompt_work",
         "_slope",
         "_step",
+        "_variation",
         "bounds",
     )
 
-    def __init__(self, step: StepTime, demand: Demand) -> None:
-        prompt, answer = demand.traffic.input_tokens, demand.traffic.output_tokens
-        cached = prompt + answer / 2
+    def __init__(self, step: StepTime, demand: Demand, variation: Variation = _USUAL) -> None:
+        whole, answer = demand.traffic.input_tokens, demand.traffic.output_tokens
+        cached = whole + answer * (1 + variation.answers) / 2
+        found = whole * variation.prefix_hit
+        prompt = whole - found
         self._step = step
+        self._variation = variation
+        self._prompt_variation = variation.prompts
         self._answer = answer
-        self._chunks = math.ceil(prompt / CHUNK_TOKENS)
+        self._chunks = max(1, math.ceil(prompt / CHUNK_TOKENS))
         self._chunk = prompt / self._chunks
-        self._attending = step.per_pair * prompt * prompt / 2
+        self._attending = step.per_pair * prompt * (whole + found) / 2
         self._prompt_work = step.per_token * prompt + self._attending
         # A running request decodes a token and reads its cache in every step.
         self._slope = step.per_token + step.per_sequence + step.per_cached_token * cached
         self.bounds = demand.bounds
-        self._gaps: tuple[tuple[Bound, Callable[[float, Times], float]], ...] = tuple(
+        self._gaps: tuple[tuple[Bound, Callable[[float, Times, float], float]], ...] = tuple(
             (bound, self._quantile(bound)) for bound in demand.bounds
         )
 
-    def times(self, requests: float) -> Times:
-        """With a mean of `requests` running."""
+    def times(self, requests: float, arrivals: float = 1.0) -> Times:
+        """With a mean of `requests` running; `arrivals`: squared variation of the time between arrivals."""
         step, chunks, answer = self._step, self._chunks, self._answer
         decode = step.fixed + self._slope * requests
         extra = 0.0
@@ -73,17 +102,22 @@ class Stage:
         mean = decode + requests / answer * self._prompt_work + min(1.0, requests * chunks / answer) * extra
         own = chunks * (decode + extra * (1 - step.missed**self._chunk)) + self._prompt_work
         busy = min(requests * own / (answer * mean), _BUSIEST)
-        return mean, own, busy, own * (1 + PROMPT_VARIATION) / 2 / (1 - busy)
+        return mean, own, busy, own * (arrivals + self._prompt_variation) / 2 / (1 - busy)
 
-    def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
-        """Each bound with the latency that it bounds."""
-        times = self.times(requests)
-        return tuple((bound, at(requests, times)) for bound, at in self._gaps)
+    def tails(
+        self, requests: float, arrivals: float = 1.0, times: Times | None = None
+    ) -> tuple[tuple[Bound, float], ...]:
+        """Each bound with the latency that it bounds; `times` are those of the same load, where known."""
+        at = self.times(requests, arrivals) if times is None else times
+        crowd = (1 + arrivals) / 2 * requests
+        return tuple((bound, tail(requests, at, crowd)) for bound, tail in self._gaps)
 
     def excess(self, requests: float) -> float:
         """The worst latency, in multiples of its bound."""
         times = self.times(requests)
-        return max([at(requests, times) / bound.seconds for bound, at in self._gaps], default=0.0)
+        return max(
+            (tail(requests, times, requests) / bound.seconds for bound, tail in self._gaps), default=0.0
+        )
 
     @property
     def turn(self) -> float:
@@ -97,34 +131,46 @@ class Stage:
             default=0.0,
         )
 
-    def _quantile(self, bound: Bound) -> Callable[[float, Times], float]:
-        """What gives the bounded latency at a load."""
+    def _quantile(self, bound: Bound) -> Callable[[float, Times, float], float]:
+        """What gives the bounded latency at a load, from its times and the variance of its crowd."""
         if bound.metric == "ttft":
             rare = 1 - bound.quantile if bound.quantile > _MEDIAN else 0.0
-            return lambda requests, times: _first_token(times, rare)
+            longer = lognormal_quantile(self._variation.own_prompt, bound.quantile) - 1 if rare else 0.0
+            return lambda requests, times, variance: _first_token(times, rare, longer)
         if bound.quantile <= _MEDIAN:
-            return lambda requests, times: times[0]
+            return lambda requests, times, variance: times[0]
         z, common = deviations(bound.quantile), 1 - bound.quantile
-        return lambda requests, times: max(times[0], self._gap(requests, z, common))
+        return lambda requests, times, variance: max(times[0], self._gap(requests, z, common, variance))
 
-    def _gap(self, requests: float, z: float, rare: float) -> float:
+    def _gap(self, requests: float, z: float, rare: float, variance: float) -> float:
         """A long gap: with that quantile of the crowd, and a chunk where many gaps carry one."""
         step = self._step
-        crowd = requests + z * math.sqrt(requests)
+        crowd = requests + z * math.sqrt(variance)
         tokens = crowd
         gap = step.fixed + self._slope * crowd
-        if requests * self._chunks / self._answer > rare:
-            tokens += self._chunk
-            gap += step.per_token * self._chunk + self._attending / self._chunks
+        carrying = requests * self._chunks / self._answer
+        if carrying > rare:
+            # Of the gaps that carry a chunk, those with the longest are the rare ones.
+            larger = lognormal_quantile(self._variation.own_prompt, 1 - rare / min(1.0, carrying))
+            chunk = min(self._chunk * larger, max(self._chunk, CHUNK_TOKENS))
+            tokens += chunk
+            gap += step.per_token * chunk + self._attending / self._chunks * larger
         if step.experts:
             gap += step.experts * (1 - step.missed**tokens)
         return gap
 
 
-def _first_token(times: Times, rare: float) -> float:
-    """The wait, the prompt, and half a step that is under way; `rare` 0 is the mean wait."""
+def _first_token(times: Times, rare: float, longer: float) -> float:
+    """The wait, the prompt, and half a step that is under way; `rare` 0 is the mean wait.
+
+    A long wait seldom meets a long prompt (which takes `longer` more than the mean): their deviations from
+    the means add up as those of independent quantities, by their squares.
+    """
     mean, own, busy, scale = times
     waiting = scale * log_tail(busy, rare) if rare else busy * scale
+    if longer > 0:
+        usual = busy * scale
+        waiting = usual + math.hypot(max(0.0, waiting - usual), own * longer)
     return waiting + own + mean / 2
 
 
@@ -137,6 +183,16 @@ def log_tail(busy: float, rare: float) -> float:
 def deviations(quantile: float) -> float:
     """Standard deviations from the mean to a quantile of the normal distribution; 0 up to the median."""
     return max(0.0, NormalDist().inv_cdf(quantile))
+
+
+def lognormal_quantile(variation: float, quantile: float) -> float:
+    """Of a lognormal quantity with mean 1 and that squared coefficient of variation; 1 where it is 0."""
+    if not variation:
+        return 1.0
+    if quantile <= 0:
+        return 0.0
+    square = math.log1p(variation)
+    return math.exp(math.sqrt(square) * _STANDARD.inv_cdf(quantile) - square / 2)
 
 
 def mean_below(most: float, tail: float) -> float:
