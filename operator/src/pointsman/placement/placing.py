@@ -44,7 +44,7 @@ def place(
     there = fleet_of(fleet, catalog, inventory)
     hardware = spec.hardware or Hardware()
     asks_devices = bool(hardware.accelerators or hardware.pools)
-    shape = shape_of(_as_served(model, engine.name), catalog.model_at(model.source))
+    shape = served_shape(model, engine.name, catalog)
     if engine.name == EngineName.LLAMA_CPP and not asks_devices:
         return on_cpu(deployment, shape, "llama.cpp runs on the CPU unless hardware names accelerators")
     if engine.name == EngineName.TEI and not asks_devices and not there.names:
@@ -54,7 +54,7 @@ def place(
         return devices
     if devices is not None:
         return as_stated(deployment, shape, devices, there)
-    asked = _asked(model, engine, shape, demand_of(deployment, traffic), there)
+    asked = asked_of(model, engine, shape, demand_of(deployment, traffic), there)
     if hardware.pools:
         return in_pools(deployment, asked, there)
     if isinstance(asked, NotPlaced):
@@ -90,14 +90,14 @@ def _chosen(ranking: Ranking, hardware: Hardware, names: tuple[str, ...]) -> Pla
     return placement_of(chosen, found, ranking)
 
 
-def _as_served(model: Model, engine: EngineName) -> Model:
-    """The model with the quantisation that is meant where none is said: llama.cpp reads GGUF files."""
+def served_shape(model: Model, engine: EngineName, catalog: Catalog) -> ModelShape | None:
+    """The model in the quantisation that is meant where none is said: llama.cpp reads GGUF files."""
     if engine == EngineName.LLAMA_CPP and model.quantization is None:
-        return model.model_copy(update={"quantization": Quantization.GGUF})
-    return model
+        model = model.model_copy(update={"quantization": Quantization.GGUF})
+    return shape_of(model, catalog.model_at(model.source))
 
 
-def _asked(
+def asked_of(
     model: Model, engine: Engine, shape: ModelShape | None, demand: Demand, there: Fleet
 ) -> Asked | NotPlaced:
     """What a replica must do, or what is not known of it."""
