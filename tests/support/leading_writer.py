@@ -17,7 +17,7 @@ from pointsman.kube.reader import KubeReader
 from pointsman.kube.writer import KubeWriter
 from tests.support.kube_objects import config_map
 
-_SETTINGS = ElectionSettings(lease_seconds=2, renew_seconds=1.2, retry_seconds=0.2)
+_SETTINGS = ElectionSettings(lease_seconds=6, renew_seconds=4.5, retry_seconds=0.2)
 
 
 async def _main(kubeconfig: str, namespace: str) -> None:

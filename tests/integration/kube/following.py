@@ -16,7 +16,7 @@ from tests.support.polling import eventually_async
 
 # Waits as short as a test wants them, and a watch that is dead after a second of silence instead of a minute.
 HASTY = ConnectionSettings(
-    connect_seconds=2.0, answer_seconds=2.0, silence_seconds=1.0, retries=Retries(attempts=1)
+    connect_seconds=5.0, answer_seconds=5.0, silence_seconds=1.0, retries=Retries(attempts=1)
 )
 SETTINGS = InformerSettings(retries=Retries(first_seconds=0.05, longest_seconds=0.5))
 
@@ -39,7 +39,7 @@ class Following:
     def names(self) -> set[str]:
         return {key.name for key in self.informer.store}
 
-    async def until(self, condition: Callable[[], object], what: str, within_seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], object], what: str, within_seconds: float = 30.0) -> None:
         await eventually_async(lambda: bool(condition()), within_seconds, f"{what}; told {self.told}")
 
 

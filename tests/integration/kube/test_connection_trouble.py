@@ -34,7 +34,7 @@ from tests.support.ports import free_ports
 
 MANAGER = "pointsman-test"
 # Short waits where the server asks for none: what is tested is which requests are sent again.
-HASTY = ConnectionSettings(answer_seconds=1.0, retries=Retries(attempts=4, first_seconds=0.01))
+HASTY = ConnectionSettings(answer_seconds=30.0, retries=Retries(attempts=4, first_seconds=0.01))
 
 
 @pytest.fixture
@@ -136,13 +136,13 @@ async def test_a_slow_answer_is_given_up_and_asked_for_again(
     credentials: FixedAccess, proxy: FaultProxy, namespace: str
 ) -> None:
     impatient = ConnectionSettings(
-        connect_seconds=0.2, answer_seconds=0.3, retries=Retries(attempts=2, first_seconds=0.01)
+        connect_seconds=0.5, answer_seconds=0.5, retries=Retries(attempts=4, first_seconds=0.01)
     )
     async with Connection(credentials, impatient) as connection:
         reader = KubeReader(connection)
-        proxy.inject(slow(5.0), times=1)
+        proxy.inject(slow(60.0), times=1)
         assert await reader.get(CONFIG_MAP, ObjectKey(namespace, "none")) is None
-        proxy.inject(slow(5.0), times=2)
+        proxy.inject(slow(60.0), times=impatient.retries.attempts)
         with pytest.raises(Interrupted):
             await reader.get(CONFIG_MAP, ObjectKey(namespace, "none"))
 

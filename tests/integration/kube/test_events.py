@@ -109,4 +109,5 @@ async def test_an_event_about_what_has_no_namespace_is_kept_in_the_default_one(
         telling.record(about, PLACED)
         await telling.flush(10)
         assert telling.failed == 0
-    assert [event["regarding"]["name"] for event in events(admin, "default")] == [namespace]
+    told = [event["regarding"]["name"] for event in events(admin, "default")]
+    assert told.count(namespace) == 1

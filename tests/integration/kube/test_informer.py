@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
@@ -48,7 +49,7 @@ async def test_it_tells_what_is_there_and_what_changes(
     await writer.apply(marked("old", namespace), "test")
     await writer.apply(config_map("unlabelled", namespace), "test")
     async with following(reader, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
         assert follower.told == ["+old"]
         await writer.apply(marked("new", namespace), "test")
         await writer.apply(marked("old", namespace, "changed"), "test")
@@ -80,7 +81,8 @@ async def test_what_it_missed_is_told_after_a_new_list_deletions_too(
     for name in ("kept", "deleted", "replaced", "changed"):
         admin.create(marked(name, namespace), namespace)
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
+        await follower.until(lambda: proxy.watches.open, "the watch is open")
         before = follower.informer.store[ObjectKey(namespace, "replaced")]
         # While it cannot watch, the world goes on; then the version is too old.
         proxy.inject(refuse(503), times=10**6, path="watch=1")
@@ -104,7 +106,7 @@ async def test_a_watch_that_is_cut_goes_on_where_it_was(
     troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
         await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.cut_watches()
         admin.create(marked("one", namespace), namespace)
@@ -116,7 +118,7 @@ async def test_a_watch_that_ends_in_the_middle_of_a_line_loses_nothing(
     troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
         await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.watches.cut_in_next_line = True
         admin.create(marked("one", namespace, "x" * 5000), namespace)
@@ -128,18 +130,18 @@ async def test_a_silent_watch_is_found_and_its_age_is_honest(
     troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
         await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.watches.is_silent = True
         proxy.inject(refuse(503), times=10**6)
         admin.create(marked("one", namespace), namespace)
         # No connection breaks: only the silence says that something is wrong.
         await follower.until(lambda: follower.informer.age_seconds > 2.5, "the age grows")
-        assert follower.informer.problem is not None
+        await follower.until(lambda: follower.informer.problem is not None, "it says that something is wrong")
         assert follower.told == []
         proxy.heal()
         await follower.until(lambda: follower.told == ["+one"], "it is told once the watch lives again")
-        assert follower.informer.age_seconds < 2.5
+        await follower.until(lambda: follower.informer.age_seconds < 2.5, "its age is that of what it heard")
         await follower.until(lambda: follower.informer.problem is None, "it says that nothing is wrong")
 
 
@@ -150,7 +152,7 @@ async def test_a_quiet_kind_is_no_failure_and_is_listed_anew_now_and_then(
     ages: list[float] = []
     async with following(troubled, watched(namespace)) as follower:
         informer = follower.informer
-        await asyncio.wait_for(informer.synced.wait(), 10)
+        await asyncio.wait_for(informer.synced.wait(), 30)
 
         def watches() -> int:
             ages.append(informer.age_seconds)
@@ -162,19 +164,21 @@ async def test_a_quiet_kind_is_no_failure_and_is_listed_anew_now_and_then(
             assert proxy.count("GET", "limit=") == 1
             await follower.until(lambda: proxy.count("GET", "limit=") == 2, "it is listed anew")
         assert logs == []
-        assert max(ages) < 5.0
+        # Each new watch says that nothing has changed.
+        assert sum(later < earlier for earlier, later in pairwise(ages)) >= 3
 
 
 async def test_where_watches_fail_and_lists_do_not_it_goes_on_by_listing(
     troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 10)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
+        await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.inject(refuse(500), times=10**6, path="watch=1")
         proxy.cut_watches()
         admin.create(marked("one", namespace), namespace)
         await follower.until(lambda: follower.told == ["+one"], "it is found by a list")
-        assert follower.informer.problem is not None
+        await follower.until(lambda: follower.informer.problem is not None, "it says that watches fail")
 
 
 async def test_refusals_are_waited_out_and_the_server_is_not_hammered(
@@ -183,7 +187,7 @@ async def test_refusals_are_waited_out_and_the_server_is_not_hammered(
     proxy.inject(refuse(429, retry_after="1"), times=2)
     began = time.monotonic()
     async with following(troubled, watched(namespace)) as follower:
-        await asyncio.wait_for(follower.informer.synced.wait(), 20)
+        await asyncio.wait_for(follower.informer.synced.wait(), 30)
     assert time.monotonic() - began >= 2.0
     assert proxy.count("GET", "limit=", forwarded=False) == 2
 
@@ -203,7 +207,7 @@ async def test_a_kind_that_is_not_installed_is_waited_for_and_said_once(
         assert isinstance(informer.problem, KindNotServed)
         assert not informer.synced.is_set()
         own_plane.admin.apply(crd(POD_MONITOR))
-        await asyncio.wait_for(informer.synced.wait(), 20)
+        await asyncio.wait_for(informer.synced.wait(), 30)
         await follower.until(lambda: informer.problem is None, "it is there")
     own_plane.admin.delete("apiextensions.k8s.io/v1", "CustomResourceDefinition", POD_MONITOR.resource)
 

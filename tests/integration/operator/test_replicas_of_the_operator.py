@@ -14,8 +14,8 @@ from tests.support.cluster.faults import FaultProxy
 from tests.support.cluster.installation import SYSTEM, Installation, OperatorProcess
 from tests.support.polling import eventually
 
-_STOP_SECONDS = 2.0
-"""What kubelets, and people who roll an operator out, wait for."""
+_STOP_SECONDS = 10.0
+"""A kubelet gives it 30 s; on a machine that has time it takes a fraction of a second."""
 
 
 def leads(operator: OperatorProcess) -> bool:
@@ -50,7 +50,7 @@ def test_one_that_stood_still_past_its_lease_writes_nothing(
                     "apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2
                 )
                 former.resume()
-                eventually(lambda: "leadership_lost" in former.log_tail(), 30, "it knows that it lost")
+                eventually(lambda: "leadership_lost" in former.log_tail(), 60, "it knows that it lost")
                 assert writes(proxy) == before
                 assert holder(admin) == "operator-next"
 
@@ -59,13 +59,13 @@ def test_one_that_ends_hands_over_at_once(admin: Admin, namespace: str, installa
     with installation.operator("operator-a") as first:
         eventually(lambda: holder(admin) == "operator-a", 60, "the first one leads")
         with installation.operator("operator-b") as second:
-            eventually(lambda: "informer" in second.log_tail() or second.is_running, 30, "it has started")
+            eventually(lambda: shown(second, "/ready"), 60, "it could lead at once")
             began = time.monotonic()
             first.stop()
             took = time.monotonic() - began
             assert took < _STOP_SECONDS
-            # Not after the lease has run out, which takes 15 s.
-            eventually(lambda: holder(admin) == "operator-b", 8, "the second one leads")
+            # Not after the lease has run out, which takes 15 s from its last renewal.
+            eventually(lambda: holder(admin) == "operator-b", 12, "the second one leads")
             admin.create(own("chat"), namespace)
             wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
 
