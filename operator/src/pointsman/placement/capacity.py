@@ -70,16 +70,20 @@ class Loaded(Protocol):
 
 
 def largest(
-    stage: Loaded, high: float, close_enough: float = _CLOSE_ENOUGH, at_bound: float = _AT_BOUND
+    stage: Loaded,
+    high: float,
+    least: float = 1.0,
+    close_enough: float = _CLOSE_ENOUGH,
+    at_bound: float = _AT_BOUND,
 ) -> float | None:
-    """The most running requests up to `high` that stay within the bounds; None where one is too many already.
+    """The most running requests up to `high` that stay within the bounds; None where `least` is too many.
 
     False position (Illinois) on the inverse of the excess, which falls evenly where a queue fills up.
     """
     above = stage.excess(high)
     if above <= 1:
         return high
-    low, below = min(1.0, high), 0.0
+    low, below = min(least, high), 0.0
     turn = stage.turn
     if low < turn < high:
         # Beyond this number more gaps carry a prompt than the quantile leaves out: the tail jumps.

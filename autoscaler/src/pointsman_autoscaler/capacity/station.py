@@ -1,0 +1,150 @@
+"""One replica under load: its latencies and its rate while a number of requests runs. Pure.
+
+What runs is a `Service`: placement's stage with the learned law, a measured curve, or single passes. Around
+it lie the replica's limits: requests wait for one of its slots (a queue with so many servers, by Allen and
+Cunneen with Sakasegawa's probability of waiting), and those that run fit into its cache with their variation.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pointsman.placement.capacity import largest
+from pointsman.placement.demand import Bound
+from pointsman.placement.stage import log_tail
+
+# How near the search comes: noise of the answer must not look like a change of the load.
+_CLOSE_ENOUGH = 1.002
+_AT_BOUND = 0.999
+# A queue for slots that never ends has no numbers: the mean number that runs stays below this share.
+FULLEST = 0.98
+# Larger variation says more of the pauses than of the queue: no more is taken from the time between arrivals.
+# Conversations of 2023 have 1.2 (squared), an hour of code completions 170, nearly all of it pauses.
+BURSTIEST = 16.0
+_MEDIAN = 0.5
+# Less than one running request, or than so much of what fits, is no load: bounds that are missed there are
+# missed at any.
+_LEAST_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """At one mean number of running requests: requests a second, seconds in the replica, and the tails."""
+
+    requests_per_second: float
+    seconds: float
+    tails: tuple[tuple[Bound, float], ...]
+
+
+class Service(Protocol):
+    """What requests meet once they run."""
+
+    def rate(self, requests: float) -> float:
+        """Requests a second that are served while a mean of `requests` runs; it rises with them."""
+        ...
+
+    def point(self, requests: float, arrivals: float) -> Point:
+        """`arrivals` is the squared coefficient of variation of the time between arrivals."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """How requests come to the model, and how their answers differ (squared coefficients of variation)."""
+
+    requests_per_second: float
+    variation: float
+    answers: float
+
+    def at(self, requests_per_second: float) -> float:
+        """The variation at one replica that gets so many of them at random.
+
+        A share p of a stream keeps 1 + p·(variation - 1) of it. A regular stream is taken as a random one:
+        what spreads it over the replicas does not keep it regular.
+        """
+        if self.variation <= 1.0:
+            return 1.0
+        share = min(1.0, requests_per_second / self.requests_per_second) if self.requests_per_second else 1.0
+        return 1.0 + share * (min(self.variation, BURSTIEST) - 1.0)
+
+
+class Station:
+    """A replica for one workload. `factors` multiply what is predicted of each bound."""
+
+    def __init__(
+        self,
+        service: Service,
+        slots: float,
+        cache_limit: float,
+        arriving: Arriving,
+        factors: Mapping[Bound, float],
+    ) -> None:
+        self._service = service
+        self._slots = max(slots, 1.0)
+        self._arriving = arriving
+        self._factors = factors
+        by_slots = self._slots * FULLEST
+        self.limit = "cache" if cache_limit < by_slots else "slots"
+        self.most = min(by_slots, cache_limit)
+        self.least = min(1.0, self.most * _LEAST_SHARE)
+        self.saturation = service.rate(self.most)
+
+    @property
+    def turn(self) -> float:
+        return 0.0
+
+    def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
+        """Each bound with what is expected of it, in seconds."""
+        arrivals = self._arriving.at(self._service.rate(requests))
+        point = self._service.point(requests, arrivals)
+        waits, mean = self._waiting(requests, point.seconds, arrivals)
+        found = []
+        for bound, seconds in point.tails:
+            if bound.metric == "ttft" and waits:
+                rare = 1 - bound.quantile
+                seconds += mean * (log_tail(waits, rare) if bound.quantile > _MEDIAN else waits)
+            found.append((bound, seconds * self._factors.get(bound, 1.0)))
+        return tuple(found)
+
+    def excess(self, requests: float) -> float:
+        """The worst latency, in multiples of its bound."""
+        return max((seconds / bound.seconds for bound, seconds in self.tails(requests)), default=0.0)
+
+    def excess_at(self, requests_per_second: float) -> float:
+        """The same at a load; infinite where the replica cannot work it off."""
+        if requests_per_second <= 0:
+            return self.excess(0.0)
+        if requests_per_second >= self.saturation:
+            return math.inf
+        return self.excess(self._running(requests_per_second))
+
+    def most_within(self) -> float | None:
+        """The most requests that run within the bounds; None where `least` is too many."""
+        return largest(self, self.most, self.least, _CLOSE_ENOUGH, _AT_BOUND)
+
+    def rate(self, requests: float) -> float:
+        return self._service.rate(requests)
+
+    def _waiting(self, requests: float, seconds: float, arrivals: float) -> tuple[float, float]:
+        """How likely a request waits for a slot, and how long those wait that do."""
+        busy = min(requests / self._slots, FULLEST)
+        likely = busy ** (math.sqrt(2 * (self._slots + 1)) - 1)
+        mean = seconds * (arrivals + self._arriving.answers) / 2 / (self._slots * (1 - busy))
+        return likely, mean
+
+    def _running(self, requests_per_second: float) -> float:
+        """The number of running requests at a load below saturation (false position)."""
+        low, high = 0.0, self.most
+        below, above = -requests_per_second, self.saturation - requests_per_second
+        while high - low > 1e-4 * high:
+            middle = low + (high - low) * below / (below - above)
+            middle = min(max(middle, low + (high - low) / 50), high - (high - low) / 50)
+            off = self._service.rate(middle) - requests_per_second
+            if abs(off) < 1e-4 * requests_per_second:
+                return middle
+            if off < 0:
+                low, below, above = middle, off, above / 2
+            else:
+                high, above, below = middle, off, below / 2
+        return high
