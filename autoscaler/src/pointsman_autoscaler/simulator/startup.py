@@ -95,8 +95,9 @@ def cached(weights_bytes: float) -> StartupDistribution:
 
 
 def warm_node(weights_bytes: float) -> StartupDistribution:
-    """A node with the image waits, weights come from a volume: about 110 s for 32 billion parameters, as llm-d
-    saw, and 65 s for small ones.
+    """A node with the image waits, weights come from a volume.
+
+    About 110 s for 32 billion parameters, as llm-d saw, and 65 s for small ones.
     """
     return StartupDistribution(
         "warm node",
