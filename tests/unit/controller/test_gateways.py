@@ -10,9 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
+from pointsman.addresses import Address
 from pointsman.api import ObjectKey
-from pointsman.controller.gateways import Address, Gateways, behind_service, pod_addresses
+from pointsman.controller.gateways import Gateways
 from pointsman.gateway.cluster.board import ProgrammingBoard
+from pointsman.kube.gateways import behind_service, pod_addresses
 from pointsman.routing import RouteProgramming
 from pointsman.routing.programming import PATH
 from tests.support.builders import key
@@ -97,15 +99,15 @@ async def _one_gateway() -> None:
             assert asking.news == [None]
             later = replace(USED, generation=2)
             gateway.say(chat=later)
-            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (later,), 5, "it is heard")
+            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (later,), 30, "it is heard")
             assert asking.news == [None, {CHAT}]
         # While it is away, what it said last stays.
         assert asking.gateways.said_of(TALK) == (USED,)
         again = Gateway(chat=USED)
         async with again.serving(port):
-            await eventually_async(lambda: asking.gateways.said_of(TALK) == (None,), 10, "it is heard anew")
+            await eventually_async(lambda: asking.gateways.said_of(TALK) == (None,), 30, "it is heard anew")
         asking.hear()
-        await eventually_async(lambda: asking.gateways.said_of(CHAT) == (), 5, "it is gone")
+        await eventually_async(lambda: asking.gateways.said_of(CHAT) == (), 30, "it is gone")
         assert asking.news[-1] is None
 
 
@@ -120,10 +122,10 @@ async def _another_gateway() -> None:
         asking.hear(first)
         await asking.gateways.heard(5)
         asking.hear(first, second)
-        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 2, 5, "both are heard")
+        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 2, 30, "both are heard")
         assert asking.news == [None, {TALK}]
         asking.hear(first)
-        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 1, 5, "one is gone")
+        await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 1, 30, "one is gone")
         assert asking.news == [None, {TALK}, {TALK}]
 
 
@@ -145,10 +147,10 @@ async def _mumbling_gateway() -> None:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     async with asking.running():
         asking.hear(port)
-        await eventually_async(lambda: not said, 10, "it was asked twice")
+        await eventually_async(lambda: not said, 30, "it was asked twice")
         await runner.cleanup()
         async with gateway.serving(port):
-            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (USED,), 10, "it is heard")
+            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (USED,), 30, "it is heard")
 
 
 def test_a_gateway_whose_words_cannot_be_read_is_asked_again() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pointsman.controller.gateways import Address, ready_addresses
+from pointsman.addresses import Address
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.decide import decide, together
 from pointsman.controller.modelroute.snapshot import Lost, RouteSnapshot
+from pointsman.kube.gateways import ready_addresses
 from pointsman.routing import RouteProgramming
 from pointsman.routing.programming import programming_json, read_programming
 from pointsman.routing.route_status import NOT_FOUND
@@ -214,4 +215,4 @@ def test_only_ready_gateways_are_asked() -> None:
         ],
     }
     assert ready_addresses(found) == {Address("fd00::1", 9090)}
-    assert Address("fd00::1", 9090).url == "http://[fd00::1]:9090/programming"
+    assert Address("fd00::1", 9090).url("/programming") == "http://[fd00::1]:9090/programming"

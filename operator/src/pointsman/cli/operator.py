@@ -10,12 +10,10 @@ import click
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.cli.processes import log_as_json, read_fleet
-from pointsman.controller.gateways import behind_service, in_pods
 from pointsman.controller.process import Operator
 from pointsman.controller.settings import OperatorSettings
-from pointsman.errors import PointsmanError
 from pointsman.kube.credentials import find_credentials
-from pointsman.kube.ports import Selection
+from pointsman.kube.gateways import gateways_at
 from pointsman.local.listening import parse_listen
 from pointsman.workloads import Images
 
@@ -68,26 +66,8 @@ def command(
         namespaces=namespaces,
         address=served.host,
         port=served.port,
-        gateways=_gateways(gateways, gateway_pods),
+        gateways=gateways_at(gateways, gateway_pods),
         hub_url=hub,
         gateway_url=gateway_url,
     )
     asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))
-
-
-def _gateways(service: str, pods: str) -> Selection | None:
-    if pods:
-        namespace, labels = _split(pods, "--gateway-pods", "NAMESPACE/LABELS")
-        return in_pods(namespace, labels)
-    if service:
-        namespace, name = _split(service, "--gateways", "NAMESPACE/SERVICE")
-        return behind_service(ObjectKey(namespace, name))
-    return None
-
-
-def _split(text: str, option: str, shape: str) -> tuple[str, str]:
-    """A namespace and what is in it; the label keys of the latter may have a slash of their own."""
-    namespace, _, rest = text.partition("/")
-    if not (namespace and rest):
-        raise PointsmanError(f"{text!r} names no place", where=option, todo=f"write {shape}")
-    return namespace, rest

@@ -11,19 +11,12 @@ from dataclasses import dataclass, field
 import aiohttp
 import structlog
 
-from pointsman.addresses import in_url
+from pointsman.addresses import Address
 from pointsman.api import ObjectKey
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, Fraction, elapsed_seconds, fraction
-from pointsman.kube.objects import (
-    ENDPOINT_SLICE,
-    POD,
-    KubeObject,
-    is_being_deleted,
-    is_ready,
-    key_of,
-    label_selector,
-)
+from pointsman.kube.gateways import addresses_in
+from pointsman.kube.objects import KubeObject, key_of
 from pointsman.kube.ports import Selection
 from pointsman.kube.retrying import Retries
 from pointsman.routing import RouteProgramming
@@ -31,22 +24,11 @@ from pointsman.routing.programming import PATH, read_programming
 
 _log = structlog.get_logger(__name__)
 
-_PORT_NAME = "metrics"
 _ANSWER_SECONDS = 40.0
 """A gateway answers after 25 seconds at the latest, if only that nothing changed."""
 _SILENT_SECONDS = 10.0
 """A gateway is ready when it has everything in use: one that was not asked yet makes no route unready."""
 _RETRIES = Retries(first_seconds=0.5, longest_seconds=15.0)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://{in_url(self.host)}:{self.port}{PATH}"
 
 
 @dataclass(slots=True)
@@ -61,17 +43,6 @@ class _Asked:
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def behind_service(service: ObjectKey) -> Selection:
-    """Gateways by the EndpointSlices of their headless Service."""
-    labels = label_selector({"kubernetes.io/service-name": service.name})
-    return Selection(ENDPOINT_SLICE, service.namespace, labels=labels)
-
-
-def in_pods(namespace: str, labels: str) -> Selection:
-    """Gateways by their Pods, where slices cannot carry the addresses."""
-    return Selection(POD, namespace, labels=labels)
-
-
 class Gateways:
     """`hear` what the informer of `selection` tells, `run` while leading."""
 
@@ -82,7 +53,7 @@ class Gateways:
         clock: Clock = elapsed_seconds,
         jitter: Fraction = fraction,
     ) -> None:
-        """`selection`: see `behind_service` and `in_pods`. `changed` is told of which routes a gateway says
+        """`selection`: see `pointsman.kube.gateways`. `changed` is told of which routes a gateway says
         something else, None: of any.
         """
         self.selection = selection
@@ -96,8 +67,7 @@ class Gateways:
     def hear(self, before: KubeObject | None, now: KubeObject | None) -> None:
         """An EndpointSlice or a Pod came, changed or went."""
         if now is not None:
-            by_kind = pod_addresses if self.selection.kind == POD else ready_addresses
-            self._found[key_of(now)] = by_kind(now)
+            self._found[key_of(now)] = addresses_in(now, self.selection.kind)
         elif before is not None:
             self._found.pop(key_of(before), None)
         self._moved.set()
@@ -164,7 +134,9 @@ class Gateways:
             except (aiohttp.ClientError, TimeoutError, PointsmanError, UnicodeDecodeError) as error:
                 failures += 1
                 if failures == 1:
-                    _log.warning("gateway_does_not_answer", url=address.url, reason=str(error) or repr(error))
+                    _log.warning(
+                        "gateway_does_not_answer", url=address.url(PATH), reason=str(error) or repr(error)
+                    )
                 await asyncio.sleep(_RETRIES.pause_seconds(failures, None, self._jitter()))
                 is_silent = asked.routes is None and self._clock() - asked.since >= _SILENT_SECONDS
                 if is_silent and not asked.is_missed:
@@ -176,11 +148,11 @@ class Gateways:
     async def _once(self, session: aiohttp.ClientSession, address: Address, asked: _Asked) -> None:
         query = {} if asked.revision is None else {"after": str(asked.revision)}
         timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS, connect=5.0)
-        async with session.get(address.url, params=query, timeout=timeout) as answer:
+        async with session.get(address.url(PATH), params=query, timeout=timeout) as answer:
             if answer.status == 304:
                 return
             if answer.status != 200:
-                raise PointsmanError(f"it answers {answer.status}", where=address.url)
+                raise PointsmanError(f"it answers {answer.status}", where=address.url(PATH))
             revision, routes = read_programming(await answer.text())
         former, asked.routes, asked.revision = asked.routes, routes, revision
         asked.answered.set()
@@ -191,30 +163,3 @@ def _unlike(
     one: Mapping[ObjectKey, RouteProgramming], other: Mapping[ObjectKey, RouteProgramming]
 ) -> list[ObjectKey]:
     return [key for key in one.keys() | other.keys() if one.get(key) != other.get(key)]
-
-
-def ready_addresses(found: KubeObject) -> frozenset[Address]:
-    """Where the ready gateways of an EndpointSlice say what is programmed."""
-    port = next((one.get("port") for one in found.get("ports") or () if one.get("name") == _PORT_NAME), None)
-    if not port or found.get("addressType") == "FQDN":
-        return frozenset()
-    return frozenset(
-        Address(str(one["addresses"][0]), int(port))
-        for one in found.get("endpoints") or ()
-        if (one.get("conditions") or {}).get("ready") is not False
-    )
-
-
-def pod_addresses(pod: KubeObject) -> frozenset[Address]:
-    """Where the gateway in a Pod says what is programmed; empty while it is not ready."""
-    status = pod.get("status", {})
-    ports = (
-        port["containerPort"]
-        for container in pod["spec"]["containers"]
-        for port in container.get("ports", ())
-        if port.get("name") == _PORT_NAME
-    )
-    port = next(ports, None)
-    if port is None or not is_ready(pod) or is_being_deleted(pod) or not status.get("podIP"):
-        return frozenset()
-    return frozenset((Address(str(status["podIP"]), int(port)),))

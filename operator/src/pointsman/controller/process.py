@@ -16,7 +16,6 @@ from pointsman.controller.comparing import Comparison
 from pointsman.controller.due import Due
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
-from pointsman.controller.health import HealthPage
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
 from pointsman.controller.metrics import OperatorMetrics
@@ -26,8 +25,8 @@ from pointsman.controller.plan import Announcement
 from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primary import PrimaryWatch
 from pointsman.controller.settings import OperatorSettings
-from pointsman.controller.together import together
 from pointsman.controller.workers import Workers
+from pointsman.health_page import HealthPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
 from pointsman.kube.errors import LeadershipLost
@@ -37,6 +36,7 @@ from pointsman.kube.lease import Election
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, KubeObject
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
+from pointsman.kube.together import together
 from pointsman.kube.writer import KubeWriter
 from pointsman.workloads import surroundings_of
 
@@ -72,7 +72,7 @@ class Operator:
     async def run(self, stop: asyncio.Event) -> None:
         gc.freeze()
         gc.set_threshold(*_COLLECT_AFTER)
-        page = HealthPage(self.metrics, self._is_synced, self._stalled)
+        page = HealthPage(self.metrics.page, self._is_synced, self._stalled)
         await page.start(self._settings.address, self._settings.port)
         try:
             async with Connection(self._credentials, observer=self.metrics.requested) as connection:

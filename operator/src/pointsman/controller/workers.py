@@ -7,10 +7,10 @@ from typing import Protocol
 import structlog
 
 from pointsman.controller.identity import Ident
-from pointsman.controller.together import together
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
 from pointsman.kube.errors import LeadershipLost
+from pointsman.kube.together import together
 
 WORKERS = 16
 """Writes wait for the API server, not for us: at 16 in flight the server is the limit, and one slow answer

@@ -1,4 +1,4 @@
-"""/live, /ready and /metrics of the operator.
+"""/live, /ready and /metrics of a process that controls a cluster.
 
 Liveness is honest: a look at an object that never ends is a hang that a restart ends, and an event loop that
 does not go round does not answer at all. An API server that is away is neither: a restart would not help.
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from pointsman.controller.metrics import OperatorMetrics
 from pointsman.errors import PointsmanError
 
 
@@ -17,9 +16,9 @@ class HealthPage:
     """Serves while the process runs, leader or not. `is_ready` says whether it could lead at once."""
 
     def __init__(
-        self, metrics: OperatorMetrics, is_ready: Callable[[], bool], stalled: Callable[[], str]
+        self, metrics: Callable[[], bytes], is_ready: Callable[[], bool], stalled: Callable[[], str]
     ) -> None:
-        """`stalled` says what hangs, "" if nothing does."""
+        """`metrics` gives the page of that name, `stalled` says what hangs, "" if nothing does."""
         self._metrics = metrics
         self._is_ready = is_ready
         self._stalled = stalled
@@ -57,4 +56,4 @@ class HealthPage:
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "starting\n")
 
     async def _page(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
