@@ -1,6 +1,7 @@
 """How replicas split over pools: the autoscaler's word while it is for this number, else the stated order."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ class Case:
     want: dict[str, int]
     said_for: int | None = None
     said: dict[str, int] = field(default_factory=dict)
+    state: str = "Active"
+    was: dict[str, int] = field(default_factory=dict)
 
 
 CASES = {
@@ -27,6 +30,10 @@ CASES = {
     "the autoscaler's split counts": Case(5, {"spot": 1, "reserved": 4}, 5, {"spot": 1, "reserved": 4}),
     "its split for another number does not": Case(5, {"spot": 4, "reserved": 1}, 4, {"reserved": 4}),
     "nor one that does not add up": Case(5, {"spot": 4, "reserved": 1}, 5, {"reserved": 4}),
+    "nor one that is advice": Case(5, {"spot": 4, "reserved": 1}, 5, {"reserved": 5}, "Advising"),
+    "nothing moves while it is about to write another number": Case(
+        5, {"spot": 1, "reserved": 4}, 6, {"spot": 4, "reserved": 2}, was={"spot": 1, "reserved": 4}
+    ),
     "nor one that names a pool that is gone": Case(5, {"spot": 4, "reserved": 1}, 5, {"old": 5}),
 }
 
@@ -37,10 +44,13 @@ def test_split(case: Case) -> None:
         {"name": name, "accelerator": "L40S", "minReplicas": least, "maxReplicas": most}
         for name, (least, most) in POOLS.items()
     ]
-    status = {}
+    status: dict[str, Any] = {}
     if case.said_for is not None:
         said = [{"name": name, "replicas": replicas} for name, replicas in case.said.items()]
-        status = {"scaling": {"forReplicas": case.said_for, "pools": said}}
+        status = {
+            "scaling": {"forReplicas": case.said_for, "pools": said, "state": case.state},
+            "pools": [{"name": name, "replicas": replicas} for name, replicas in case.was.items()],
+        }
     deployment = ModelDeployment.model_validate(
         {
             "metadata": {"name": "m"},

@@ -4,6 +4,7 @@ Conditions: Placed, WeightsAvailable, Progressing, Available, MetricsAvailable, 
 Ready.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -13,6 +14,9 @@ from pointsman.api.meta import Condition
 from pointsman.api.names import Count, Flag, Generation, Revision, ShortText, Text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Money
+
+Timestamp = Annotated[str, Field(max_length=64)]
+"""RFC 3339; "" for none."""
 
 Conditions = Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")]
 
@@ -49,14 +53,33 @@ class PoolReplicas(Record):
     replicas: Count
 
 
+class ScalingState(StrEnum):
+    """What the autoscaler does for a deployment; the words of status.scaling.state."""
+
+    ACTIVE = "Active"
+    ADVISING = "Advising"
+    """It says what it would do."""
+    PINNED = "Pinned"
+    """Somebody else wrote spec.replicas, which stays for a while."""
+    METRICS_BLIND = "MetricsBlind"
+    """Nothing can be said of the load: what runs is held."""
+
+
 class ScalingStatus(Record):
     """Written by the autoscaler alone."""
 
     observed_generation: Generation = 0
     for_replicas: Count = 0
+    """spec.replicas, by the last decision; in mode advise what it would be."""
     pools: Annotated[tuple[PoolReplicas, ...], Field(max_length=16), ListMap("name")] = ()
     reason: Text = ""
-    since: Annotated[str, Field(max_length=64)] = ""
+    """Why so many, in a sentence."""
+    since: Timestamp = ""
+    """When pools or state changed last."""
+    state: ShortText = ""
+    message: Text = ""
+    """What the state means here, as the condition ScalingActive says it."""
+    pinned_until: Timestamp = ""
 
 
 class MetricStatus(Record):

@@ -3,32 +3,43 @@
 from collections.abc import Mapping, Sequence
 
 from pointsman.api import ModelDeployment
-from pointsman.api.modeldeployment_status import ScalingStatus
+from pointsman.api.modeldeployment_status import PoolStatus, ScalingState, ScalingStatus
 
 
 def split(deployment: ModelDeployment, pools: Sequence[str]) -> Mapping[str, int]:
     """Replicas of each pool, in the order of the pools; their sum is spec.replicas.
 
-    The autoscaler's split counts while it is for the replicas that are wanted now; otherwise the minima are
-    filled first, then the pools in the order in which the spec prefers them. What no pool may take goes to
-    the last: a person who asks for more than the pools' maxima is not ignored.
+    The autoscaler's split counts while it is for the replicas that are wanted now, and no mere advice.
+    Otherwise the minima are filled first, then the pools in the order in which the spec prefers them. What no
+    pool may take goes to the last: a person who asks for more than the pools' maxima is not ignored.
     """
     wanted = deployment.spec.replicas
     if len(pools) == 1:
         return {pools[0]: wanted}
-    given = _autoscalers(deployment.status.scaling, wanted, pools)
+    scaling = deployment.status.scaling
+    if scaling is None or scaling.state == ScalingState.ADVISING:
+        return _in_order(deployment, pools, wanted)
+    given = _autoscalers(scaling, wanted, pools)
+    if given is None and scaling.for_replicas != wanted:
+        given = _as_it_is(deployment.status.pools, wanted, pools)
     return given if given is not None else _in_order(deployment, pools, wanted)
 
 
-def _autoscalers(
-    scaling: ScalingStatus | None, wanted: int, pools: Sequence[str]
-) -> Mapping[str, int] | None:
-    if scaling is None or scaling.for_replicas != wanted:
+def _autoscalers(scaling: ScalingStatus, wanted: int, pools: Sequence[str]) -> Mapping[str, int] | None:
+    if scaling.for_replicas != wanted:
         return None
     stated = {pool.name: pool.replicas for pool in scaling.pools}
     if set(stated) - set(pools) or sum(stated.values()) != wanted:
         return None
     return {name: stated.get(name, 0) for name in pools}
+
+
+def _as_it_is(former: Sequence[PoolStatus], wanted: int, pools: Sequence[str]) -> Mapping[str, int] | None:
+    """The split as it was, while the autoscaler is about to write another number after its split: nothing
+    moves between the two.
+    """
+    there = {pool.name: pool.replicas for pool in former}
+    return there if list(there) == list(pools) and sum(there.values()) == wanted else None
 
 
 def _in_order(deployment: ModelDeployment, pools: Sequence[str], wanted: int) -> Mapping[str, int]:

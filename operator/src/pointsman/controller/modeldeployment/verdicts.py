@@ -21,6 +21,7 @@ from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
 from pointsman.controller.modeldeployment.pinning import is_pinned, movable
 from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
+from pointsman.controller.modeldeployment.scaling import scaling_active
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.workloads.rendering import Rendering
 
@@ -68,7 +69,9 @@ def own(
         )
         cause = next((one for one in causes if one.status is FALSE), available)
         ready = Verdict("Ready", FALSE, cause.reason, cause.message)
-    return placed, weights, progressing, available, metrics, ready
+    scaled = scaling_active(deployment)
+    scales = () if scaled is None else (scaled,)
+    return placed, weights, progressing, available, metrics, *scales, ready
 
 
 def _placed(rendering: Rendering | None, refusal: Refusal | None, trouble: Trouble | None) -> Verdict:
