@@ -93,7 +93,7 @@ class StandIn:
     ) -> None:
         await self.stop()
 
-    async def settled(self, timeout_seconds: float = 5.0) -> None:
+    async def settled(self, timeout_seconds: float = 30.0) -> None:
         """Wait until no request is in flight: a hang-up is noticed a moment after it."""
         await eventually_async(lambda: not self.log.in_flight, timeout_seconds, "no request is in flight")
 

@@ -42,7 +42,7 @@ def chunked(pieces: Sequence[bytes]) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
-async def exchange(url: str, *sent: bytes, deadline_seconds: float = 10.0) -> RawAnswer:
+async def exchange(url: str, *sent: bytes, deadline_seconds: float = 30.0) -> RawAnswer:
     """Send the pieces, each in a segment of its own, and read a whole answer or until the other side closes.
 
     Reads while it sends: an answer in the midst of a body is followed by a reset.

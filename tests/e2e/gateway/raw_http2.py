@@ -30,7 +30,7 @@ def _block(fields: Fields) -> bytes:
 
 
 async def body_of_answer(
-    url: str, fields: Fields, body: bytes, trailers: Fields, *, deadline_seconds: float = 10.0
+    url: str, fields: Fields, body: bytes, trailers: Fields, *, deadline_seconds: float = 30.0
 ) -> bytes:
     """Send a request that ends with trailers and read the whole answer's body."""
     require_loopback(url)

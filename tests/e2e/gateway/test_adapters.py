@@ -114,7 +114,7 @@ async def test_a_mirror_may_be_an_adapter(scene: Scene) -> None:
         endpoints={"tuned": [engine.port]},
     )
     assert (await scene.client.chat("chat")).ok
-    await eventually_async(lambda: models(engine) == {BASE: 1, GERMAN: 1}, 5, "both were asked")
+    await eventually_async(lambda: models(engine) == {BASE: 1, GERMAN: 1}, 30, "both were asked")
 
 
 async def test_an_adapter_that_comes_and_goes(scene: Scene) -> None:

@@ -50,7 +50,7 @@ async def test_four_replicas_without_a_fallback_lose_one_and_no_request(scene: S
         return answers
 
     clients = [asyncio.create_task(one_client(index)) for index in range(20)]
-    await eventually_async(lambda: asked > 100, 10, "the requests are under way")
+    await eventually_async(lambda: asked > 100, 30, "the requests are under way")
     victim.kill()
     answers = [answer for found in await asyncio.gather(*clients) for answer in found]
     said = said_by(answers)
@@ -125,7 +125,7 @@ async def test_two_of_four_replicas_ejected_send_nothing_to_the_fallback(scene: 
         stats = await scene.stats("envoy_cluster_outlier_detection_")
         return stats[f"envoy_cluster_outlier_detection_{ejected}"] == 2
 
-    await eventually_async(two_are_ejected, 10, "both failing replicas rest")
+    await eventually_async(two_are_ejected, 30, "both failing replicas rest")
     fallback.log.clear()
     for engine in engines:
         engine.log.clear()
@@ -141,29 +141,29 @@ async def test_with_every_replica_ejected_the_fallback_answers_at_once_until_the
     engines = await replicas(scene, 2)
     fallback = await scene.engine("fallback")
     for engine in engines:
-        engine.script.default = Behaviour(fault=Fault.HEADERS_THEN_HANG, hang_seconds=30)
+        engine.script.default = Behaviour(fault=Fault.HEADERS_THEN_HANG, hang_seconds=60)
     await scene.serve(
         deployment("primary", replicas=2),
         deployment("fallback"),
         route(
-            "chat", ["primary"], fallback=["fallback"], cooldown=(1, "2s"), first_token="200ms", request="5s"
+            "chat", ["primary"], fallback=["fallback"], cooldown=(1, "8s"), first_token="1s", request="20s"
         ),
         endpoints={"primary": ports(engines), "fallback": [fallback.port]},
     )
     first = await scene.client.stream_chat("chat")
     assert target(first) == "fallback"
-    assert first.seconds > 0.3, "both replicas were waited for"
+    assert first.seconds > 1.9, "both replicas were waited for"
     for engine in engines:
         engine.script.reset()
     answers = [await scene.client.stream_chat("chat") for _ in range(20)]
     assert {target(answer) for answer in answers} == {"fallback"}
-    assert max(answer.seconds for answer in answers) < 0.15, "nobody is waited for"
+    assert max(answer.seconds for answer in answers) < 1, "nobody is waited for"
     assert [engine.log.total for engine in engines] == [1, 1]
 
     async def primary_again() -> bool:
         return target(await scene.client.stream_chat("chat")) == "primary"
 
-    await eventually_async(primary_again, 6, "the first target has rested long enough")
+    await eventually_async(primary_again, 30, "the first target has rested long enough")
     assert said_by(await in_parallel(40, lambda _: scene.client.chat("chat"))).keys() <= {
         "primary-0",
         "primary-1",
@@ -189,7 +189,7 @@ async def test_without_replicas_and_without_fallback_the_client_is_told_to_come_
         assert answer.headers["retry-after"] == "1"
         assert error_of(answer)["code"] == "no_capacity"
         assert not [name for name in answer.headers if name.startswith("x-pm-")]
-        assert answer.seconds < 1
+        assert answer.seconds < 10
 
 
 async def test_replicas_that_come_later_are_used_at_once(scene: Scene) -> None:
@@ -202,4 +202,4 @@ async def test_replicas_that_come_later_are_used_at_once(scene: Scene) -> None:
     async def answered() -> bool:
         return (await scene.client.chat("chat")).ok
 
-    await eventually_async(answered, 1, "the new replica answers")
+    await eventually_async(answered, 30, "the new replica answers")

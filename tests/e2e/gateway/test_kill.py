@@ -20,10 +20,18 @@ from tests.support.polling import eventually_async
 STREAMS, PLAIN = 50, 200
 
 # Headers of a stream go out at once; the first token comes later than any of these tests lasts.
-WAITING = Behaviour(first_token_seconds=30)
+WAITING = Behaviour(first_token_seconds=120)
+DEADLINE_SECONDS = 90.0
 
 
-async def serve(scene: Scene, primary_port: int, fallback: EngineStandIn, *, first_token: str = "") -> None:
+async def serve(
+    scene: Scene,
+    primary_port: int,
+    fallback: EngineStandIn,
+    *,
+    first_token: str = "",
+    request: str = "120s",
+) -> None:
     await scene.serve(
         deployment("primary"),
         deployment("fallback"),
@@ -33,7 +41,7 @@ async def serve(scene: Scene, primary_port: int, fallback: EngineStandIn, *, fir
             fallback=["fallback"],
             cooldown=(10_000, "30s"),
             first_token=first_token,
-            request="8s",
+            request=request,
         ),
         endpoints={"primary": [primary_port], "fallback": [fallback.port]},
     )
@@ -41,8 +49,14 @@ async def serve(scene: Scene, primary_port: int, fallback: EngineStandIn, *, fir
 
 def begin(scene: Scene, *, streams: int = STREAMS, plain: int = PLAIN) -> list[asyncio.Task[Answer]]:
     """Start so many requests without waiting for them."""
-    asked = [scene.client.stream_chat("chat", f"stream {index}") for index in range(streams)]
-    asked += [scene.client.chat("chat", f"plain {index}") for index in range(plain)]
+    asked = [
+        scene.client.stream_chat("chat", f"stream {index}", deadline_seconds=DEADLINE_SECONDS)
+        for index in range(streams)
+    ]
+    asked += [
+        scene.client.chat("chat", f"plain {index}", deadline_seconds=DEADLINE_SECONDS)
+        for index in range(plain)
+    ]
     return [asyncio.create_task(one) for one in asked]
 
 
@@ -50,7 +64,7 @@ async def all_in_flight(process: EngineProcess, count: int) -> None:
     async def arrived() -> bool:
         return (await process.control.counts())["in_flight"] == count
 
-    await eventually_async(arrived, 20, f"{count} requests are in flight")
+    await eventually_async(arrived, 30, f"{count} requests are in flight")
 
 
 def assert_all_answered_by(name: str, answers: Sequence[Answer]) -> None:
@@ -83,9 +97,14 @@ async def test_streams_with_content_end_as_errors_and_all_others_survive(scene: 
         nonlocal heard
         heard += 1
 
-    broken = [asyncio.create_task(scene.client.stream_chat("chat", on_event=listen)) for _ in range(STREAMS)]
+    broken = [
+        asyncio.create_task(
+            scene.client.stream_chat("chat", on_event=listen, deadline_seconds=DEADLINE_SECONDS)
+        )
+        for _ in range(STREAMS)
+    ]
     # A role chunk and one with content are two events of each stream.
-    await eventually_async(lambda: heard >= 3 * STREAMS, 20, "every stream has said something")
+    await eventually_async(lambda: heard >= 3 * STREAMS, 30, "every stream has said something")
     waiting = begin(scene)
     await all_in_flight(primary, 2 * STREAMS + PLAIN)
     primary.kill()
@@ -130,8 +149,8 @@ async def test_another_replica_takes_over_when_one_is_killed(scene: Scene) -> No
 async def test_a_target_that_sends_headers_and_fails_everyone_loses_nobody(
     scene: Scene, fault: Fault
 ) -> None:
-    primary = await scene.engine("primary", Behaviour(fault=fault, hang_seconds=20))
+    primary = await scene.engine("primary", Behaviour(fault=fault, hang_seconds=120))
     fallback = await scene.engine("fallback")
-    await serve(scene, primary.port, fallback, first_token="1s")
+    await serve(scene, primary.port, fallback, first_token="3s", request="16s")
     assert_all_answered_by("fallback", await asyncio.gather(*begin(scene)))
     assert primary.log.total == STREAMS + PLAIN, "each was tried there first, once"

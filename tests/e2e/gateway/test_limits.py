@@ -59,7 +59,7 @@ async def serve(scene: Scene, behaviour: Behaviour) -> EngineProcess:
 async def slow_clients(scene: Scene, body: bytes) -> list[RawAnswer]:
     """So many clients that send a body and read 1 KB a second, the first 4 KB of what they get."""
     clients = (
-        slow_client(scene.url, body, read_bytes_per_second=1024, read_bytes=4096, deadline_seconds=60)
+        slow_client(scene.url, body, read_bytes_per_second=1024, read_bytes=4096, deadline_seconds=120)
         for _ in range(CLIENTS)
     )
     return list(await asyncio.gather(*clients))
@@ -81,14 +81,14 @@ async def soon_served(scene: Scene) -> None:
     async def served() -> bool:
         return (await scene.client.chat("chat")).ok
 
-    await eventually_async(served, 10, "the gateway serves again")
+    await eventually_async(served, 30, "the gateway serves again")
 
 
 async def test_two_thousand_streams_at_once_on_one_target(scene: Scene) -> None:
-    engine = await serve(scene, Behaviour(chunks=3, gap_seconds=4))
+    engine = await serve(scene, Behaviour(chunks=3, gap_seconds=8))
     pid = scene.gateway.envoy.pid
     async with watched_rss(scene) as rss:
-        answers = await open_streams(scene.client, "chat", STREAMS, deadline_seconds=90)
+        answers = await open_streams(scene.client, "chat", STREAMS, deadline_seconds=150)
     assert endings(answers) == {Ending.DONE.value: STREAMS}
     assert (await engine.control.counts())["most_in_flight"] == STREAMS
     assert max(rss) < STREAMS_RSS_BYTES
@@ -129,7 +129,7 @@ async def test_bodies_over_the_cap_without_a_stated_length_are_413_or_503(scene:
     request = head("POST", CHAT, [("content-type", "application/json"), ("transfer-encoding", "chunked")])
     async with watched_rss(scene) as rss:
         answers = await asyncio.gather(
-            *(exchange(scene.url, request, sent, deadline_seconds=60) for _ in range(CLIENTS))
+            *(exchange(scene.url, request, sent, deadline_seconds=120) for _ in range(CLIENTS))
         )
     assert_refused(answers, {413, 503})
     assert (await engine.control.counts())["total"] == 0
@@ -174,7 +174,7 @@ async def test_the_largest_body_falls_back_whole_and_a_large_answer_arrives_whol
 
 async def test_more_connections_than_allowed_are_turned_away_and_the_others_served(scene: Scene) -> None:
     scene.change_settings(max_connections=50)
-    engine = await serve(scene, Behaviour(first_token_seconds=1.5))
+    engine = await serve(scene, Behaviour(first_token_seconds=5))
     answers = await asyncio.gather(*(scene.client.chat("chat") for _ in range(80)))
     ends = endings(answers)
     assert ends[Ending.DONE.value] == 50, ends

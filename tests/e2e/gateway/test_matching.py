@@ -141,13 +141,14 @@ async def test_a_model_among_thousands_costs_no_more(scene: Scene) -> None:
     names = [f"m-{index:04}" for index in range(1000)]
     routes = [route(name, ["own"]) for name in names]
 
-    async def median_seconds(model: str) -> float:
-        answers = [await scene.client.chat(model) for _ in range(101)]
+    async def least_seconds(model: str) -> float:
+        """What else the machine does makes others longer."""
+        answers = [await scene.client.chat(model) for _ in range(201)]
         assert all(answer.ok for answer in answers)
-        return sorted(answer.seconds for answer in answers)[50]
+        return min(answer.seconds for answer in answers)
 
     await scene.serve(deployment("own"), routes[-1], endpoints={"own": [engine.port]})
-    alone = await median_seconds(names[-1])
+    alone = await least_seconds(names[-1])
     await scene.serve(deployment("own"), *routes, endpoints={"own": [engine.port]})
-    among = [await median_seconds(name) for name in (names[0], names[-1])]
+    among = [await least_seconds(name) for name in (names[0], names[-1])]
     assert max(among) < 2 * alone + 0.001, (alone, among)

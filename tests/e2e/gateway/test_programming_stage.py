@@ -15,7 +15,7 @@ MALFORMED = "not a certificate"
 
 
 async def settled(scene: Scene) -> None:
-    await scene.gateway.ready(10)
+    await scene.gateway.ready(30)
 
 
 async def test_replicas_that_come_and_go_change_nothing_of_it(scene: Scene) -> None:
@@ -48,20 +48,20 @@ async def test_whatever_makes_a_difference_to_it_changes_it(scene: Scene) -> Non
 
     edited = route("chat", ["own"], models=["chat", "talk"], generation=2)
     scene.tell(routing_input(own, edited, endpoints=endpoints))
-    await eventually_async(is_new, 5, "an edit waits")
+    await eventually_async(is_new, 30, "an edit waits")
     await scene.programmed("chat")
-    await eventually_async(is_new, 5, "it is in use")
+    await eventually_async(is_new, 30, "it is in use")
     far = hosted("far", "https://localhost:1/v1", ca_certificates=("authority", "ca"))
     bad = secret("authority", {"ca": MALFORMED})
     refused = route("chat", ["far"], generation=3)
     scene.tell(routing_input(own, far, bad, refused, endpoints=endpoints))
-    await eventually_async(lambda: not scene.programming("chat").accepted, 5, "Envoy refuses it")
-    await eventually_async(is_new, 5, "that is said")
+    await eventually_async(lambda: not scene.programming("chat").accepted, 30, "Envoy refuses it")
+    await eventually_async(is_new, 30, "that is said")
     scene.tell(routing_input(own, edited, endpoints=endpoints))
     await scene.programmed("chat")
     pid = scene.gateway.envoy.pid
     assert pid is not None
     seen = {(scene.gateway.stage, scene.programming("chat"))}
     os.kill(pid, signal.SIGKILL)
-    await eventually_async(lambda: not scene.programming("chat").programmed, 5, "Envoy is away")
+    await eventually_async(lambda: not scene.programming("chat").programmed, 30, "Envoy is away")
     assert is_new()

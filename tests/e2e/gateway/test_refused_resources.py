@@ -18,7 +18,7 @@ from tests.support.provider_stand_in import ProviderStandIn
 
 ROUTES = 1000
 START_SECONDS = 60.0  # 7 s where the machine has nothing else to do; one refusal at a time would take minutes
-EDIT_SECONDS = 3.0
+EDIT_SECONDS = 30.0
 
 # RE2 counts repetitions of repetitions.
 REFUSED_REGEX = "(a{1000}){10}"
