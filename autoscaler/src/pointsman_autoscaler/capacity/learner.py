@@ -1,41 +1,80 @@
 """What one replica of a flavour can do, learned from what its pods say. Pure.
 
-Begins with what placement expects; what was seen takes its place as far as it says anything.
+Begins with what placement expects; what was seen takes its place as far as it says anything. Answers are
+remembered until what is believed changes.
 """
 
 import math
 from collections.abc import Sequence
 
 from pointsman.placement.demand import Bound
-from pointsman_autoscaler.capacity.curve import Measured
+from pointsman.placement.steptime import StepTime
+from pointsman_autoscaler.capacity.correction import Correction, Seen
+from pointsman_autoscaler.capacity.curve import CurveFit, Measured
+from pointsman_autoscaler.capacity.law import LawFit
+from pointsman_autoscaler.capacity.looks import look_of, usual_look
+from pointsman_autoscaler.capacity.rounding import rounded
 from pointsman_autoscaler.capacity.services import PASSES_TOGETHER, Passes, Steps, cache_limit
 from pointsman_autoscaler.capacity.station import Arriving, Service, Station
+from pointsman_autoscaler.capacity.windows import PodWindows, Window
 from pointsman_autoscaler.capacity.workload import Capacity, Workload
 from pointsman_autoscaler.view import Flavour, Pod
 
-# Inputs this near (1/50: 2 %) are one: a measured mean is no more exact, and each answer is worked out once.
-_STEPS_PER_E = 50
-# The rate counts only for how bursts spread over replicas.
-_RATE_STEPS_PER_E = 10
 # Answers that are remembered: the load of now, and what a decision tries beside it.
 _REMEMBERED = 16
+# A step or a factor that moved by less is the same: answers stay.
+_SAME = 0.005
 
 
 class Learner:
-    """Of one (model, flavour). Not for several threads."""
+    """Of one (model, flavour). Not for several threads; its memory grows with the pods alone."""
 
     def __init__(self, flavour: Flavour, bounds: tuple[Bound, ...]) -> None:
         self._flavour = flavour
         self._bounds = bounds
+        self._fit = None if flavour.law is None else LawFit(flavour.law)
+        self._curve = CurveFit()
+        self._corrections = {bound: Correction(bound) for bound in bounds}
+        self._pods: dict[str, PodWindows] = {}
         self._stations: dict[Workload, Station] = {}
         self._capacities: dict[Workload, Capacity] = {}
+        # What answers were worked out with.
+        self._law = flavour.law
+        self._factors = dict.fromkeys(bounds, 1.0)
+        self._usual = Workload(0.0, 0.0, 0.0)
+
+    @property
+    def law(self) -> StepTime | None:
+        """The step time as it is believed now; None for engines that have none."""
+        return None if self._fit is None else self._fit.law
+
+    @property
+    def factors(self) -> dict[Bound, float]:
+        """What predictions of each bound are multiplied with, from what was seen of it."""
+        return {bound: correction.factor for bound, correction in self._corrections.items()}
 
     def observe(self, pods: Sequence[Pod], now_seconds: float) -> None:
         """Takes samples that were not there before, of this flavour's pods; others are passed over."""
+        name = self._flavour.name
+        windows: list[Window] = []
+        there = set()
+        for pod in pods:
+            if pod.flavour != name:
+                continue
+            there.add(pod.name)
+            known = self._pods.get(pod.name)
+            if known is None:
+                known = self._pods[pod.name] = PodWindows(pod.name)
+            windows += known.take(pod, now_seconds)
+        if len(self._pods) > len(there):
+            self._pods = {pod: known for pod, known in self._pods.items() if pod in there}
+        if windows:
+            windows.sort(key=lambda window: (window.ends_seconds, window.pod))
+            self._learn(windows)
 
     def capacity(self, workload: Workload) -> Capacity:
         """The largest load of one replica that keeps the bounds."""
-        usual = rounded(workload)
+        usual = self._usual = rounded(workload)
         found = self._capacities.get(usual)
         if found is None:
             found = self._worked_out(usual)
@@ -56,24 +95,72 @@ class Learner:
             return math.inf
         return backlog_requests / (replicas * self._station(rounded(workload)).saturation)
 
+    def _learn(self, windows: Sequence[Window]) -> None:
+        if self._fit is None:
+            self._curve.learn(windows)
+            self._forget_answers()
+        else:
+            looks = [look_of(window, self._flavour, self._usual) for window in windows]
+            sound = [look for look in looks if look is not None]
+            self._fit.learn(sound)
+            if any(self._fit.has_moved(look, _SAME) for look in sound[-1:]):
+                self._fit.settle()
+                self._forget_answers()
+        for window in windows:
+            for bound, correction in self._corrections.items():
+                seen = correction.add(window)
+                if seen is not None:
+                    self._compare(bound, correction, seen)
+        if any(abs(factor / self._factors[bound] - 1) > _SAME for bound, factor in self.factors.items()):
+            self._forget_answers()
+
+    def _compare(self, bound: Bound, correction: Correction, seen: Seen) -> None:
+        """At the load at which it was seen, with what is believed now."""
+        usual = self._usual
+        per_pod = seen.requests / seen.pod_seconds
+        workload = rounded(
+            Workload(
+                max(usual.requests_per_second, per_pod),
+                seen.prompt_tokens / seen.requests or usual.input_tokens,
+                seen.output_tokens / seen.requests or usual.output_tokens,
+                usual.interarrival_cv,
+                usual.input_cv,
+                usual.output_cv,
+                usual.prefix_hit,
+            )
+        )
+        for predicted, seconds in self._station(workload).tails_at(per_pod):
+            if predicted == bound:
+                correction.compare(seen, seconds / self._factors[bound])
+
+    def _forget_answers(self) -> None:
+        self._stations.clear()
+        self._capacities.clear()
+        self._law = self.law
+        self._factors = self.factors
+
     def _worked_out(self, workload: Workload) -> Capacity:
         station = self._station(workload)
         most = station.most_within()
         running = station.least if most is None else most
         tails = station.tails(running)
-        if most is None or running < station.most:
-            worst = max(tails, key=lambda each: each[1] / each[0].seconds)
-            binding = worst[0].name
+        if tails and (most is None or running < station.most):
+            binding = max(tails, key=lambda each: each[1] / each[0].seconds)[0].name
         else:
             binding = station.limit
         return Capacity(
             requests_per_second=station.rate(running),
             binding=binding,
             predicted=tails,
-            confidence=0.0,
+            confidence=self._confidence(running, workload),
             reachable=most is not None,
             saturation_per_second=station.saturation,
         )
+
+    def _confidence(self, running: float, workload: Workload) -> float:
+        if self._fit is None:
+            return self._curve.confidence
+        return self._fit.confidence(usual_look(running, workload, self._flavour.stages))
 
     def _station(self, workload: Workload) -> Station:
         found = self._stations.get(workload)
@@ -88,35 +175,12 @@ class Learner:
         arriving = Arriving(workload.requests_per_second, workload.interarrival_cv**2, workload.output_cv**2)
         service: Service
         slots = limit = float(flavour.slots)
-        if flavour.law is None:
-            service = Measured(workload, bounds)
+        if self._law is None:
+            service = Measured(self._curve, slots, workload, bounds)
         elif not workload.output_tokens:
-            service = Passes(flavour.law, flavour.stages, workload, bounds)
+            service = Passes(self._law, flavour.stages, workload, bounds)
             slots = limit = PASSES_TOGETHER
         else:
-            service = Steps(flavour.law, flavour.stages, workload, bounds)
+            service = Steps(self._law, flavour.stages, workload, bounds)
             limit = cache_limit(workload, flavour.cache_tokens, bounds, slots)
-        return Station(service, slots, limit, arriving, {})
-
-
-def rounded(workload: Workload) -> Workload:
-    """The workload as it is worked out: near ones are the same; what is no number is the usual."""
-    return Workload(
-        _near(workload.requests_per_second, _RATE_STEPS_PER_E),
-        _near(workload.input_tokens, _STEPS_PER_E),
-        _near(workload.output_tokens, _STEPS_PER_E),
-        _tenths(workload.interarrival_cv),
-        _tenths(workload.input_cv),
-        _tenths(workload.output_cv),
-        min(round(workload.prefix_hit, 2), 0.99) if 0 < workload.prefix_hit < math.inf else 0.0,
-    )
-
-
-def _near(value: float, steps: int) -> float:
-    if not 0 < value < math.inf:
-        return 0.0
-    return math.exp(round(math.log(value) * steps) / steps)
-
-
-def _tenths(variation: float) -> float:
-    return round(variation, 1) if 0 <= variation < math.inf else 1.0
+        return Station(service, slots, limit, arriving, self._factors)

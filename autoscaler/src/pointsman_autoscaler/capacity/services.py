@@ -1,7 +1,5 @@
 """What requests meet once they run: steps of an engine whose law is known, or single passes. Pure."""
 
-import math
-
 from pointsman.placement.demand import Bound, Demand, Traffic
 from pointsman.placement.stage import Stage, Variation, deviations, log_tail, mean_below
 from pointsman.placement.steptime import StepTime
@@ -85,11 +83,3 @@ class Passes:
             tails.append((bound, self._together + waiting))
         # Who waits, waits here: for slots nobody does.
         return Point(busy / self._own, 0.0, tuple(tails))
-
-
-def is_finite(law: StepTime) -> bool:
-    """Whether all of it are numbers that a time can have."""
-    return all(
-        math.isfinite(value) and value >= 0
-        for value in (law.fixed, law.per_token, law.per_sequence, law.per_cached_token, law.per_pair)
-    )

@@ -19,6 +19,8 @@ _CLOSE_ENOUGH = 1.002
 _AT_BOUND = 0.999
 # A queue for slots that never ends has no numbers: the mean number that runs stays below this share.
 FULLEST = 0.98
+# Of the saturation: the last load with numbers that a window of minutes can see.
+_EDGE = 0.97
 # Larger variation says more of the pauses than of the queue: no more is taken from the time between arrivals.
 # Conversations of 2023 have 1.2 (squared), an hour of code completions 170, nearly all of it pauses.
 BURSTIEST = 16.0
@@ -111,8 +113,12 @@ class Station:
         """The worst latency, in multiples of its bound."""
         return max((seconds / bound.seconds for bound, seconds in self.tails(requests)), default=0.0)
 
+    def tails_at(self, requests_per_second: float) -> tuple[tuple[Bound, float], ...]:
+        """Each bound at a load; beyond saturation, at the edge of it."""
+        return self.tails(self._running(min(requests_per_second, _EDGE * self.saturation)))
+
     def excess_at(self, requests_per_second: float) -> float:
-        """The same at a load; infinite where the replica cannot work it off."""
+        """The worst latency at a load; infinite where the replica cannot work it off."""
         if requests_per_second <= 0:
             return self.excess(0.0)
         if requests_per_second >= self.saturation:
