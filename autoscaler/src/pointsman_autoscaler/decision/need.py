@@ -1,0 +1,93 @@
+"""How much load replicas are sized for, in requests a second."""
+
+from dataclasses import dataclass
+
+from pointsman_autoscaler.decision.observation import Observation, Pool
+from pointsman_autoscaler.decision.supply import late_after_seconds
+from pointsman_autoscaler.forecast import Forecast
+from pointsman_autoscaler.settings import ScalingSettings
+
+# The newest scrapes are a step of the load, and no chance, beyond so many standard deviations.
+_STEP_DEVIATIONS = 3.0
+# Nobody plans for more than this on the word of one distribution.
+_MOST_CERTAIN = 0.9995
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`ahead` is the load's distribution, `requests_per_second` its quantile, with what the backlog asks."""
+
+    requests_per_second: float
+    ahead: Forecast
+    headroom: float
+    """How much more than the expected load."""
+    clearing: float
+    """Of it, what works off the backlog."""
+    is_burst: bool
+
+
+def need_of(observation: Observation) -> Need:
+    """`observation.load` must be known."""
+    load = observation.load
+    if load is None:
+        raise ValueError("no load is known")
+    is_step = load.newest > load.ahead.quantile(0.5) + _STEP_DEVIATIONS * load.newest_deviation
+    # A replica that is needed now is not given up for what may come, one that is needed then is asked for.
+    ahead = load.ahead.raised_to(max(load.now, load.newest if is_step else 0.0))
+    share = min(risk(observation), _MOST_CERTAIN)
+    planned = max(ahead.quantile(share), ahead.mean)
+    waits = waiting_seconds(observation)
+    budget = first_token_budget_seconds(observation.settings)
+    is_burst = waits > budget and load.backlog_requests >= 1.0
+    clearing = _clearing(observation, load.newest if is_step else load.now) if is_burst else 0.0
+    total = max(planned, ahead.mean + clearing)
+    return Need(total, ahead, total / ahead.mean if ahead.mean > 0 else 1.0, clearing, is_burst)
+
+
+def risk(observation: Observation) -> float:
+    """The share of time in which the load must be within capacity."""
+    stated = observation.tuning.attainment
+    return observation.settings.attainment if stated is None else stated
+
+
+def first_token_budget_seconds(settings: ScalingSettings) -> float:
+    """The least bound of the time to first token; the default of placement where none is stated."""
+    return min((bound.seconds for bound in settings.bounds if bound.metric == "ttft"), default=2.0)
+
+
+def waiting_seconds(observation: Observation) -> float:
+    """How long the newest request waits: the backlog over what is worked off; infinite with none ready."""
+    load = observation.load
+    if load is None or load.backlog_requests <= 0:
+        return 0.0
+    rate = ready_rate(observation)
+    return load.backlog_requests / rate if rate > 0 else float("inf")
+
+
+def ready_rate(observation: Observation) -> float:
+    """Requests a second that ready replicas work off at most."""
+    return sum(pool.ready * worked_off_per_second(pool) for pool in observation.pools)
+
+
+def worked_off_per_second(pool: Pool) -> float:
+    """Requests a second that one replica works off while some wait."""
+    return max(pool.capacity.saturation_per_second, pool.capacity.requests_per_second)
+
+
+def _clearing(observation: Observation, rate: float) -> float:
+    """Extra load that works off what will be queued when a replica that is asked for now is ready.
+
+    Those on their way work on it from when they are ready; else each look would ask for them again.
+    """
+    load = observation.load
+    if load is None:
+        return 0.0
+    ahead = min((pool.flavour.startup.p50_seconds for pool in observation.pools), default=0.0)
+    queued = load.backlog_requests + (rate - ready_rate(observation)) * ahead
+    for pool in observation.pools:
+        limit = late_after_seconds(pool.flavour)
+        for age in pool.pending_seconds:
+            if age <= limit:
+                remaining = max(0.0, pool.flavour.startup.p50_seconds - age)
+                queued -= worked_off_per_second(pool) * max(0.0, ahead - remaining)
+    return max(0.0, queued) / max(observation.tuning.clear_seconds, ahead)

@@ -1,0 +1,165 @@
+"""The programme of one observation: what its pools must carry, and what holds them where they are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pointsman_autoscaler.decision.hedge import domains, needs_hedge
+from pointsman_autoscaler.decision.limits import Limits
+from pointsman_autoscaler.decision.need import Need, risk
+from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
+from pointsman_autoscaler.decision.programme import Programme, Row
+from pointsman_autoscaler.decision.supply import late, stuck
+
+# Needs are rounded up to steps of half a per cent: the same programme is then worked out once.
+_STEPS = 1 / math.log(1.005)
+# Late replicas of a pool without substitute are asked for again, but no more than a quarter of what is
+# needed, and one: where nothing starts, asking for ever more helps nobody.
+_AGAIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the load needs, and the programme with and without what holds replicas."""
+
+    pools: tuple[Pool, ...]
+    rates: tuple[float, ...]
+    """Requests a second of one replica of each pool, trimmed."""
+    lost: tuple[int, ...]
+    """Late replicas of each pool, which carry nothing."""
+    needed: Programme
+    held: Programme
+    is_hedged: bool
+    barred: frozenset[str]
+
+    def carried(self, replicas: Sequence[int]) -> float:
+        """Requests a second that keep the bounds."""
+        return math.fsum(
+            rate * max(0, count - lost)
+            for rate, count, lost in zip(self.rates, replicas, self.lost, strict=True)
+        )
+
+
+def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, need: Need) -> Plan:
+    """Pools in the order of the programme's columns."""
+    rates = tuple(rate_of(observation, pool) for pool in pools)
+    barred = frozenset(pool.name for pool in pools if pool.barred or stuck(pool))
+    open_pools = [
+        pool for pool, rate in zip(pools, rates, strict=True) if pool.name not in barred and rate > 0
+    ]
+    if not open_pools:
+        barred = frozenset()
+    highs = tuple(
+        max(low, min(high, pool.asked - late(pool))) if pool.name in barred else high
+        for pool, low, high in zip(pools, limits.lows, limits.highs, strict=True)
+    )
+    lost = tuple(
+        0 if pool.name in barred else _asked_again(pool, rate, need)
+        for pool, rate in zip(pools, rates, strict=True)
+    )
+    if not observation.tuning.has_mix:
+        highs = _one_flavour(pools, rates, limits.lows, highs)
+    load = observation.load
+    tokens = load.tokens if load is not None else 0.0
+    hedge = _hedge_rows(observation, pools, rates, need)
+    now = tuple(pool.asked for pool in pools)
+    needed = Programme(
+        prices=tuple(pool.flavour.price_per_hour for pool in pools),
+        switch=tuple(_switch_price(observation, pool) for pool in pools),
+        now=now,
+        lows=limits.lows,
+        highs=highs,
+        rows=_rows(pools, rates, lost, need.requests_per_second, tokens) + hedge,
+        total_low=min(limits.total_low, sum(highs)),
+        total_high=limits.total_high,
+        budget=limits.budget,
+    )
+    held = needed
+    if observation.tuning.has_hysteresis:
+        past = observation.past
+        reached = math.fsum(
+            rate * max(0, pool.asked - gone) for rate, pool, gone in zip(rates, pools, lost, strict=True)
+        )
+        # What was needed lately is kept, but never brought back: that would be a second reason to grow.
+        kept = max(need.requests_per_second, min(past.need, reached))
+        held_tokens = math.fsum(pool.tokens * pool.asked for pool in pools)
+        kept_tokens = max(tokens, min(past.tokens, held_tokens))
+        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + hedge)
+        if _rose_lately(observation):
+            held = _not_below(held, now, highs)
+    if observation.seen is not Seen.ALL:
+        held = _not_below(held, now, highs)
+    return Plan(pools, rates, lost, needed, held, bool(hedge), barred)
+
+
+def rate_of(observation: Observation, pool: Pool) -> float:
+    """Requests a second that one replica serves within the bounds, as far as the last hours bear it out."""
+    trim = observation.trim if observation.tuning.has_trim else 1.0
+    return max(0.0, pool.capacity.requests_per_second / trim)
+
+
+def _rows(
+    pools: Sequence[Pool], rates: tuple[float, ...], lost: tuple[int, ...], need: float, tokens: float
+) -> tuple[Row, ...]:
+    """What must be carried, in requests a second and, where all caches are known, in tokens."""
+    gone = math.fsum(rate * count for rate, count in zip(rates, lost, strict=True))
+    rows: tuple[Row, ...] = (Row(rates, _step_up(need + gone)),)
+    if tokens > 0 and all(pool.tokens > 0 for pool in pools):
+        rows += (Row(tuple(pool.tokens for pool in pools), _step_up(tokens)),)
+    return rows
+
+
+def _hedge_rows(
+    observation: Observation, pools: Sequence[Pool], rates: tuple[float, ...], need: Need
+) -> tuple[Row, ...]:
+    expected = _step_up(need.ahead.quantile(0.5))
+    rows = []
+    for domain in domains(pools):
+        left = tuple(0.0 if place in domain else rate for place, rate in enumerate(rates))
+        if any(left) and needs_hedge(pools, domain, risk(observation)):
+            rows.append(Row(left, expected))
+    return tuple(rows)
+
+
+def _switch_price(observation: Observation, pool: Pool) -> float:
+    """A start is paid for before it serves: its price, over the time in which a better mix must earn it."""
+    share = pool.flavour.startup.p50_seconds / observation.tuning.amortised_seconds
+    return pool.flavour.price_per_hour * share
+
+
+def _asked_again(pool: Pool, rate: float, need: Need) -> int:
+    wanted = need.requests_per_second / rate if rate > 0 else 0.0
+    return min(late(pool), 1 + math.floor(_AGAIN * wanted))
+
+
+def _one_flavour(
+    pools: Sequence[Pool], rates: tuple[float, ...], lows: tuple[int, ...], highs: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Without a mix: all of the pool that is cheapest for what it carries."""
+    usable = [place for place, rate in enumerate(rates) if rate > 0 and highs[place] > 0]
+    if not usable:
+        return highs
+    chosen = min(
+        usable, key=lambda place: (pools[place].flavour.price_per_hour / rates[place], pools[place].name)
+    )
+    return tuple(
+        high if place == chosen else low for place, (low, high) in enumerate(zip(lows, highs, strict=True))
+    )
+
+
+def _rose_lately(observation: Observation) -> bool:
+    rose = observation.past.last_up_seconds
+    return rose is not None and 0 <= observation.now_seconds - rose < observation.tuning.hold_seconds
+
+
+def _not_below(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...]) -> Programme:
+    """No pool shrinks, but to its own limits."""
+    lows = tuple(
+        max(low, min(count, high)) for low, count, high in zip(programme.lows, now, highs, strict=True)
+    )
+    return replace(programme, lows=lows)
+
+
+def _step_up(amount: float) -> float:
+    """The next step of half a per cent."""
+    return math.exp(math.ceil(math.log(amount) * _STEPS - 1e-6) / _STEPS) if amount > 0 else 0.0

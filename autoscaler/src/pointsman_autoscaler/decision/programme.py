@@ -1,0 +1,197 @@
+"""The small integer programme of a mix: which replicas are cheapest, of those that carry the load."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+# So much less than what is asked for is rounding.
+_ROUNDING = 1e-9
+# Mixes that are looked at one by one; more go to HiGHS, which takes some milliseconds.
+_MOST_LOOKED_AT = 256
+# Among mixes that cost the same, the one that changes least: a change costs a thousandth of a replica.
+_CHANGE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Σ of `each` times replicas is at least `least`."""
+
+    each: tuple[float, ...]
+    least: float
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """Columns are pools, in one order everywhere. Prices an hour; `switch` is what a start costs, as a price
+    an hour over the time in which it must pay."""
+
+    prices: tuple[float, ...]
+    switch: tuple[float, ...]
+    now: tuple[int, ...]
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    rows: tuple[Row, ...]
+    total_low: int
+    total_high: int
+    budget: float | None
+
+    def cost(self, replicas: tuple[int, ...]) -> float:
+        """What is minimised."""
+        cost = 0.0
+        for price, switch, now, count in zip(self.prices, self.switch, self.now, replicas, strict=True):
+            cost += price * count + switch * max(0, count - now) + _CHANGE * price * abs(count - now)
+        return cost
+
+    def price(self, replicas: tuple[int, ...]) -> float:
+        """What they cost an hour."""
+        return sum(price * count for price, count in zip(self.prices, replicas, strict=True))
+
+    def is_allowed(self, replicas: tuple[int, ...]) -> bool:
+        """Whether it keeps all limits; not whether it carries the load."""
+        within = all(
+            low <= count <= high for low, count, high in zip(self.lows, replicas, self.highs, strict=True)
+        )
+        return (
+            within
+            and self.total_low <= sum(replicas) <= self.total_high
+            and (self.budget is None or self.price(replicas) <= self.budget + _ROUNDING)
+        )
+
+    def carries(self, replicas: tuple[int, ...]) -> bool:
+        """Whether it keeps all rows."""
+        return all(
+            sum(map(float.__mul__, row.each, map(float, replicas))) >= row.least - _ROUNDING
+            for row in self.rows
+        )
+
+
+@lru_cache(maxsize=8192)
+def cheapest(programme: Programme) -> tuple[int, ...] | None:
+    """The cheapest replicas by pool; None where limits do not let them carry what the rows ask."""
+    highs = _useful_highs(programme)
+    grid = math.prod(high - low + 1 for low, high in zip(programme.lows[:-1], highs[:-1], strict=True))
+    if grid > _MOST_LOOKED_AT:
+        return by_solver(programme)
+    return by_looking(programme, highs)
+
+
+def by_looking(programme: Programme, highs: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
+    """Looks at every mix of all pools but the last, of which then the least is taken."""
+    highs = highs or _useful_highs(programme)
+    ranges = [range(low, high + 1) for low, high in zip(programme.lows[:-1], highs[:-1], strict=True)]
+    best: tuple[int, ...] | None = None
+    best_cost = math.inf
+    for others in itertools.product(*ranges):
+        last = _least_of_last(programme, others)
+        if last is None:
+            continue
+        replicas = (*others, last)
+        if not programme.is_allowed(replicas):
+            continue
+        cost = programme.cost(replicas)
+        if cost < best_cost - _ROUNDING:
+            best, best_cost = replicas, cost
+    return best
+
+
+def by_solver(programme: Programme) -> tuple[int, ...] | None:
+    """The same by HiGHS. Variables: replicas, then those above and those below what there is now."""
+    count = len(programme.prices)
+    prices = np.array(programme.prices)
+    above, below = np.array(programme.switch) + _CHANGE * prices, _CHANGE * prices
+    identity = np.eye(count)
+    now = np.array(programme.now, dtype=float)
+    constraints = [LinearConstraint(np.hstack([identity, -identity, identity]), now, now)]
+    wide = [np.concatenate([np.array(row.each), np.zeros(2 * count)]) for row in programme.rows]
+    constraints += [
+        LinearConstraint(each, row.least, np.inf) for each, row in zip(wide, programme.rows, strict=True)
+    ]
+    total = np.concatenate([np.ones(count), np.zeros(2 * count)])
+    constraints.append(LinearConstraint(total, programme.total_low, programme.total_high))
+    if programme.budget is not None:
+        spent = np.concatenate([prices, np.zeros(2 * count)])
+        constraints.append(LinearConstraint(spent, -np.inf, programme.budget))
+    answer = milp(
+        np.concatenate([prices, above, below]),
+        constraints=constraints,
+        bounds=Bounds(
+            np.concatenate([np.array(programme.lows), np.zeros(2 * count)]),
+            np.concatenate([np.array(programme.highs), np.full(2 * count, np.inf)]),
+        ),
+        integrality=np.concatenate([np.ones(count), np.zeros(2 * count)]),
+        options={"mip_rel_gap": 1e-6},
+    )
+    if answer.x is None:
+        return None
+    return tuple(round(value) for value in answer.x[:count])
+
+
+@lru_cache(maxsize=8192)
+def most(programme: Programme) -> tuple[int, ...]:
+    """What carries most of the first row within the limits, and no more than it asks.
+
+    Greedy from the lows: once by capacity for the money, which is right where money is short, and once by
+    capacity, which is right where places are. For few pools that is within a replica of the best.
+    """
+    worth = programme.rows[0].each if programme.rows else (1.0,) * len(programme.lows)
+
+    def for_the_money(pool: int) -> float:
+        price = programme.prices[pool]
+        return worth[pool] / price if price > 0 else math.inf
+
+    pools = range(len(worth))
+    filled = [
+        _fill(programme, worth, sorted(pools, key=lambda pool: (-for_the_money(pool), -worth[pool], pool))),
+        _fill(programme, worth, sorted(pools, key=lambda pool: (-worth[pool], -for_the_money(pool), pool))),
+    ]
+    return max(filled, key=lambda each: (_carried(worth, each), -programme.cost(each)))
+
+
+def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> tuple[int, ...]:
+    """Takes of each pool in this order what is asked for and what limits leave."""
+    replicas = list(programme.lows)
+    least = programme.rows[0].least if programme.rows else 0.0
+    for pool in order:
+        room = min(programme.highs[pool] - replicas[pool], programme.total_high - sum(replicas))
+        if programme.budget is not None and programme.prices[pool] > 0:
+            left = programme.budget - programme.price(tuple(replicas))
+            room = min(room, math.floor(left / programme.prices[pool] + _ROUNDING))
+        wanted = programme.total_low - sum(replicas)
+        if worth[pool] > 0:
+            missing = least - _carried(worth, tuple(replicas))
+            wanted = max(wanted, math.ceil(missing / worth[pool] - _ROUNDING))
+        replicas[pool] += max(0, min(room, wanted))
+    return tuple(replicas)
+
+
+def _carried(worth: tuple[float, ...], replicas: tuple[int, ...]) -> float:
+    return sum(each * count for each, count in zip(worth, replicas, strict=True))
+
+
+def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:
+    """The fewest of the last pool that keep all rows with these others; None if none do."""
+    last = max(programme.lows[-1], programme.total_low - sum(others))
+    for row in programme.rows:
+        missing = row.least - sum(each * count for each, count in zip(row.each, others, strict=False))
+        if missing <= _ROUNDING:
+            continue
+        if row.each[-1] <= 0:
+            return None
+        last = max(last, math.ceil(missing / row.each[-1] - _ROUNDING))
+    return last if last <= programme.highs[-1] else None
+
+
+def _useful_highs(programme: Programme) -> tuple[int, ...]:
+    """More than this of a pool carries nothing that is asked for."""
+    useful = []
+    for pool, (low, high) in enumerate(zip(programme.lows, programme.highs, strict=True)):
+        wanted = max(low, programme.total_low)
+        for row in programme.rows:
+            if row.each[pool] > 0:
+                wanted = max(wanted, math.ceil(row.least / row.each[pool] - _ROUNDING))
+        useful.append(max(low, min(high, programme.total_high, wanted)))
+    return tuple(useful)

@@ -1,0 +1,102 @@
+"""What was attained against what was promised, in windows of five minutes, and the trim that follows."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from pointsman.placement.demand import Bound
+from pointsman_autoscaler.scaler.engines import Interval
+from pointsman_autoscaler.view import GatewaySample, Histogram
+
+WINDOW_SECONDS = 300.0
+# Fewer answers say nothing of a tail.
+_LEAST_ANSWERS = 20.0
+# Trim moves at most so far from what the learned capacity says.
+_LOWEST, _HIGHEST = 0.8, 1.2
+# A window that missed its bounds with all replicas there says that one serves less than was thought; with
+# replicas still to come it says more of the forecast.
+_STEP, _STEP_WHILE_STARTING = 0.03, 0.01
+
+
+class Attaining:
+    """Counts answers within each bound; moves the trim so that windows miss as often as they may."""
+
+    def __init__(self, bounds: Sequence[Bound], attainment: float) -> None:
+        self._bounds = tuple(bounds)
+        self._attainment = min(max(attainment, 0.5), 0.9999)
+        self._within = [0.0] * len(self._bounds)
+        self._all = [0.0] * len(self._bounds)
+        self._began: float | None = None
+        self._gateway: Histogram | None = None
+        self._was_starting = False
+        self.trim = 1.0
+        self.windows = 0
+        self.missed = 0
+
+    def observe(
+        self,
+        now_seconds: float,
+        gateway: Sequence[GatewaySample],
+        intervals: Sequence[Interval],
+        is_starting: bool,
+    ) -> None:
+        self._was_starting = self._was_starting or is_starting
+        if self._began is None or now_seconds < self._began:
+            self._begin(now_seconds)
+        histogram = next((each.ttft for each in reversed(gateway) if each.ttft is not None), None)
+        by_gateway = histogram is not None
+        if histogram is not None:
+            self._count("ttft", self._gateway, histogram)
+            self._gateway = histogram
+        for interval in intervals:
+            if not by_gateway:
+                self._count("ttft", interval.before.ttft, interval.after.ttft)
+            self._count("itl", interval.before.itl, interval.after.itl)
+        if self._began is not None and now_seconds - self._began >= WINDOW_SECONDS:
+            self._close()
+            self._begin(now_seconds)
+
+    def _count(self, metric: str, before: Histogram | None, after: Histogram | None) -> None:
+        if before is None or after is None or before is after or before.bounds != after.bounds:
+            return
+        if after.count <= before.count:
+            return  # nothing came, or the engine began anew
+        for place, bound in enumerate(self._bounds):
+            if bound.metric == metric:
+                self._all[place] += after.count - before.count
+                self._within[place] += max(0.0, _below(after, bound.seconds) - _below(before, bound.seconds))
+
+    def _close(self) -> None:
+        seen = [total for total in self._all if total >= _LEAST_ANSWERS]
+        if not seen:
+            return
+        holds = all(
+            within >= bound.quantile * total
+            for bound, within, total in zip(self._bounds, self._within, self._all, strict=True)
+            if total >= _LEAST_ANSWERS
+        )
+        self.windows += 1
+        if holds:
+            change = -_STEP * (1 - self._attainment) / self._attainment
+        else:
+            self.missed += 1
+            change = _STEP_WHILE_STARTING if self._was_starting else _STEP
+        self.trim = min(max(self.trim + change, _LOWEST), _HIGHEST)
+
+    def _begin(self, now_seconds: float) -> None:
+        self._began = now_seconds
+        self._within = [0.0] * len(self._bounds)
+        self._all = [0.0] * len(self._bounds)
+        self._was_starting = False
+
+
+def _below(histogram: Histogram, seconds: float) -> float:
+    """How many were at most so long, evenly spread within a bucket."""
+    bounds, counts = histogram.bounds, histogram.counts
+    place = bisect_left(bounds, seconds)
+    if place >= len(bounds):
+        return histogram.count
+    low, least = (bounds[place - 1], counts[place - 1]) if place else (0.0, 0.0)
+    high = bounds[place]
+    if high == float("inf") or high <= low:
+        return least
+    return least + (counts[place] - least) * (seconds - low) / (high - low)

@@ -1,0 +1,66 @@
+"""What was needed lately: a replica goes when it was not needed for as long as its return would cost."""
+
+from collections import deque
+
+from pointsman_autoscaler.decision import Decision, Past
+
+# Directions that changed are remembered so long, to be slower while load goes up and down.
+_REVERSALS_SECONDS = 3600.0
+_SLOWER, _SLOWEST = 1.5, 3.0
+
+
+class Holding:
+    """Largest needs of a window, and when replicas last became more."""
+
+    def __init__(self) -> None:
+        self._needs: deque[tuple[float, float]] = deque()
+        self._tokens: deque[tuple[float, float]] = deque()
+        self._last_up: float | None = None
+        self._last_change: float | None = None
+        self._direction = 0
+        self._reversals: deque[float] = deque(maxlen=16)
+
+    def past(self, now_seconds: float, window_seconds: float) -> Past:
+        """As of now. Times that have not come yet are of a clock that was set back: they are forgotten."""
+        for series in (self._needs, self._tokens):
+            while series and series[0][0] <= now_seconds - window_seconds:
+                series.popleft()
+            while series and series[-1][0] > now_seconds:
+                series.pop()
+        if self._last_up is not None and self._last_up > now_seconds:
+            self._last_up = now_seconds
+        return Past(
+            need=self._needs[0][1] if self._needs else 0.0,
+            tokens=self._tokens[0][1] if self._tokens else 0.0,
+            last_up_seconds=self._last_up,
+            last_change_seconds=self._last_change,
+        )
+
+    def slowness(self, now_seconds: float) -> float:
+        """How much longer than usual replicas are held, because they went up and down lately."""
+        while self._reversals and not now_seconds - _REVERSALS_SECONDS < self._reversals[0] <= now_seconds:
+            self._reversals.popleft()
+        return min(_SLOWER ** max(0, len(self._reversals) - 1), _SLOWEST)
+
+    def add(self, decision: Decision, asked: dict[str, int]) -> None:
+        """What was decided, against what was asked before."""
+        now = decision.at_seconds
+        _push(self._needs, now, decision.need)
+        _push(self._tokens, now, decision.need_tokens)
+        more = any(count > asked.get(name, 0) for name, count in decision.replicas.items())
+        if more:
+            self._last_up = now
+        change = decision.total - sum(asked.values())
+        if change:
+            direction = 1 if change > 0 else -1
+            if direction == -self._direction:
+                self._reversals.append(now)
+            self._direction = direction
+            self._last_change = now
+
+
+def _push(series: deque[tuple[float, float]], at_seconds: float, value: float) -> None:
+    """Keeps only what may still be the largest of some window."""
+    while series and series[-1][1] <= value:
+        series.pop()
+    series.append((at_seconds, value))

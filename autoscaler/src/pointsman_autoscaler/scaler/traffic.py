@@ -1,0 +1,163 @@
+"""How many requests come, how unevenly, and how large: from gateways, or engines where none speak."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pointsman.placement.demand import CONVERSATION
+from pointsman_autoscaler.capacity import Workload
+from pointsman_autoscaler.scaler.engines import Interval, grown
+from pointsman_autoscaler.view import EngineSample, GatewaySample, View
+
+# The load of now is a mean over about a minute; a step shows in the newest half of it.
+_NOW_SECONDS = 60.0
+_NEWEST_SECONDS = 30.0
+# Sizes of requests are means over some minutes: a mix that shifts at noon is seen before the half hour.
+_SIZE_SECONDS = 300.0
+# Until so many were seen, requests are taken for the usual conversation.
+_USUAL_REQUESTS = 10.0
+# The unevenness of arrivals is a mean over about an hour of scrapes.
+_DISPERSION_MEMORY = 0.995
+_LEAST_DISPERSION, _LARGEST_DISPERSION = 0.25, 400.0
+# One step of the load must not count as unevenness for an hour.
+_LARGEST_SURPRISE = 20.0
+
+
+class Traffic:
+    """Arrivals and sizes, up to the newest sample."""
+
+    def __init__(self) -> None:
+        self._before: GatewaySample | None = None
+        self._arrivals: deque[tuple[float, float, float]] = deque(maxlen=64)
+        self._dispersion = 1.0
+        self._requests = _USUAL_REQUESTS
+        self._prompt_tokens = _USUAL_REQUESTS * CONVERSATION.input_tokens
+        self._output_tokens = _USUAL_REQUESTS * CONVERSATION.output_tokens
+
+    def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float]]:
+        """Takes what is new; returns it as (time, requests a second since the one before)."""
+        self._learn_sizes(intervals)
+        if self._arrivals and self._arrivals[-1][0] > view.now_seconds + _NOW_SECONDS:
+            self._arrivals.clear()
+            self._before = None
+        fresh = self._from_gateway(view.gateway)
+        if fresh is None:
+            fresh = self._from_engines(intervals)
+        for at_seconds, count, seconds in fresh:
+            self._learn_dispersion(count, seconds)
+            self._arrivals.append((at_seconds, count, seconds))
+        return [(at_seconds, count / seconds) for at_seconds, count, seconds in fresh]
+
+    @property
+    def newest_seconds(self) -> float | None:
+        """When arrivals were last seen to come, or not to come."""
+        return self._arrivals[-1][0] if self._arrivals else None
+
+    def rate(self) -> float:
+        """Requests a second over about a minute."""
+        return self._rate(_NOW_SECONDS)[0]
+
+    def newest(self) -> tuple[float, float]:
+        """Requests a second over the newest scrapes, and how far chance may carry it from the rate."""
+        rate, seconds = self._rate(_NEWEST_SECONDS)
+        spread = math.sqrt(max(self.rate(), 1 / _NOW_SECONDS) * self._dispersion / max(seconds, 1.0))
+        return rate, spread
+
+    def workload(self, requests_per_second: float) -> Workload:
+        requests = max(self._requests, 1e-9)
+        return Workload(
+            requests_per_second=requests_per_second,
+            input_tokens=max(1.0, self._prompt_tokens / requests),
+            output_tokens=self._output_tokens / requests,
+            interarrival_cv=math.sqrt(self._dispersion),
+        )
+
+    @property
+    def held_tokens(self) -> float:
+        """Tokens of a running request in the cache, on the mean over its answer."""
+        requests = max(self._requests, 1e-9)
+        return (self._prompt_tokens + self._output_tokens / 2) / requests
+
+    @property
+    def input_tokens(self) -> float:
+        return self._prompt_tokens / max(self._requests, 1e-9)
+
+    def _rate(self, span_seconds: float) -> tuple[float, float]:
+        counted, seconds = 0.0, 0.0
+        for _, count, lasted in reversed(self._arrivals):
+            if seconds >= span_seconds - lasted / 2:
+                break
+            counted, seconds = counted + count, seconds + lasted
+        return (counted / seconds, seconds) if seconds > 0 else (0.0, 0.0)
+
+    def _from_gateway(self, samples: Sequence[GatewaySample]) -> list[tuple[float, float, float]] | None:
+        """None where gateways say nothing of arrivals."""
+        counted = [sample for sample in samples if sample.requests_total is not None]
+        if not counted:
+            return None
+        known = self._before
+        fresh = [sample for sample in counted if known is None or sample.at_seconds > known.at_seconds]
+        if fresh:
+            self._before = fresh[-1]
+        found = []
+        for before, after in pairwise([known, *fresh] if known is not None else fresh):
+            count = grown(before.requests_total, after.requests_total)
+            if count is not None:
+                found.append((after.at_seconds, count, after.at_seconds - before.at_seconds))
+        return found
+
+    def _from_engines(self, intervals: Sequence[Interval]) -> list[tuple[float, float, float]]:
+        """All replicas' together, as one interval that ends with the newest sample."""
+        rate, newest, longest = 0.0, 0.0, 0.0
+        for interval in intervals:
+            before, after = interval.before, interval.after
+            ended = grown(before.requests_total, after.requests_total)
+            if ended is None or interval.seconds <= 0:
+                continue
+            inside = _inside(after) - _inside(before)
+            rate += max(0.0, ended + inside) / interval.seconds
+            newest, longest = max(newest, after.at_seconds), max(longest, interval.seconds)
+        if longest <= 0:
+            return []
+        return [(newest, rate * longest, longest)]
+
+    def _learn_sizes(self, intervals: Sequence[Interval]) -> None:
+        if not intervals:
+            return
+        seconds = max(interval.seconds for interval in intervals)
+        kept = math.exp(-max(0.0, seconds) / _SIZE_SECONDS)
+        requests, prompts, outputs = 0.0, 0.0, 0.0
+        for interval in intervals:
+            before, after = interval.before, interval.after
+            ended = grown(before.requests_total, after.requests_total)
+            read = grown(before.prompt_tokens_total, after.prompt_tokens_total)
+            wrote = grown(before.output_tokens_total, after.output_tokens_total)
+            if ended is None or read is None or wrote is None:
+                continue
+            requests, prompts, outputs = requests + ended, prompts + read, outputs + wrote
+        if requests <= 0:
+            return
+        self._requests = self._requests * kept + requests
+        self._prompt_tokens = self._prompt_tokens * kept + prompts
+        self._output_tokens = self._output_tokens * kept + outputs
+
+    def _learn_dispersion(self, count: float, seconds: float) -> None:
+        """Variance over mean of counts; of neighbours, so that a trend does not count."""
+        if not self._arrivals or seconds <= 0:
+            return
+        _, before, lasted = self._arrivals[-1]
+        if lasted <= 0:
+            return
+        expected = before * seconds / lasted
+        middle = (count + expected) / 2
+        if middle < 1:
+            return
+        seen = (count - expected) ** 2 / (1 + seconds / lasted) / middle
+        seen = min(seen, _LARGEST_SURPRISE * self._dispersion)
+        mean = _DISPERSION_MEMORY * self._dispersion + (1 - _DISPERSION_MEMORY) * seen
+        self._dispersion = min(max(mean, _LEAST_DISPERSION), _LARGEST_DISPERSION)
+
+
+def _inside(sample: EngineSample) -> float:
+    return (sample.running or 0.0) + (sample.waiting or 0.0)
