@@ -303,9 +303,6 @@ class Engine:
         while finishes[0][2].finish != finishes[0][0]:
             heappop(finishes)
         steps = min(finishes[0][0] - self._step, (limits.cache_tokens - self._held) // running)
-        if preempting:
-            # Nothing new was looked at in this step.
-            steps = 1
         per_token = limits.law.per_cached_token
         self._state, self._left = _DECODES, steps
         self._duration = duration = limits.batch[running] + per_token * self._cached
