@@ -42,7 +42,7 @@ def by_pods(
     starting = unready if ratio > 1 else 0
     if not starting and not missing:
         return current if tolerance.holds(ratio) else math.ceil(ratio * len(values))
-    counted = len(values) + missing + starting
+    counted = len(values) + starting + (missing if ratio != 1 else 0)
     filled = sum(values) + (missing * target if ratio < 1 else 0.0)
     again = filled / counted / target
     if tolerance.holds(again) or (again - 1) * (ratio - 1) < 0:
