@@ -9,7 +9,7 @@ from tests.support.polling import eventually_async
 
 Json = dict[str, Any]
 
-SEEN_SECONDS = 30.0
+SEEN_SECONDS = 60.0
 
 
 async def seen(

@@ -27,9 +27,7 @@ def main(folder: Path) -> None:
     settings = NodeSettings(name="node", images=(Image("shell:*", ("/bin/sh", "-c")),))
     with RunningNode(plane, settings, folder=folder / "node"):
         plane.admin.create(pod(folder))
-        plane.admin.wait_for(
-            "v1", "Pod", "left", until=lambda found: found["status"]["phase"] == "Running", within_seconds=30
-        )
+        plane.admin.wait_for("v1", "Pod", "left", until=lambda found: found["status"]["phase"] == "Running")
         print("ready", flush=True)
         signal.pause()
 

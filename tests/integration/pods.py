@@ -51,7 +51,7 @@ async def printed(node: ProcessNode, namespace: str, name: str, wanted: str, con
         assert text == wanted, text
         return True
 
-    await eventually_async(look, 5, f"what {name} printed")
+    await eventually_async(look, 30, f"what {name} printed")
 
 
 def server(name: str = "main", port: int = 8080, **fields: Any) -> Json:

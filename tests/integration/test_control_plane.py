@@ -175,7 +175,7 @@ def test_a_paused_api_server_answers_when_it_is_resumed() -> None:
         with pytest.raises(OSError, match="timed out"):
             urllib.request.urlopen(request, timeout=1, context=context)
         server.resume()
-        bare.wait_ready(10)
+        bare.wait_ready()
 
 
 def test_a_program_that_ends_at_once_is_an_error_with_its_last_words(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_nothing_is_left_when_the_tests_are_killed(tmp_path: Path) -> None:
     with StartedProcess(command) as tests:
         eventually(lambda: "ready" in tests.output, 90, "a control plane runs")
         tests.send(signal.SIGKILL)
-        tests.wait(10)
+        tests.wait(30)
         assert_none_left(str(folder))
 
 

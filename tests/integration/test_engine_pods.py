@@ -87,7 +87,7 @@ async def test_a_pod_with_a_real_engine_answers_a_chat_request(
         {"name": "template", "configMap": {"name": "template"}},
     ]
     admin.create(engine_pod("llama", container, volumes=volumes), namespace)
-    found = await seen(admin, namespace, "llama", ready=True, within_seconds=60)
+    found = await seen(admin, namespace, "llama", ready=True, within_seconds=100)
     async with OpenAIClient(f"http://{found['status']['podIP']}:8080") as client:
         assert await client.models() == ("gemma",)
         answer = await client.chat("gemma", "What is the capital of France?", max_tokens=8)
@@ -113,7 +113,7 @@ async def test_gpus_are_counted_and_a_third_engine_waits_for_a_free_one(
         conditions = admin.get("v1", "Pod", "c", namespace)["status"].get("conditions", ())
         return any("Insufficient nvidia.com/gpu" in one.get("message", "") for one in conditions)
 
-    await eventually_async(refused, 10, "the scheduler has no device for it")
+    await eventually_async(refused, 30, "the scheduler has no device for it")
     admin.delete("v1", "Pod", "a", namespace)
     found = await seen(admin, namespace, "c", ready=True)
     async with OpenAIClient(f"http://{found['status']['podIP']}:8000") as client:
@@ -164,6 +164,6 @@ async def test_a_deployment_is_rolled_out_scaled_and_its_pods_are_those_of_its_s
 
     admin.wait_for("apps/v1", "Deployment", "small", namespace, until=available(2))
     admin.patch("apps/v1", "Deployment", "small", {"spec": {"replicas": 1}}, namespace)
-    await eventually_async(lambda: len(admin.list("v1", "Pod", namespace)) == 1, 15, "one is left")
+    await eventually_async(lambda: len(admin.list("v1", "Pod", namespace)) == 1, 30, "one is left")
     (left,) = admin.list("v1", "Pod", namespace)
     assert facts(left)["ready"]

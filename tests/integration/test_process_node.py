@@ -52,10 +52,10 @@ async def test_a_pod_is_scheduled_runs_on_its_own_address_and_goes_when_deleted(
         "ContainersReady": "True",
         "Ready": "True",
     }
-    await eventually_async(lambda: node.log(namespace, "one", "main") == "begun\n", 5, "its log")
+    await eventually_async(lambda: node.log(namespace, "one", "main") == "begun\n", 30, "its log")
     admin.delete("v1", "Pod", "one", namespace)
-    await eventually_async(lambda: admin.find("v1", "Pod", "one", namespace) is None, 10, "it is gone")
-    await eventually_async(lambda: not node.pods, 5, "the node has forgotten it")
+    await eventually_async(lambda: admin.find("v1", "Pod", "one", namespace) is None, 30, "it is gone")
+    await eventually_async(lambda: not node.pods, 30, "the node has forgotten it")
 
 
 async def test_the_api_server_hands_out_the_logs_that_the_node_keeps(
@@ -93,7 +93,15 @@ async def test_a_container_that_crashes_is_restarted_ever_later_and_its_logs_are
     node: ProcessNode, admin: Admin, namespace: str
 ) -> None:
     admin.create(pod("crash", shell("echo said before the end; exit 7")), namespace)
-    found = await seen(admin, namespace, "crash", phase="Running", waiting="CrashLoopBackOff", restarts=2)
+
+    def again() -> Json:
+        found = admin.get("v1", "Pod", "crash", namespace)
+        known = facts(found)
+        assert (known["phase"], known["waiting"]) == ("Running", "CrashLoopBackOff"), str(known)
+        assert known["restarts"] >= 2, str(known)
+        return found
+
+    found = await eventually_async(again, 60, "it has crashed for the third time")
     (container,) = found["status"]["containerStatuses"]
     assert container["lastState"]["terminated"]["exitCode"] == 7
     assert "back-off" in container["state"]["waiting"]["message"]
@@ -201,15 +209,16 @@ async def test_init_containers_run_in_order_and_sidecars_are_there_before_and_af
                 step("last", "echo last >> /order/steps"),
             ],
             volumes=[{"name": "order", "hostPath": {"path": str(node.folder / "order")}}],
+            terminationGracePeriodSeconds=30,
         ),
         namespace,
     )
     (node.folder / "order").mkdir()
     await seen(admin, namespace, "ordered", phase="Running", ready=True)
     steps = node.folder / "order" / "steps"
-    await eventually_async(lambda: "main" in steps.read_text(), 5, "the last of them began")
+    await eventually_async(lambda: "main" in steps.read_text(), 30, "the last of them began")
     admin.delete("v1", "Pod", "ordered", namespace)
-    await eventually_async(lambda: admin.find("v1", "Pod", "ordered", namespace) is None, 15, "it is gone")
+    await eventually_async(lambda: admin.find("v1", "Pod", "ordered", namespace) is None, 30, "it is gone")
     assert steps.read_text().splitlines() == ["first", "sidecar", "last", "main", "main ends", "sidecar ends"]
 
 
@@ -246,10 +255,13 @@ async def test_a_container_that_is_not_alive_is_restarted(
     await say(found, 500, "/alive")
     await seen(admin, namespace, "web", ready=True, restarts=1)
     assert "SIGTERM" in node.log(namespace, "web", "main", previous=True)
-    events = admin.list("v1", "Event", namespace, fields="involvedObject.name=web")
-    assert any(
-        "Liveness probe failed: HTTP probe failed with statuscode: 500" in one["message"] for one in events
-    )
+
+    def why() -> bool:
+        events = admin.list("v1", "Event", namespace, fields="involvedObject.name=web")
+        said = "Liveness probe failed: HTTP probe failed with statuscode: 500"
+        return any(said in one["message"] for one in events)
+
+    await eventually_async(why, 30, "an event says why")
 
 
 async def test_nothing_is_probed_before_the_startup_probe_succeeds(
@@ -264,7 +276,7 @@ async def test_nothing_is_probed_before_the_startup_probe_succeeds(
     )
     admin.create(pod("slow", container), namespace)
     found = await seen(admin, namespace, "slow", phase="Running", ready=False)
-    await eventually_async(lambda: "/started" in node.log(namespace, "slow", "main"), 5, "it is probed")
+    await eventually_async(lambda: "/started" in node.log(namespace, "slow", "main"), 30, "it is probed")
     assert "/ready" not in node.log(namespace, "slow", "main")
     assert found["status"]["containerStatuses"][0]["started"] is False
     await say(found, 200, "/started")
@@ -288,7 +300,7 @@ async def test_a_pod_that_ends_asks_its_hook_first_and_is_killed_when_its_time_i
     )
     for name in ("polite", "stubborn"):
         admin.delete("v1", "Pod", name, namespace)
-    await eventually_async(lambda: not admin.list("v1", "Pod", namespace), 10, "both are gone")
+    await eventually_async(lambda: not admin.list("v1", "Pod", namespace), 30, "both are gone")
     assert polite.log().read_text().splitlines()[-2:] == ["/drain", "SIGTERM"]
     assert polite.state.exit_code == 0
     assert stubborn_one.state.exit_code == 137

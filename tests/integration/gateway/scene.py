@@ -104,7 +104,7 @@ class Scene:
         said = self.route_status(name).get("conditions", ())
         return {one["type"]: (one["status"], one["reason"]) for one in said}
 
-    def wait_route(self, name: str, within_seconds: float = 30.0, **wanted: tuple[str, str]) -> Json:
+    def wait_route(self, name: str, within_seconds: float = 60.0, **wanted: tuple[str, str]) -> Json:
         """The route's status, once these conditions have this status and reason."""
 
         def holds() -> bool:

@@ -51,7 +51,7 @@ def refused(scene: Scene, gateway: GatewayProcess) -> None:
         said = programming(gateway)[f"{scene.namespace}/chat"]
         return not said["accepted"] and f'namespace {scene.namespace} may not claim "chat"' in said["message"]
 
-    eventually(is_said, 10, "the gateway says who may not claim what")
+    eventually(is_said, 30, "the gateway says who may not claim what")
     answers(gateway, "chat", 404)
 
 

@@ -114,4 +114,4 @@ def test_without_the_operator_replicas_are_followed_all_the_same(scene: Scene) -
         answers(gateway, "chat")
         return second.log.total > 0
 
-    eventually(second_answers, 20, "the other replica answers")
+    eventually(second_answers, 30, "the other replica answers")

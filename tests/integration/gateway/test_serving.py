@@ -22,7 +22,7 @@ def test_a_route_and_a_deployment_are_served_without_an_operator(scene: Scene) -
     gateway = scene.gateway()
     assert answers(gateway, "chat") == f"{scene.namespace}/a"
     expected = {"accepted": True, "programmed": True, "reason": "Programmed", "message": "", "generation": 1}
-    eventually(lambda: programming(gateway)[f"{scene.namespace}/chat"] == expected, 5, "it is said")
+    eventually(lambda: programming(gateway)[f"{scene.namespace}/chat"] == expected, 30, "it is said")
     assert status_of(gateway, "/live") == 200
     with urllib.request.urlopen(f"{gateway.metrics_url}/metrics", timeout=10) as page:
         assert b'pointsman_gateway_watch_age_seconds{kind="ModelRoute"} ' in page.read()
@@ -42,7 +42,7 @@ def test_replicas_are_followed(scene: Scene) -> None:
         answers(gateway, "chat")
         return second.log.total > 0
 
-    eventually(second_answers, 20, "the other replica answers")
+    eventually(second_answers, 30, "the other replica answers")
     scene.endpoints("a", unready=[first, second])
     answers(gateway, "chat", 503)
 
@@ -61,7 +61,7 @@ def test_a_bad_edit_keeps_what_serves_and_is_said(scene: Scene) -> None:
         said = programming(gateway)[f"{scene.namespace}/chat"]
         return (said["accepted"], said["reason"], said["generation"]) == (False, "InvalidSpec", 2)
 
-    eventually(refused, 10, "the edit is refused")
+    eventually(refused, 30, "the edit is refused")
     answers(gateway, "chat")
 
 
@@ -91,17 +91,17 @@ def test_a_gateway_that_is_killed_leaves_no_envoy_and_the_next_one_serves(scene:
     (envoy,) = psutil.Process(gateway.pid).children()
     assert "envoy" in envoy.name()
     gateway.kill()
-    eventually(lambda: not envoy.is_running(), 5, "its Envoy is gone")
+    eventually(lambda: not envoy.is_running(), 30, "its Envoy is gone")
     gateway.start()
     answers(gateway, "chat")
 
 
 def test_readiness_fails_first_when_it_is_asked_to_end(scene: Scene) -> None:
-    gateway = scene.gateway("gateway-0", "--drain", "3s")
+    gateway = scene.gateway("gateway-0", "--drain", "10s")
     gateway.ask_to_end()
-    eventually(lambda: status_of(gateway, "/ready") == 503, 2, "readiness fails")
+    eventually(lambda: status_of(gateway, "/ready") == 503, 30, "readiness fails")
     assert gateway.is_running
-    eventually(lambda: not gateway.is_running, 15, "it ends")
+    eventually(lambda: not gateway.is_running, 30, "it ends")
 
 
 def test_while_the_api_server_is_away_what_serves_goes_on(

@@ -50,7 +50,7 @@ def message(deployment: Mapping[str, Any], kind: str) -> str:
 
 
 def wait_until(
-    admin: Admin, name: str, namespace: str, within_seconds: float = 60.0, **wanted: tuple[str, str]
+    admin: Admin, name: str, namespace: str, within_seconds: float = 120.0, **wanted: tuple[str, str]
 ) -> Json:
     """The deployment, once these conditions have this status and reason."""
 

@@ -63,7 +63,7 @@ def test_kubectl_shows_what_people_look_for(
     admin: Admin, namespace: str, control_plane: ControlPlane
 ) -> None:
     admin.create(own("chat"), namespace)
-    waited = ("wait", "--for=condition=Ready", "modeldeployments.pointsman.dev/chat", "--timeout=60s")
+    waited = ("wait", "--for=condition=Ready", "modeldeployments.pointsman.dev/chat", "--timeout=120s")
     kubectl(control_plane.kubeconfig(), "-n", namespace, *waited)
     shown = kubectl(control_plane.kubeconfig(), "-n", namespace, "get", "pointsman")
     header, line = shown.splitlines()[:2]
@@ -191,6 +191,8 @@ def test_one_write_a_child_and_none_while_nothing_changes(
     with installation.operator():
         admin.create(own("after"), namespace)
         wait_until(admin, "after", namespace, Progressing=("True", "Complete"))
+        # An event is written beside all else, a moment later.
+        eventually(lambda: "events" in writes(), 30, "it is told as an event")
         made = Counter(writes())
         # Placed, ready, and once between where the machine is slow.
         assert made.pop("modeldeployments/status") <= 3

@@ -40,7 +40,7 @@ def test_a_node_that_comes_later_is_found(admin: Admin, namespace: str) -> None:
     wait_until(admin, "chat", namespace, Placed=("False", "DoesNotFit"))
     [node] = make_fake_nodes(admin, 1, prefix="late", gpus=8, labels=H100)
     try:
-        wait_until(admin, "chat", namespace, within_seconds=30, Placed=("True", "Placed"))
+        wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
     finally:
         admin.delete("v1", "Node", node)
 
@@ -60,9 +60,7 @@ def test_a_contested_field_holds_up_no_other_one(admin: Admin, namespace: str) -
             admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
     wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
     admin.patch(API, KIND, "chat", {"spec": {"engine": {"args": ["--mlock"]}}}, namespace)
-    found = admin.wait_for(
-        *DEPLOYMENT, "chat", namespace, until=lambda d: "--mlock" in arguments(dict(d)), within_seconds=30
-    )
+    found = admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: "--mlock" in arguments(dict(d)))
     assert found["spec"]["replicas"] == 8  # theirs still
     wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
 
@@ -92,4 +90,4 @@ def test_a_refusal_is_an_event(admin: Admin, namespace: str) -> None:
     with no_services(admin, namespace):
         admin.create(own("chat"), namespace)
         wait_until(admin, "chat", namespace, Progressing=("False", "Refused"))
-        eventually(lambda: "Refused" in reasons(admin, namespace, "chat"), 10, "kubectl describe shows it")
+        eventually(lambda: "Refused" in reasons(admin, namespace, "chat"), 30, "kubectl describe shows it")

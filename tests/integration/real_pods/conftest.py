@@ -14,7 +14,7 @@ from tests.support.cluster.installation import Installation, OperatorProcess
 from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
 from tests.support.packaged_weights import gemma_file
 
-GONE_SECONDS = 8
+GONE_SECONDS = 15
 """So soon a node that says nothing counts as gone, and its pods are given up."""
 START_SECONDS = 100.0
 """Within that a real engine starts on a busy machine; two seconds are enough on an idle one."""

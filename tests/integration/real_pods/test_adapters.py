@@ -76,7 +76,6 @@ def resolved(admin: Admin, namespace: str, status: str, reason: str) -> None:
         "french",
         namespace,
         until=lambda found: "status" in found and holds(dict(found)),
-        within_seconds=30,
     )
 
 

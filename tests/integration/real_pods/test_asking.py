@@ -96,7 +96,7 @@ def test_a_model_in_a_cluster_is_explained_in_the_words_of_local_mode(
     def told() -> list[str]:
         return person.asks("explain", "modelroute/talk", "-n", namespace)[1].splitlines()
 
-    eventually(lambda: "  100 %  chat" in told(), 10, "the route has heard that its target serves")
+    eventually(lambda: "  100 %  chat" in told(), 30, "the route has heard that its target serves")
 
 
 @pytest.mark.usefixtures("installation")
@@ -130,7 +130,7 @@ def test_a_watch_prints_what_changes(admin: Admin, namespace: str, person: Perso
         admin.patch(API, "ModelDeployment", "chat", {"spec": {"replicas": 7}}, namespace)
         eventually(lambda: " 7 " in printed(), 30, "it prints what changed")
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 130
+        assert watching.wait(30) == 130
 
 
 @pytest.mark.usefixtures("installation")

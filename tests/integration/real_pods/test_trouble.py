@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("operator")
 
 Json = dict[str, Any]
 
-SEEN_SECONDS = 30.0
+SEEN_SECONDS = 60.0
 MISSING = ("False", "RepositoryNotFound")
 READY = ("True", "ReplicasReady")
 COMPLETE = ("True", "Complete")

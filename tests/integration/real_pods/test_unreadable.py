@@ -57,6 +57,10 @@ def taken(write: Callable[[], Json]) -> None:
     eventually(is_taken, 30, "the API server takes it")
 
 
+def events(admin: Admin, namespace: str, kind: str) -> list[Json]:
+    return [one for one in admin.list("v1", "Event", namespace) if one["involvedObject"]["kind"] == kind]
+
+
 @pytest.mark.usefixtures("operator", "loose_definitions")
 def test_a_route_says_that_it_cannot_be_read_until_it_can(admin: Admin, namespace: str) -> None:
     taken(partial(admin.create, WRONG_ROUTE, namespace))
@@ -72,10 +76,8 @@ def test_a_route_says_that_it_cannot_be_read_until_it_can(admin: Admin, namespac
     )
     assert conditions(found)["Ready"] == ("False", "InvalidSpec")
     assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
-    [event] = [
-        one for one in admin.list("v1", "Event", namespace) if one["involvedObject"]["kind"] == "ModelRoute"
-    ]
-    assert event["reason"] == "InvalidSpec"
+    said = eventually(lambda: events(admin, namespace, "ModelRoute"), 30, "an event says so too")
+    assert [one["reason"] for one in said] == ["InvalidSpec"]
     right = {"rules": [{"targets": [{"deployment": "chat", "weight": 100}]}]}
     admin.patch(API, "ModelRoute", "chat", {"spec": right}, namespace)
     admin.wait_for(

@@ -157,7 +157,7 @@ class Admin:
         namespace: str = "default",
         *,
         until: Callable[[Json], object] = bool,
-        within_seconds: float = 30.0,
+        within_seconds: float = 60.0,
     ) -> Json:
         """The object, once there is one and `until` is true of it."""
 
