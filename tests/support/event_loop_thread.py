@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_START_SECONDS = 10.0
+_START_SECONDS = 30.0
 
 
 class EventLoopThread:

@@ -21,7 +21,7 @@ from tests.support.polling import eventually, eventually_async
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 _LINES_KEPT = 5_000
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 
 
 class StartedProcess:
@@ -132,7 +132,7 @@ class ProcessEnded(Exception):
 
 async def wait_until_url_answers(
     url: str,
-    timeout_seconds: float = 20.0,
+    timeout_seconds: float = 60.0,
     *,
     process: StartedProcess | None = None,
     accept: Callable[[int], bool] = lambda status: status == 200,
@@ -190,7 +190,7 @@ def running_with(text: str) -> list[psutil.Process]:
     return found
 
 
-def assert_none_left(text: str, timeout_seconds: float = 5.0) -> None:
+def assert_none_left(text: str, timeout_seconds: float = 30.0) -> None:
     """Assert that no process whose command line contains `text` (a state folder, say) runs any more."""
 
     def none_left() -> bool:

@@ -74,7 +74,7 @@ class Up(StartedProcess):
         kind, called = document["kind"], document["metadata"]["name"]
         before = self.generation(kind, called)
         self.write(name, document)
-        eventually(lambda: self.generation(kind, called) == before + 1, 5, f"{called} is taken")
+        eventually(lambda: self.generation(kind, called) == before + 1, 30, f"{called} is taken")
 
     def generation(self, kind: str, name: str) -> int:
         """The generation that status has been written for, 0 while there is none."""
@@ -161,7 +161,7 @@ def _logs_below(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def assert_no_engine_left(folder: Path, within_seconds: float = 10.0) -> None:
+def assert_no_engine_left(folder: Path, within_seconds: float = 30.0) -> None:
     """Assert that every engine with a log below the folder ends; those that do not are killed."""
 
     def none_left() -> bool:

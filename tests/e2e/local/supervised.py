@@ -7,7 +7,7 @@ from random import Random
 import aiohttp
 
 from pointsman.api import ObjectKey
-from pointsman.engine_agent.liveness import Patience
+from pointsman.engine_agent.liveness import PATIENCE, Patience
 from pointsman.local.engines.launch import Launcher
 from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.engines.records import read_records
@@ -19,9 +19,11 @@ from tests.support.polling import eventually_async
 from tests.support.processes import assert_none_left, python_module
 
 KEY = ObjectKey("default", "chat")
-WITHIN_SECONDS = 20.0
-# Long enough for a stand-in on a busy machine, and short.
-PATIENCE = Patience(interval_seconds=0.1, timeout_seconds=1.0, restart_failures=4, restart_seconds=3.0)
+WITHIN_SECONDS = 60.0
+# For tests of engines that hang: long enough for a stand-in on a busy machine, and short.
+IMPATIENT = Patience(interval_seconds=0.1, timeout_seconds=1.0, restart_failures=4, restart_seconds=3.0)
+# For tests of engines that never get ready: as short as a message that names it may be.
+SHORT_BUDGET_SECONDS = 2.0
 
 SPEC = EngineSpec(
     weights="/none.gguf",
@@ -41,7 +43,10 @@ def behaving(behaviour: str, **environment: str) -> EngineSpec:
 
 
 class Engines:
-    """One deployment's supervisor, and what it is seen to do."""
+    """One deployment's supervisor, and what it is seen to do.
+
+    Change `patience` before `supervise`; `budget_seconds` is what a start may take from then on.
+    """
 
     def __init__(self, state: StateFolder, session: aiohttp.ClientSession, marker: str) -> None:
         self.state = state
@@ -50,6 +55,8 @@ class Engines:
         # The marker tells our processes from those of other tests.
         command = (*python_module("tests.e2e.local.stand_in_engine"), marker)
         self.marker = marker
+        self.patience = PATIENCE
+        self.budget_seconds = 60.0
         self._around = Surroundings(
             Launcher(command),
             session,
@@ -57,8 +64,7 @@ class Engines:
             changed=lambda: None,
             failed=self.failures.append,
             say=self.said.append,
-            budget=lambda weights_bytes: 2.0,
-            patience=PATIENCE,
+            budget=lambda weights_bytes: self.budget_seconds,
         )
         self.rooms: list[int] = []
         self._supervisors: list[Supervisor] = []
@@ -69,7 +75,7 @@ class Engines:
         made = Supervisor(
             KEY,
             self.state,
-            self._around,
+            replace(self._around, patience=self.patience),
             threads=lambda: 1,
             room=lambda spec: self.rooms.pop(0) if self.rooms else 9,
             left=left,

@@ -18,7 +18,7 @@ from tests.support.polling import eventually
 from tests.support.ports import free_port
 from tests.support.processes import REPOSITORY, assert_none_left, running_with
 
-WITHIN_SECONDS = 30.0
+WITHIN_SECONDS = 60.0
 
 
 @dataclass
@@ -63,7 +63,7 @@ def _ends(one: Talking, number: signal.Signals, folder: Path) -> None:
     engines = list(one.state.engines.glob("*.json"))
     assert engines
     one.process.send_signal(number)
-    assert one.process.wait(10) == 0
+    assert one.process.wait(30) == 0
     assert one.process.stderr is not None
     assert one.process.stderr.read() == b""
     assert list(one.state.engines.glob("*.json")) == []

@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pointsman.local.engines.plan import Phase
+from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.engines.supervisor import Supervisor, Wanted
 from tests.e2e.local.running_up import runs
 from tests.e2e.local.supervised import (
+    SHORT_BUDGET_SECONDS,
     SPEC,
     WITHIN_SECONDS,
     Engines,
@@ -75,7 +76,11 @@ async def test_one_that_dies_at_start_says_its_last_words_and_is_tried_again(eng
 
 
 NEVER_READY = {
-    "it never tells a port": ("mute", "NotReadyInTime", "no first token within 2 s"),
+    "it never tells a port": (
+        "mute",
+        "NotReadyInTime",
+        f"no first token within {SHORT_BUDGET_SECONDS:g} s",
+    ),
     "it answers 503 for ever": ("loading", "NotReadyInTime", "answers 503"),
     "it refuses the request": ("refuses", "FirstTokenRefused", "answers 400"),
 }
@@ -85,13 +90,16 @@ NEVER_READY = {
 async def test_one_that_never_gets_ready_is_ended_and_says_why(
     engines: Engines, behaviour: str, reason: str, words: str
 ) -> None:
+    engines.budget_seconds = SHORT_BUDGET_SECONDS
     supervisor = engines.supervise()
     supervisor.want(Wanted(behaving(behaviour), 1, 1.0))
-    await until(supervisor, lambda views: views and views[0].phase is Phase.WAITING, "given up")
-    trouble = supervisor.views[0].trouble
-    assert trouble is not None
-    assert trouble.reason == reason
-    assert words in trouble.message
+
+    def given_up(views: tuple[ReplicaView, ...]) -> bool:
+        """Its first process may be too slow to say anything within the budget: then the next one says it."""
+        waiting = [view.trouble for view in views if view.phase is Phase.WAITING]
+        return any(why is not None and why.reason == reason and words in why.message for why in waiting)
+
+    await until(supervisor, given_up, "given up")
 
 
 async def test_a_changed_spec_replaces_replicas_when_the_new_ones_can_answer(engines: Engines) -> None:
@@ -106,6 +114,7 @@ async def test_a_changed_spec_that_never_gets_ready_leaves_the_former_serving(en
     supervisor = engines.supervise()
     await ready(supervisor, SPEC)
     (former,) = engines.records()
+    engines.budget_seconds = SHORT_BUDGET_SECONDS
     supervisor.want(Wanted(behaving("loading"), 1, 1.0))
     await until(
         supervisor, lambda views: any(view.phase is Phase.WAITING for view in views), "the new one failed"
@@ -186,8 +195,13 @@ async def test_the_next_start_ends_what_is_one_too_many(engines: Engines) -> Non
     await ready(first, SPEC, replicas=2)
     left = await leave(first, engines)
     await ready(engines.supervise(), SPEC, replicas=1)
-    (kept,) = engines.records()
-    assert [pid for pid in left.pids if runs(pid)] == [kept]
+
+    def one_is_kept() -> bool:
+        return [pid for pid in left.pids if runs(pid)] == list(engines.records())
+
+    # It counts as settled already after the first was adopted, too.
+    await eventually_async(one_is_kept, WITHIN_SECONDS, "one of them is kept")
+    assert len(engines.records()) == 1
 
 
 async def test_an_end_during_adoption_ends_what_was_left(engines: Engines) -> None:
@@ -256,7 +270,7 @@ async def test_ending_is_quick_whatever_runs(engines: Engines, tmp_path: Path) -
     running = tmp_path / "running"
     running.touch()
     supervisor = engines.supervise()
-    await ready(supervisor, behaving("serves", RUNNING_FILE=str(running)), replicas=2)
-    async with asyncio.timeout(5):
+    await ready(supervisor, behaving("serves", RUNNING_FILE=str(running)), replicas=2, drain_seconds=600.0)
+    async with asyncio.timeout(60):
         await supervisor.end()
     assert engines.records() == {}

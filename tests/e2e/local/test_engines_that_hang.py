@@ -1,6 +1,7 @@
 """Engines that live and do not answer, under supervision."""
 
 import signal
+from dataclasses import replace
 
 import psutil
 
@@ -8,6 +9,7 @@ from pointsman.local.engines.plan import Phase
 from pointsman.local.engines.supervisor import Wanted
 from tests.e2e.local.running_up import runs
 from tests.e2e.local.supervised import (
+    IMPATIENT,
     SPEC,
     Engines,
     phases,
@@ -17,6 +19,7 @@ from tests.e2e.local.supervised import (
 
 
 async def test_one_that_hangs_leaves_the_endpoints_and_is_started_again(engines: Engines) -> None:
+    engines.patience = IMPATIENT
     supervisor = engines.supervise()
     await ready(supervisor, SPEC, replicas=2)
     hung, other = engines.records()
@@ -33,6 +36,7 @@ async def test_one_that_hangs_leaves_the_endpoints_and_is_started_again(engines:
 
 
 async def test_one_that_hung_for_a_moment_serves_on(engines: Engines) -> None:
+    engines.patience = replace(IMPATIENT, restart_seconds=100.0)
     supervisor = engines.supervise()
     await ready(supervisor, SPEC)
     before = engines.records()
@@ -46,6 +50,7 @@ async def test_one_that_hung_for_a_moment_serves_on(engines: Engines) -> None:
 
 
 async def test_a_drain_does_not_wait_for_one_that_hangs(engines: Engines) -> None:
+    engines.patience = IMPATIENT
     supervisor = engines.supervise()
     await ready(supervisor, SPEC)
     (pid,) = engines.records()

@@ -42,7 +42,7 @@ async def test_the_primary_of_the_quickstart_hangs(up: Callable[..., Up]) -> Non
             while not stop.is_set():
                 answers.append(await asked(one, session))
 
-        await eventually_async(lambda: _answers(one, session, "chat-primary"), 10, "the primary answers")
+        await eventually_async(lambda: _answers(one, session, "chat-primary"), 30, "the primary answers")
         for pid in hung:
             psutil.Process(pid).send_signal(signal.SIGSTOP)
         asking = asyncio.create_task(keep_asking())
@@ -53,7 +53,8 @@ async def test_the_primary_of_the_quickstart_hangs(up: Callable[..., Up]) -> Non
         )
         row = one.run("get", "pmd/chat-primary").stdout.splitlines()[1].split()
         assert (row[1], row[-3:-1]) == ("False", ["0", "2"])
-        assert "an engine runs and does not answer: it gets no requests" in one.output
+        said = "an engine runs and does not answer: it gets no requests"
+        await eventually_async(lambda: said in one.output, 30, "it is said on the terminal")
         await eventually_async(
             lambda: answers[-1][1].endswith("chat-backup") if answers else False,
             NOTICED_SECONDS,
