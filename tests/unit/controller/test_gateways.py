@@ -94,7 +94,7 @@ async def _one_gateway() -> None:
     async with asking.running():
         async with gateway.serving(port):
             asking.hear(port)
-            await asking.gateways.heard(5)
+            await asking.gateways.heard(30)
             assert asking.gateways.said_of(CHAT) == (USED,)
             assert asking.news == [None]
             later = replace(USED, generation=2)
@@ -120,7 +120,7 @@ async def _another_gateway() -> None:
     first, second = free_port(), free_port()
     async with asking.running(), one.serving(first), two.serving(second):
         asking.hear(first)
-        await asking.gateways.heard(5)
+        await asking.gateways.heard(30)
         asking.hear(first, second)
         await eventually_async(lambda: len(asking.gateways.said_of(CHAT)) == 2, 30, "both are heard")
         assert asking.news == [None, {TALK}]

@@ -48,7 +48,7 @@ class Operator:
         """What is known in the end."""
         if (pin := self.hub.of(name, CHAT)) is not None:
             return pin
-        await eventually_async(lambda: CHAT in self.told, 10, "there is an answer")
+        await eventually_async(lambda: CHAT in self.told, 30, "there is an answer")
         found = self.hub.of(name, CHAT)
         assert found is not None
         return found
@@ -60,7 +60,7 @@ async def test_a_branch_is_its_commit_and_all_who_asked_are_told() -> None:
         async with operator.leads():
             assert operator.hub.of(OPEN, CHAT) is None
             assert operator.hub.of(OPEN, SEARCH) is None
-            await eventually_async(lambda: len(operator.told) == 2, 10, "both are told")
+            await eventually_async(lambda: len(operator.told) == 2, 30, "both are told")
             assert operator.told == [CHAT, SEARCH]
             assert operator.hub.of(OPEN, CHAT) == operator.hub.of(OPEN, SEARCH) == Pin(OPEN, COMMIT)
             assert server.questions == 1
@@ -73,11 +73,11 @@ async def test_who_comes_late_for_an_answer_has_it_and_does_not_ask_again() -> N
         async with operator.leads():
             for one in (CHAT, SEARCH):
                 assert operator.hub.of(OPEN, one) is None
-            await eventually_async(lambda: len(operator.told) == 2, 10, "both are told")
+            await eventually_async(lambda: len(operator.told) == 2, 30, "both are told")
             operator.now += 300
             other = HubName("acme/open", "other")
             assert operator.hub.of(other, CHAT) is None
-            await eventually_async(lambda: len(operator.told) == 3, 10, "the other one is answered too")
+            await eventually_async(lambda: len(operator.told) == 3, 30, "the other one is answered too")
             assert operator.hub.of(OPEN, CHAT) == operator.hub.of(OPEN, SEARCH) == Pin(OPEN, COMMIT)
             assert server.questions == 2
             assert operator.hub.of(OPEN, CHAT) is None, "once: it was asked for minutes ago"
@@ -90,7 +90,7 @@ async def test_what_was_said_a_while_ago_is_asked_again() -> None:
             await operator.answer(OPEN)
             operator.now += 11
             assert operator.hub.of(OPEN, CHAT) is None
-            await eventually_async(lambda: server.questions == 2, 10, "it is asked again")
+            await eventually_async(lambda: server.questions == 2, 30, "it is asked again")
 
 
 async def test_a_refresh_is_another_question() -> None:

@@ -38,7 +38,7 @@ async def test_a_worker_waits_for_the_next_key(queue: WorkQueue[str]) -> None:
     taking = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     queue.add("a")
-    assert await asyncio.wait_for(taking, 1) == "a"
+    assert await asyncio.wait_for(taking, 30) == "a"
 
 
 async def test_a_worker_that_is_cancelled_as_it_is_woken_leaves_the_key_to_the_next(
@@ -48,7 +48,7 @@ async def test_a_worker_that_is_cancelled_as_it_is_woken_leaves_the_key_to_the_n
     await asyncio.sleep(0)
     queue.add("a")
     first.cancel()
-    assert await asyncio.wait_for(second, 1) == "a"
+    assert await asyncio.wait_for(second, 30) == "a"
     with pytest.raises(asyncio.CancelledError):
         await first
 
@@ -57,7 +57,7 @@ async def test_a_key_for_later_comes_at_the_earliest_of_its_times(queue: WorkQue
     queue.add_after("a", 3600)
     queue.add_after("a", 0.01)
     queue.add_after("a", 3600)
-    assert await asyncio.wait_for(queue.get(), 1) == "a"
+    assert await asyncio.wait_for(queue.get(), 30) == "a"
     queue.done("a")
     assert queue.idle
 

@@ -20,13 +20,13 @@ from tests.support.ports import free_port
 
 QUICK = Patience(
     interval_seconds=0.02,
-    timeout_seconds=0.1,
+    timeout_seconds=5.0,
     restart_failures=4,
     restart_seconds=0.1,
     look_seconds=0.02,
     stalled_seconds=0.3,
 )
-SERVES = 10.0
+SERVES = 30.0
 ENDLESS_BYTES = 512 * 2**20
 
 

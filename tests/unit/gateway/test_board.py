@@ -56,18 +56,18 @@ async def test_it_is_worked_out_once_for_each_stage_and_told_to_those_who_wait()
             async with session.get(url, params={} if after is None else {"after": str(after)}) as answer:
                 return read_programming(await answer.text())
 
-        await eventually_async(lambda: gateway.looks == 1, 5, "it has looked")
+        await eventually_async(lambda: gateway.looks == 1, 30, "it has looked")
         revision, said = await asked()
         assert said == gateway.said
         waiting = asyncio.create_task(asked(revision))
         for _ in range(3):
             changed.set()
-            await eventually_async(lambda: not changed.is_set(), 5, "it has heard")
+            await eventually_async(lambda: not changed.is_set(), 30, "it has heard")
         assert gateway.looks == 1, "nothing was said to be another"
         assert not waiting.done()
         gateway.stage, gateway.said = 1, {**gateway.said, key("talk"): USED}
         changed.set()
-        newer, said = await asyncio.wait_for(waiting, 5)
+        newer, said = await asyncio.wait_for(waiting, 30)
         assert (newer, said, gateway.looks) == (revision + 1, gateway.said, 2)
 
 
@@ -75,7 +75,7 @@ async def test_who_asks_for_the_first_time_hears_of_what_is_so_by_now() -> None:
     gateway, changed = Gateway(), asyncio.Event()
     gateway.said = {}
     async with kept(gateway, changed) as url, aiohttp.ClientSession() as session:
-        await eventually_async(lambda: gateway.looks == 1, 5, "it has looked")
+        await eventually_async(lambda: gateway.looks == 1, 30, "it has looked")
         gateway.stage, gateway.said = 1, {key("chat"): USED}
         async with session.get(url) as answer:
             _, said = read_programming(await answer.text())

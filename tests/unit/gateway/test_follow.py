@@ -95,7 +95,7 @@ def said(event: str) -> Iterator[None]:
 async def test_everything_that_is_listed_is_given_at_once() -> None:
     taker = Taker()
     async with following(Routes("one", "two"), taker) as follower:
-        await eventually_async(lambda: follower.has_begun, 5, "it has begun")
+        await eventually_async(lambda: follower.has_begun, 30, "it has begun")
         assert set(taker.given.routes) == {key("one"), key("two")}
         assert taker.tried == 1
 
@@ -105,17 +105,17 @@ async def test_a_hand_over_that_fails_is_said_and_the_next_one_is_tried(failure:
     reader, taker = Routes("one"), Taker(failure)
     with said("input_refused"):
         async with following(reader, taker) as follower:
-            await eventually_async(lambda: taker.tried == 1, 5, "it has tried")
+            await eventually_async(lambda: taker.tried == 1, 30, "it has tried")
             assert not follower.has_begun, "a gateway that serves nothing is not ready"
             reader.add("two")
-            await eventually_async(lambda: follower.has_begun, 5, "it has begun")
+            await eventually_async(lambda: follower.has_begun, 30, "it has begun")
             assert set(taker.given.routes) == {key("one"), key("two")}
             assert "pointsman_gateway_inputs_refused_total{} 1\n" in page(hearing(follower))
 
 
 async def test_the_age_of_each_watch_is_said() -> None:
     async with following(Routes("one"), Taker()) as follower:
-        await eventually_async(lambda: follower.has_begun, 5, "it has begun")
+        await eventually_async(lambda: follower.has_begun, 30, "it has begun")
         lines = [line for line in page(hearing(follower)).splitlines() if "watch_age_seconds{" in line]
     kinds = [line.split('"')[1] for line in lines]
     assert kinds == ["EndpointSlice", "ModelDeployment", "ModelRoute"]

@@ -98,7 +98,7 @@ class TestAdoptOrEnd:
         watched = RunningProcess.of_child(start())
         record.write_bytes(to_json(watched.identity.to_document()))
         assert await adopt_or_end(record, self.answer(False), grace_seconds=1) is None
-        await asyncio.wait_for(watched.exited(), 5)
+        await asyncio.wait_for(watched.exited(), 30)
         assert not record.exists()
 
     async def test_another_process_with_that_id_is_left_alone(self, record: Path) -> None:

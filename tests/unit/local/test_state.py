@@ -47,7 +47,7 @@ def test_the_lock_goes_with_the_process_that_held_it(tmp_path: Path) -> None:
 
     process = multiprocessing.get_context("fork").Process(target=hold)
     process.start()
-    assert held.wait(10)
+    assert held.wait(30)
     assert state.holder() == process.pid
     process.kill()
     process.join(10)

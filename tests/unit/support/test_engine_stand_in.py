@@ -113,7 +113,7 @@ async def test_each_behaviour_ends_as_it_says(engine: EngineStandIn, client: Ope
 async def test_a_stream_sends_its_headers_before_there_is_a_token(
     engine: EngineStandIn, client: OpenAIClient
 ) -> None:
-    engine.script.default = Behaviour(first_token_seconds=0.4, role_chunk=False)
+    engine.script.default = Behaviour(first_token_seconds=2.0, role_chunk=False)
     body = json.dumps(chat_body("m", stream=True)).encode()
     loop = asyncio.get_running_loop()
     reader, writer = await asyncio.open_connection("127.0.0.1", engine.port)
@@ -128,8 +128,8 @@ async def test_a_stream_sends_its_headers_before_there_is_a_token(
     writer.close()
 
     assert head.startswith(b"HTTP/1.1 200")
-    assert headers_after_seconds < 0.2
-    assert loop.time() - began >= 0.4
+    assert headers_after_seconds < 2.0
+    assert loop.time() - began >= 2.0
     assert b"[DONE]" in rest
 
 

@@ -14,7 +14,7 @@ def test_what_was_waited_for_is_returned() -> None:
         looks.append(1)
         return "ready" if len(looks) == 3 else ""
 
-    assert eventually(third_look, 5, "the third look") == "ready"
+    assert eventually(third_look, 30, "the third look") == "ready"
 
 
 def test_giving_up_says_what_was_last_seen() -> None:
@@ -30,12 +30,12 @@ def test_a_failed_assertion_is_not_yet() -> None:
         assert len(looks) >= 2, "one look"
         return True
 
-    assert eventually(settles, 5, "the second look")
+    assert eventually(settles, 30, "the second look")
 
 
 def test_other_errors_are_the_tests_own() -> None:
     with pytest.raises(ZeroDivisionError):
-        eventually(lambda: 1 // 0, 5, "never")
+        eventually(lambda: 1 // 0, 30, "never")
 
 
 async def test_a_coroutine_is_awaited() -> None:
@@ -45,7 +45,7 @@ async def test_a_coroutine_is_awaited() -> None:
         looks.append(1)
         return len(looks) if len(looks) == 2 else 0
 
-    assert await eventually_async(second_look, 5, "the second look") == 2
+    assert await eventually_async(second_look, 30, "the second look") == 2
 
 
 async def test_giving_up_on_a_coroutine_says_the_assertion() -> None:

@@ -41,7 +41,7 @@ async def test_an_engine_process_answers_until_it_is_killed() -> None:
         assert answer.ending is Ending.TRUNCATED
         assert answer.text.startswith("b t1 t2 t3 ")
         assert gone.ending is Ending.CONNECTION_FAILED
-        assert engine.wait(5) == -signal.SIGKILL
+        assert engine.wait(30) == -signal.SIGKILL
 
 
 async def test_an_engine_process_is_steered_and_read_through_its_control_endpoint() -> None:
@@ -75,14 +75,14 @@ async def test_a_process_that_ends_early_is_told_with_its_output() -> None:
 def test_memory_is_that_of_the_whole_tree() -> None:
     code = "import sys; print('up', flush=True); x = bytearray(60_000_000); sys.stdin.read()"
     with StartedProcess([sys.executable, "-c", f"{code}; import time; time.sleep(60)"]) as process:
-        eventually(lambda: process.rss_bytes() > 60_000_000, 10, "the process has filled its memory")
+        eventually(lambda: process.rss_bytes() > 60_000_000, 30, "the process has filled its memory")
         assert process.rss_bytes() < 200_000_000
 
 
 def test_what_a_killed_parent_leaves_is_found() -> None:
     mark = uuid.uuid4().hex
     with StartedProcess([sys.executable, "-c", PARENT_OF_A_SLEEPER, mark]) as process:
-        eventually(lambda: len(running_with(mark)) == 2, 10, "the parent and its child run")
+        eventually(lambda: len(running_with(mark)) == 2, 30, "the parent and its child run")
         process.kill()
         with pytest.raises(AssertionError, match="left behind"):
             assert_none_left(mark, timeout_seconds=0.2)
@@ -94,7 +94,7 @@ def test_what_a_killed_parent_leaves_is_found() -> None:
 def test_the_end_of_a_process_takes_its_children_along() -> None:
     mark = uuid.uuid4().hex
     with StartedProcess([sys.executable, "-c", PARENT_OF_A_SLEEPER, mark]) as process:
-        eventually(lambda: len(running_with(mark)) == 2, 10, "the parent and its child run")
+        eventually(lambda: len(running_with(mark)) == 2, 30, "the parent and its child run")
         pid = process.pid
     assert process_tree(pid) == []
     assert_none_left(mark)

@@ -20,7 +20,7 @@ from tests.support.ports import free_port
 from tests.support.processes import StartedProcess, python_module, wait_until_url_answers
 
 MODEL = "BAAI/bge-large-en-v1.5"
-SLOW = Behaviour(chunks=20, gap_seconds=0.05)
+SLOW = Behaviour(chunks=60, gap_seconds=0.05)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Engine:
     url: str
 
     async def ready(self, path: str = "/health") -> None:
-        await wait_until_url_answers(self.url + path, 20, process=self.process)
+        await wait_until_url_answers(self.url + path, 60, process=self.process)
 
     async def status(self, path: str) -> int:
         async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
@@ -81,23 +81,23 @@ async def test_vllm_has_the_metric_names_of_its_version(image: str, has: str, ha
 def test_a_flag_that_the_version_has_not_ends_it_before_it_starts(image: str, flag: str) -> None:
     engine = started("vllm", flag, "1", image=image)
     with engine.process:
-        assert engine.process.wait(20) == 2
+        assert engine.process.wait(30) == 2
         assert f"unrecognized arguments: {flag}" in engine.process.output
 
 
 async def test_vllm_refuses_connections_until_it_serves() -> None:
-    engine = started("vllm", script={"start_seconds": 1.5})
+    engine = started("vllm", script={"start_seconds": 4.0})
     with engine.process:
-        await eventually_async(lambda: "loading" in engine.process.output, 10, "it has started")
+        await eventually_async(lambda: "loading" in engine.process.output, 30, "it has started")
         with pytest.raises(aiohttp.ClientConnectorError):
             await engine.status("/health")
         await engine.ready()
 
 
 async def test_sglang_listens_before_it_is_ready_and_says_so() -> None:
-    engine = started("sglang", "--enable-metrics", script={"start_seconds": 1.5, "warmup_seconds": 1.4})
+    engine = started("sglang", "--enable-metrics", script={"start_seconds": 4.0, "warmup_seconds": 3.8})
     with engine.process:
-        await wait_until_url_answers(f"{engine.url}/ready", 20, accept=lambda status: status == 503)
+        await wait_until_url_answers(f"{engine.url}/ready", 60, accept=lambda status: status == 503)
         await engine.ready("/ready")
         assert "sglang:num_running_reqs" in await engine.text("/metrics")
 
@@ -105,7 +105,7 @@ async def test_sglang_listens_before_it_is_ready_and_says_so() -> None:
 def test_an_engine_that_crashes_at_its_start_says_why() -> None:
     engine = started("vllm", script={"start_seconds": 0.0, "crash_at_start": "torch.OutOfMemoryError: CUDA"})
     with engine.process:
-        assert engine.process.wait(20) == 1
+        assert engine.process.wait(30) == 1
         assert engine.process.output.splitlines()[-1] == "torch.OutOfMemoryError: CUDA"
 
 
@@ -127,10 +127,10 @@ async def test_what_sigterm_does_to_a_stream(name: str, flags: tuple[str, ...], 
             async def running() -> bool:
                 return bool(json.loads(await engine.text("/_stand_in"))["counts"]["in_flight"] == 1)
 
-            await eventually_async(running, 5, "the stream runs")
+            await eventually_async(running, 30, "the stream runs")
             engine.process.send(signal.SIGTERM)
             assert (await asked).ending is wanted
-        assert engine.process.wait(10) == 0
+        assert engine.process.wait(30) == 0
 
 
 async def test_an_engine_can_be_told_to_crash() -> None:
@@ -140,7 +140,7 @@ async def test_an_engine_can_be_told_to_crash() -> None:
         async with aiohttp.ClientSession() as session:
             with pytest.raises(aiohttp.ClientError):
                 await session.post(f"{engine.url}/_stand_in/crash?code=3")
-        assert engine.process.wait(10) == 3
+        assert engine.process.wait(30) == 3
 
 
 async def test_tei_embeds_and_ranks() -> None:

@@ -11,7 +11,7 @@ def test_it_is_told_while_it_lasts(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").write_bytes(b"x" * 10)
     said: list[str] = []
     with told(tmp_path, said.append, 0.01):
-        eventually(lambda: len(said) > 1, 5, "two lines")
+        eventually(lambda: len(said) > 1, 30, "two lines")
     count = len(said)
     assert said[0] == "0.0 GB have arrived"
     assert arrived_bytes(tmp_path) == 10
