@@ -13,6 +13,8 @@ from pointsman_autoscaler.decision.wording import detail, sentence
 
 # Nobody can promise more than this from what was seen.
 _SUREST = 0.9999
+# So near is as much: needs are sums of rounded numbers.
+_NEAR = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,13 @@ def _chosen(observation: Observation, plan: Plan, limits: Limits, need: Need) ->
         reason = limits.least if sum(replicas) > sum(limits.lows) or limits.total_low else Reason.IDLE
         return _Chosen(replicas, reason, frozenset())
     wanted, lacking = _solved(plan.needed)
-    replicas, held_lacking = _solved(plan.held)
-    if held_lacking and not lacking:
+    replicas = _solved(plan.held)[0]
+    if not plan.needed.is_allowed(replicas):
         # What holds does not fit the limits any more: they decide.
         replicas = wanted
+    holds = {_why_held(observation)} if replicas != wanted and sum(replicas) >= sum(wanted) else set()
     replicas = _make_before_break(plan, need, replicas, asked)
-    holds = set()
-    if replicas != wanted and sum(replicas) >= sum(wanted):
-        holds.add(_why_held(observation))
-    if not any(
+    if plan.pools and not any(
         pool.capacity.reachable and rate > 0 for pool, rate in zip(plan.pools, plan.rates, strict=True)
     ):
         return _Chosen(replicas, Reason.UNREACHABLE, frozenset(holds))
@@ -84,7 +84,11 @@ def _make_before_break(
     )
     kept = list(replicas)
     for place in sorted(range(len(kept)), key=lambda place: -plan.rates[place]):
-        while missing > 1e-9 and kept[place] < asked[place] and ready[place] < plan.pools[place].ready:
+        while (
+            missing > _NEAR * need.requests_per_second
+            and kept[place] < asked[place]
+            and ready[place] < plan.pools[place].ready
+        ):
             kept[place] += 1
             ready[place] += 1
             missing -= plan.rates[place]
@@ -106,7 +110,7 @@ def _binding_limit(plan: Plan, limits: Limits) -> Reason:
     if limits.budget is not None and cheapest(replace(first, budget=None)) is not None:
         return Reason.BUDGET
     wide = tuple(1_000_000 for _ in plan.pools)
-    if cheapest(replace(first, budget=None, highs=wide)) is not None:
+    if not wide or cheapest(replace(first, budget=None, highs=wide)) is not None:
         return Reason.QUOTA
     return Reason.MAXIMUM
 

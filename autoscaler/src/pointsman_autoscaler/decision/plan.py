@@ -11,7 +11,8 @@ from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.programme import Programme, Row
 from pointsman_autoscaler.decision.supply import late, stuck
 
-# Needs are rounded up to steps of half a per cent: the same programme is then worked out once.
+# Needs of many flavours are rounded up to steps of half a per cent: the same programme is worked out once.
+_MANY = 3
 _STEPS = 1 / math.log(1.005)
 # Late replicas of a pool without substitute are asked for again, but no more than a quarter of what is
 # needed, and one: where nothing starts, asking for ever more helps nobody.
@@ -50,7 +51,7 @@ def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, n
     if not open_pools:
         barred = frozenset()
     highs = tuple(
-        max(low, min(high, pool.asked - late(pool))) if pool.name in barred else high
+        max(low, min(high, pool.ready)) if pool.name in barred else high
         for pool, low, high in zip(pools, limits.lows, limits.highs, strict=True)
     )
     lost = tuple(
@@ -103,16 +104,16 @@ def _rows(
 ) -> tuple[Row, ...]:
     """What must be carried, in requests a second and, where all caches are known, in tokens."""
     gone = math.fsum(rate * count for rate, count in zip(rates, lost, strict=True))
-    rows: tuple[Row, ...] = (Row(rates, _step_up(need + gone)),)
+    rows: tuple[Row, ...] = (Row(rates, _step_up(need + gone, len(pools))),)
     if tokens > 0 and all(pool.tokens > 0 for pool in pools):
-        rows += (Row(tuple(pool.tokens for pool in pools), _step_up(tokens)),)
+        rows += (Row(tuple(pool.tokens for pool in pools), _step_up(tokens, len(pools))),)
     return rows
 
 
 def _hedge_rows(
     observation: Observation, pools: Sequence[Pool], rates: tuple[float, ...], need: Need
 ) -> tuple[Row, ...]:
-    expected = _step_up(need.ahead.quantile(0.5))
+    expected = _step_up(need.ahead.quantile(0.5), len(pools))
     rows = []
     for domain in domains(pools):
         left = tuple(0.0 if place in domain else rate for place, rate in enumerate(rates))
@@ -160,6 +161,8 @@ def _not_below(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...
     return replace(programme, lows=lows)
 
 
-def _step_up(amount: float) -> float:
-    """The next step of half a per cent."""
-    return math.exp(math.ceil(math.log(amount) * _STEPS - 1e-6) / _STEPS) if amount > 0 else 0.0
+def _step_up(amount: float, pools: int) -> float:
+    """The next step of half a per cent, where the programme is a large one."""
+    if pools < _MANY or amount <= 0:
+        return max(0.0, amount)
+    return math.exp(math.ceil(math.log(amount) * _STEPS - 1e-6) / _STEPS)

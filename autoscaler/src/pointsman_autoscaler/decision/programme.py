@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-# So much less than what is asked for is rounding.
-_ROUNDING = 1e-9
+# So much less than what is asked for is rounding: a share of it, and requests a second, tokens or money.
+_SHARE, _ROUNDING = 1e-5, 1e-9
 # Mixes that are looked at one by one; more go to HiGHS, which takes some milliseconds.
 _MOST_LOOKED_AT = 256
 # Among mixes that cost the same, the one that changes least: a change costs a thousandth of a replica.
@@ -64,7 +64,7 @@ class Programme:
     def carries(self, replicas: tuple[int, ...]) -> bool:
         """Whether it keeps all rows."""
         return all(
-            sum(map(float.__mul__, row.each, map(float, replicas))) >= row.least - _ROUNDING
+            sum(map(float.__mul__, row.each, map(float, replicas))) >= row.least * (1 - _SHARE) - _ROUNDING
             for row in self.rows
         )
 
@@ -72,6 +72,8 @@ class Programme:
 @lru_cache(maxsize=8192)
 def cheapest(programme: Programme) -> tuple[int, ...] | None:
     """The cheapest replicas by pool; None where limits do not let them carry what the rows ask."""
+    if not programme.prices:
+        return () if programme.total_low <= 0 and all(row.least <= 0 for row in programme.rows) else None
     highs = _useful_highs(programme)
     grid = math.prod(high - low + 1 for low, high in zip(programme.lows[:-1], highs[:-1], strict=True))
     if grid > _MOST_LOOKED_AT:
@@ -108,7 +110,8 @@ def by_solver(programme: Programme) -> tuple[int, ...] | None:
     constraints = [LinearConstraint(np.hstack([identity, -identity, identity]), now, now)]
     wide = [np.concatenate([np.array(row.each), np.zeros(2 * count)]) for row in programme.rows]
     constraints += [
-        LinearConstraint(each, row.least, np.inf) for each, row in zip(wide, programme.rows, strict=True)
+        LinearConstraint(each, row.least * (1 - _SHARE), np.inf)
+        for each, row in zip(wide, programme.rows, strict=True)
     ]
     total = np.concatenate([np.ones(count), np.zeros(2 * count)])
     constraints.append(LinearConstraint(total, programme.total_low, programme.total_high))
@@ -162,7 +165,7 @@ def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> t
             room = min(room, math.floor(left / programme.prices[pool] + _ROUNDING))
         wanted = programme.total_low - sum(replicas)
         if worth[pool] > 0:
-            missing = least - _carried(worth, tuple(replicas))
+            missing = least * (1 - _SHARE) - _carried(worth, tuple(replicas))
             wanted = max(wanted, math.ceil(missing / worth[pool] - _ROUNDING))
         replicas[pool] += max(0, min(room, wanted))
     return tuple(replicas)
@@ -176,7 +179,9 @@ def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:
     """The fewest of the last pool that keep all rows with these others; None if none do."""
     last = max(programme.lows[-1], programme.total_low - sum(others))
     for row in programme.rows:
-        missing = row.least - sum(each * count for each, count in zip(row.each, others, strict=False))
+        missing = row.least * (1 - _SHARE) - sum(
+            each * count for each, count in zip(row.each, others, strict=False)
+        )
         if missing <= _ROUNDING:
             continue
         if row.each[-1] <= 0:

@@ -10,8 +10,8 @@ from statistics import NormalDist
 _NORMAL = NormalDist()
 # Beyond these nobody can tell from some days of data how likely something is.
 _RAREST = 1e-4
-# The tail beyond the outermost quantile is at least so wide, as a share of the mean: no load is certain.
-_NARROWEST = 0.005
+# Quantiles that are the same are this share of the mean apart, so that each has its place.
+_NARROWEST = 1e-6
 
 
 @lru_cache(maxsize=512)
@@ -59,7 +59,7 @@ class Forecast:
         """Scores and values, both strictly rising."""
         scores = [normal_score(share) for share in sorted(self.quantiles)]
         values = [self.quantiles[share] for share in sorted(self.quantiles)]
-        least = max(self.mean * _NARROWEST, 1e-9)
+        least = max(self.mean * _NARROWEST, 1e-12)
         if len(scores) < 2:
             return [-1.0, 0.0, 1.0], [self.mean - least, self.mean, self.mean + least]
         for index in range(1, len(values)):
