@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -155,6 +155,42 @@ async def _mumbling_gateway() -> None:
 
 def test_a_gateway_whose_words_cannot_be_read_is_asked_again() -> None:
     asyncio.run(_mumbling_gateway())
+
+
+ENDLESS_BYTES = 512 * 2**20
+
+
+async def _endless_gateway() -> None:
+    asking, gateway, port = Asking(), Gateway(chat=USED), free_port()
+    asked, sent_bytes = 0, 0
+
+    async def rave(request: web.Request) -> web.StreamResponse:
+        nonlocal asked, sent_bytes
+        asked += 1
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            while sent_bytes < ENDLESS_BYTES:
+                await answer.write(b" " * 2**20)
+                sent_bytes += 2**20
+        return answer
+
+    app = web.Application()
+    app.router.add_get(PATH, rave)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with asking.running():
+        asking.hear(port)
+        await eventually_async(lambda: asked == 2, 60, "it is asked again")
+        await runner.cleanup()
+        assert sent_bytes < ENDLESS_BYTES / 2
+        async with gateway.serving(port):
+            await eventually_async(lambda: asking.gateways.said_of(CHAT) == (USED,), 60, "it is heard")
+
+
+def test_a_page_without_end_is_not_held_in_memory() -> None:
+    asyncio.run(_endless_gateway())
 
 
 def _pod(*, ready: str = "True", ip: str = "127.0.0.9", **metadata: str) -> dict[str, Any]:

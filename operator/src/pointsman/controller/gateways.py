@@ -19,6 +19,7 @@ from pointsman.kube.gateways import addresses_in
 from pointsman.kube.objects import KubeObject, key_of
 from pointsman.kube.ports import Selection
 from pointsman.kube.retrying import Retries
+from pointsman.pages import read_page
 from pointsman.routing import RouteProgramming
 from pointsman.routing.programming import PATH, read_programming
 
@@ -26,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 _ANSWER_SECONDS = 40.0
 """A gateway answers after 25 seconds at the latest, if only that nothing changed."""
+_MOST_BYTES = 2**25
+"""Some hundred bytes a route; ten thousand that Envoy refuses, each in its own words, are a third of it."""
 _SILENT_SECONDS = 10.0
 """A gateway is ready when it has everything in use: one that was not asked yet makes no route unready."""
 _RETRIES = Retries(first_seconds=0.5, longest_seconds=15.0)
@@ -153,7 +156,7 @@ class Gateways:
                 return
             if answer.status != 200:
                 raise PointsmanError(f"it answers {answer.status}", where=address.url(PATH))
-            revision, routes = read_programming(await answer.text())
+            revision, routes = read_programming((await read_page(answer, _MOST_BYTES)).decode())
         former, asked.routes, asked.revision = asked.routes, routes, revision
         asked.answered.set()
         self._changed(self._differing(asked) if former is None else _unlike(former, routes))
