@@ -24,8 +24,7 @@ class Window:
 
 
 def window(entry: Minimum, at_seconds: float) -> Window:
-    """An entry holds where its end comes before its next start. Where it neither starts nor ends any more,
-    it does not hold.
+    """An entry holds where its end comes before its next start.
 
     Clocks that are set forward or back in summer and autumn: a start or end in the hour that is left out
     happens right after it, one in the hour that comes twice at the first. Raises PointsmanError for an
@@ -36,7 +35,7 @@ def window(entry: Minimum, at_seconds: float) -> Window:
 
 
 def _next(entry: Minimum, expression: str, at_seconds: float) -> float:
-    """The first time after `at_seconds`; infinite where there is none in fifty years."""
+    """The first time after `at_seconds`; an expression without any in fifty years is refused."""
     where = f"spec.scaling.schedule[name={entry.name}]"
     try:
         zone = ZoneInfo(entry.time_zone)
@@ -46,14 +45,12 @@ def _next(entry: Minimum, expression: str, at_seconds: float) -> float:
         ) from None
     try:
         return next(CronSim(expression, datetime.fromtimestamp(at_seconds, zone))).astimezone(UTC).timestamp()
-    except CronSimError:
+    except (CronSimError, StopIteration):
         raise PointsmanError(
             f'"{expression}" is no time of a calendar',
             where=where,
             todo='write five fields of cron, such as "0 7 * * 1-5"',
         ) from None
-    except StopIteration:
-        return float("inf")
 
 
 class Calendar:
