@@ -8,6 +8,7 @@ import sys
 import click
 
 from tests.bench import (
+    autoscaler_capacity,
     gateway_endpoints,
     gateway_overhead,
     operator_full,
@@ -15,6 +16,7 @@ from tests.bench import (
     placement,
     quickstart_second_start,
     scale_1000,
+    simulator,
     streaming_chunks,
 )
 from tests.bench.load_generator import generator_name
@@ -28,9 +30,11 @@ PROGRAMS: dict[str, Program] = {
     "scale_1000": scale_1000.measure,
     "quickstart_second_start": quickstart_second_start.measure,
     "placement": placement.measure,
+    "autoscaler_capacity": autoscaler_capacity.measure,
     "operator_scale": operator_scale.measure,
     "operator_full": operator_full.measure,
     "gateway_endpoints": gateway_endpoints.measure,
+    "simulator": simulator.measure,
 }
 
 

@@ -41,7 +41,8 @@ class Learner:
         # What answers were worked out with.
         self._law = flavour.law
         self._factors = dict.fromkeys(bounds, 1.0)
-        self._usual = Workload(0.0, 0.0, 0.0)
+        # Until somebody asks, requests are taken to be alike.
+        self._usual = Workload(0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
     @property
     def law(self) -> StepTime | None:
@@ -144,7 +145,7 @@ class Learner:
         most = station.most_within()
         running = station.least if most is None else most
         tails = station.tails(running)
-        if tails and (most is None or running < station.most):
+        if tails and (most is None or running < station.planned):
             binding = max(tails, key=lambda each: each[1] / each[0].seconds)[0].name
         else:
             binding = station.limit

@@ -37,7 +37,7 @@ def look_of(window: Window, flavour: Flavour, usual: Workload) -> Look | None:
         prompt_tokens=prompts * worked_on * seconds / stages,
         cached_tokens=running * held / stages,
         prompt_length=length * worked_on,
-        attended=length * (1.0 + usual.prefix_hit) / 2,
+        attended=length * (1.0 + usual.prefix_hit) / 2 * (1.0 + usual.input_cv**2),
         seconds=seconds,
         tokens=tokens or running * window.seconds / seconds,
     )
@@ -52,7 +52,7 @@ def usual_look(running: float, workload: Workload, stages: int) -> Look:
         prompt_tokens=of_stage / workload.output_tokens * worked_on if workload.output_tokens else worked_on,
         cached_tokens=of_stage * held_tokens(workload),
         prompt_length=worked_on,
-        attended=workload.input_tokens * (1.0 + workload.prefix_hit) / 2,
+        attended=workload.input_tokens * (1.0 + workload.prefix_hit) / 2 * (1.0 + workload.input_cv**2),
         seconds=1.0,
         tokens=0.0,
     )

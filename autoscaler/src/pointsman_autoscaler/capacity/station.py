@@ -19,8 +19,9 @@ _CLOSE_ENOUGH = 1.002
 _AT_BOUND = 0.999
 # A queue for slots that never ends has no numbers: the mean number that runs stays below this share.
 FULLEST = 0.98
-# Of the saturation: the last load with numbers that a window of minutes can see.
-_EDGE = 0.97
+# No more than this share of the saturation is a load to plan for: the law's own error is some 4 %, and so
+# near to it queues take longer to settle than loads stay the same.
+BUSIEST = 0.94
 # Larger variation says more of the pauses than of the queue: no more is taken from the time between arrivals.
 # Conversations of 2023 have 1.2 (squared), an hour of code completions 170, nearly all of it pauses.
 BURSTIEST = 16.0
@@ -89,8 +90,10 @@ class Station:
         by_slots = self._slots * FULLEST
         self.limit = "cache" if cache_limit < by_slots else "slots"
         self.most = min(by_slots, cache_limit)
-        self.least = min(1.0, self.most * _LEAST_SHARE)
         self.saturation = service.rate(self.most)
+        self.planned = self._running(BUSIEST * self.saturation)
+        """The most that run in a load to plan for."""
+        self.least = min(1.0, self.planned * _LEAST_SHARE)
 
     @property
     def turn(self) -> float:
@@ -114,8 +117,8 @@ class Station:
         return max((seconds / bound.seconds for bound, seconds in self.tails(requests)), default=0.0)
 
     def tails_at(self, requests_per_second: float) -> tuple[tuple[Bound, float], ...]:
-        """Each bound at a load; beyond saturation, at the edge of it."""
-        return self.tails(self._running(min(requests_per_second, _EDGE * self.saturation)))
+        """Each bound at a load; at and beyond saturation, at the most that is planned for."""
+        return self.tails(self._running(min(requests_per_second, BUSIEST * self.saturation)))
 
     def excess_at(self, requests_per_second: float) -> float:
         """The worst latency at a load; infinite where the replica cannot work it off."""
@@ -127,7 +130,7 @@ class Station:
 
     def most_within(self) -> float | None:
         """The most requests that run within the bounds; None where `least` is too many."""
-        return largest(self, self.most, self.least, _CLOSE_ENOUGH, _AT_BOUND)
+        return largest(self, self.planned, self.least, _CLOSE_ENOUGH, _AT_BOUND)
 
     def rate(self, requests: float) -> float:
         return self._service.rate(requests)

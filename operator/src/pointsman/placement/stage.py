@@ -61,6 +61,7 @@ class Stage:
         "_chunk",
         "_chunks",
         "_gaps",
+        "_linear",
         "_prompt_variation",
         "_prompt_work",
         "_slope",
@@ -81,7 +82,12 @@ class Stage:
         self._chunks = max(1, math.ceil(prompt / CHUNK_TOKENS))
         self._chunk = prompt / self._chunks
         self._attending = step.per_pair * prompt * (whole + found) / 2
-        self._prompt_work = step.per_token * prompt + self._attending
+        self._linear = step.per_token * prompt
+        varied = variation.own_prompt
+        # What a prompt attends to grows with its square.
+        self._prompt_work = self._linear + self._attending * (1 + varied)
+        if varied:
+            self._prompt_variation = _varied_work(self._linear, self._attending, varied)
         # A running request decodes a token and reads its cache in every step.
         self._slope = step.per_token + step.per_sequence + step.per_cached_token * cached
         self.bounds = demand.bounds
@@ -135,7 +141,7 @@ class Stage:
         """What gives the bounded latency at a load, from its times and the variance of its crowd."""
         if bound.metric == "ttft":
             rare = 1 - bound.quantile if bound.quantile > _MEDIAN else 0.0
-            longer = lognormal_quantile(self._variation.own_prompt, bound.quantile) - 1 if rare else 0.0
+            longer = self._longer(bound.quantile) if rare else 0.0
             return lambda requests, times, variance: _first_token(times, rare, longer)
         if bound.quantile <= _MEDIAN:
             return lambda requests, times, variance: times[0]
@@ -149,28 +155,63 @@ class Stage:
         tokens = crowd
         gap = step.fixed + self._slope * crowd
         carrying = requests * self._chunks / self._answer
-        if carrying > rare:
-            # Of the gaps that carry a chunk, those with the longest are the rare ones.
-            larger = lognormal_quantile(self._variation.own_prompt, 1 - rare / min(1.0, carrying))
-            chunk = min(self._chunk * larger, max(self._chunk, CHUNK_TOKENS))
+        if self._variation.own_prompt:
+            chunk, attending = self._long_chunk(carrying, variance / requests if requests else 1.0, rare)
             tokens += chunk
-            gap += step.per_token * chunk + self._attending / self._chunks * larger
+            gap += step.per_token * chunk + attending
+        elif carrying > rare:
+            tokens += self._chunk
+            gap += step.per_token * self._chunk + self._attending / self._chunks
         if step.experts:
             gap += step.experts * (1 - step.missed**tokens)
         return gap
+
+    def _longer(self, quantile: float) -> float:
+        """Seconds that a prompt of this quantile takes beyond the mean one."""
+        varied = self._variation.own_prompt
+        size = lognormal_quantile(varied, quantile)
+        return self._linear * (size - 1) + self._attending * (size * size - 1 - varied)
+
+    def _long_chunk(self, carrying: float, dispersion: float, rare: float) -> tuple[float, float]:
+        """Tokens, and seconds of attending, in the rare gaps, where `carrying` come in one on the mean.
+
+        A gap carries a number of prompts (Poisson, or negative binomial where they come in bursts) of varied
+        sizes. Of those that carry any, the sum is taken as lognormal with its mean and variation.
+        """
+        if carrying <= 0:
+            return 0.0, 0.0
+        excess = dispersion - 1
+        none = math.exp(-carrying) if excess < 1e-6 else dispersion ** (-carrying / excess)
+        some = 1 - none
+        if some <= rare:
+            return 0.0, 0.0
+        count = carrying / some
+        squares = (carrying * dispersion + carrying * carrying) / some
+        variation = (count * self._variation.own_prompt + squares) / (count * count) - 1
+        size = count * lognormal_quantile(variation, 1 - rare / some)
+        chunk = min(self._chunk * size, max(self._chunk, CHUNK_TOKENS))
+        return chunk, self._attending / self._chunks * (chunk / self._chunk) * size / count
+
+
+def _varied_work(linear: float, square: float, variation: float) -> float:
+    """The squared variation of linear·x + square·x² for a lognormal x with mean 1."""
+    second = 1 + variation
+    mean = linear + square * second
+    mean_of_square = linear**2 * second + 2 * linear * square * second**3 + square**2 * second**6
+    return mean_of_square / mean**2 - 1 if mean else 0.0
 
 
 def _first_token(times: Times, rare: float, longer: float) -> float:
     """The wait, the prompt, and half a step that is under way; `rare` 0 is the mean wait.
 
-    A long wait seldom meets a long prompt (which takes `longer` more than the mean): their deviations from
-    the means add up as those of independent quantities, by their squares.
+    A long wait seldom meets a long prompt (`longer` seconds more than the mean): their deviations from the
+    means add up as those of independent quantities, by their squares.
     """
     mean, own, busy, scale = times
     waiting = scale * log_tail(busy, rare) if rare else busy * scale
     if longer > 0:
         usual = busy * scale
-        waiting = usual + math.hypot(max(0.0, waiting - usual), own * longer)
+        waiting = usual + math.hypot(max(0.0, waiting - usual), longer)
     return waiting + own + mean / 2
 
 
