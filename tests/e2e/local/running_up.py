@@ -81,6 +81,11 @@ class Up(StartedProcess):
         found = [one for one in self.state.objects(kind) if one["metadata"]["name"] == name]
         return int(found[0]["status"]["observedGeneration"]) if found else 0
 
+    def envoy(self) -> psutil.Process:
+        """The gateway's. Raises ValueError while there is none."""
+        (found,) = (one for one in psutil.Process(self.pid).children() if one.name() == "envoy")
+        return found
+
     def engines(self, deployment: str = "chat") -> dict[int, int]:
         """Process id and port of the engines that can answer."""
         found = read_records(self.state.engines).values()

@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 import pytest
 
-from pointsman.local.state import read_json
 from tests.e2e.local.running_up import Up, gemma, pointsman
 from tests.support import manifests
 from tests.support.polling import eventually
@@ -182,12 +181,11 @@ def test_an_envoy_that_ends_is_said_and_one_that_serves_again_too(up: Start, tmp
     one.write("gpt.yaml", manifests.hosted("gpt", "https://api.openai.com/v1"))
     one.until_ready("chat", kind="ModelRoute")
     for times in (1, 2):
-        record = read_json(one.state.gateway_record)
-        assert record is not None
-        psutil.Process(record["pid"]).kill()
+        envoy = one.envoy()
+        envoy.kill()
         eventually(partial(_says, one, "Envoy ended and is started again", times), 30, "its end is said")
         eventually(partial(_says, one, "Envoy serves again", times), WITHIN_SECONDS, "it is back")
-        assert read_json(one.state.gateway_record) != record
+        assert one.envoy() != envoy
     one.send(signal.SIGTERM)
     assert one.wait(30) == 0
     assert one.output.count("Envoy ended") == 2

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
-import psutil
 import pytest
 
-from pointsman.local.state import read_json
 from tests.e2e.local.running_up import Up, gemma, runs
 from tests.support import manifests
 from tests.support.polling import eventually, eventually_async
@@ -185,9 +183,7 @@ async def test_a_start_after_a_kill_ends_the_engine_that_is_one_too_many(up: Sta
     second.until_settled()
     assert set(second.engines()) == {pid for pid in before if runs(pid)}
     assert f"{second.folder}/pipe.yaml: not a regular file; remove or replace it" in second.output
-    gateway = read_json(second.state.gateway_record)
-    assert gateway is not None
-    assert HUSH not in psutil.Process(gateway["pid"]).environ().values()
+    assert HUSH not in second.envoy().environ().values()
     second.send(signal.SIGTERM)
     assert second.wait(30) == 0
     assert not any(runs(pid) for pid in before)

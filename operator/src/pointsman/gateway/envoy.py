@@ -29,7 +29,7 @@ _END_SECONDS = 5.0
 class Envoy:
     """One Envoy, kept running between `start` and `stop`. It ends with the thread that runs the event loop.
 
-    `on_start` is told each process id, so that whoever starts the gateway can end a leftover of a killed one.
+    `on_start` is told each process id, so that whoever starts the gateway can watch it.
     Envoy's log goes to `log_file`, at warnings: debug would print keys.
     """
 

@@ -1,12 +1,11 @@
-"""Envoy's life, kept for the next start and told to whoever sits before the terminal."""
+"""Envoy's life, told to whoever sits before the terminal."""
 
 import asyncio
+from pathlib import Path
 
 from pointsman.local.background import Failed, spawn
 from pointsman.local.display.terminal import BAD, GOOD, Line, Terminal
 from pointsman.local.processes import RunningProcess
-from pointsman.local.state import StateFolder, to_json, write_whole
-from pointsman.local.status.keeping import Keeping
 
 _SUBJECT = "gateway"
 
@@ -14,22 +13,20 @@ _SUBJECT = "gateway"
 class EnvoyWatch:
     """Hears of each Envoy that is started; lives on one event loop until `stop`."""
 
-    def __init__(self, state: StateFolder, terminal: Terminal, keeping: Keeping, failed: Failed) -> None:
-        self._state = state
+    def __init__(self, log: Path, terminal: Terminal, failed: Failed) -> None:
+        """`log` is where it writes what ails it."""
+        self._log = log
         self._terminal = terminal
-        self._keeping = keeping
         self._failed = failed
         self._watching: asyncio.Task[None] | None = None
         self._is_down = False
 
     def started(self, pid: int) -> None:
-        """Record an Envoy, so that the next start can end what a killed one leaves, and watch it."""
+        """Watch an Envoy."""
         process = RunningProcess.of_pid(pid)
         if process is None:
             # It ended before anyone could look; the next one is told too.
             return
-        record = to_json(process.identity.to_document())
-        self._keeping.keep("gateway", lambda: write_whole(self._state.gateway_record, record))
         self._watching = spawn(self._watch(process), f"watch Envoy {pid}", self._failed)
 
     def told_ready(self) -> None:
@@ -46,7 +43,10 @@ class EnvoyWatch:
     async def _watch(self, process: RunningProcess) -> None:
         await process.exited()
         self._is_down = True
-        log = self._state.log_path("gateway")
         self._terminal.say(
-            Line(BAD, _SUBJECT, f"Envoy ended and is started again; until then nothing answers (log: {log})")
+            Line(
+                BAD,
+                _SUBJECT,
+                f"Envoy ended and is started again; until then nothing answers (log: {self._log})",
+            )
         )

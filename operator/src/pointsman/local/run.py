@@ -25,10 +25,9 @@ from pointsman.local.engines.supervisor import end_left
 from pointsman.local.envoy_watch import EnvoyWatch
 from pointsman.local.files.folder import Folder, Objects
 from pointsman.local.files.watching import POLL_SECONDS
-from pointsman.local.leftovers import end_left_gateway
 from pointsman.local.listening import Listen, free_port, refuse_if_taken
 from pointsman.local.machine import available_memory_bytes, usable_cores
-from pointsman.local.state import StateFolder, remove
+from pointsman.local.state import StateFolder
 from pointsman.local.status.keeping import AGAIN_SECONDS, Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
@@ -103,7 +102,6 @@ class LocalMode:
         """Serve until `stop`. Raises PointsmanError for what makes a start impossible."""
         with self._state.held():
             objects = await asyncio.to_thread(self._folder.read)
-            await end_left_gateway(self._state)
             refuse_if_taken(self._settings.listen)
             self._listen_to_signals()
             async with aiohttp.ClientSession() as session:
@@ -122,7 +120,7 @@ class LocalMode:
         self._left = read_records(self._state.engines)
         self._store = ObjectStore(self._state)
         self._publisher = Publisher(self._state, self._store, self._terminal, self._keeping, listen)
-        self._envoy = EnvoyWatch(self._state, self._terminal, self._keeping, self._failed)
+        self._envoy = EnvoyWatch(self._state.log_path("gateway"), self._terminal, self._failed)
         gateway = Gateway(
             ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
             GatewayPlaces(self._state.gateway, self._state.log_path("gateway"), self._envoy.started),
@@ -290,4 +288,3 @@ class LocalMode:
         hurry.cancel()
         remaining = [*self._own.values(), *(own for own, _ in self._leaving.values())]
         await asyncio.gather(self._end_unclaimed(), *(own.end() for own in remaining))
-        remove(self._state.gateway_record)

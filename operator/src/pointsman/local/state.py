@@ -3,7 +3,6 @@
     lock                                    held by the one `pointsman up` that runs on the folder
     up.json                                 where that one listens
     findings.json                           what is wrong in its files now
-    gateway.json                            its Envoy, to be ended by the next start if it is killed
     gateway/                                Envoy's bootstrap and sockets, made anew by each start
     objects/<Kind>/<namespace>/<name>.json  the objects with their status
     engines/<replica>.json                  engine processes, for adoption by the next start
@@ -114,7 +113,6 @@ class StateFolder:
         self.engines = path / "engines"
         self.logs = path / "logs"
         self.gateway = path / "gateway"
-        self.gateway_record = path / "gateway.json"
         self._findings = path / "findings.json"
         self._objects = path / "objects"
         self._lock = path / "lock"
