@@ -1,12 +1,14 @@
 """Views of one model as policies get them, built from a few numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pointsman.placement.demand import Bound
 from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.baselines.setup import Setup
 from pointsman_autoscaler.settings import ScalingSettings
-from pointsman_autoscaler.view import EngineSample, Flavour, GatewaySample, Pod, View
+from pointsman_autoscaler.view import EngineSample, Flavour, GatewaySample, Histogram, Pod, View
 
 BOUNDS = (Bound("ttft", 0.95, 0.8), Bound("itl", 0.95, 0.06))
 # Llama-3.1-8B on an H100, TensorRT-LLM: the law fitted to measured rows.
@@ -53,7 +55,21 @@ def sample(
     cache: float | None = None,
     **totals: float,
 ) -> EngineSample:
-    return EngineSample(now, running, waiting, cache, **totals)
+    """`totals` are the counters by their names."""
+    return EngineSample(
+        now,
+        running,
+        waiting,
+        cache,
+        totals.get("prompt_tokens_total"),
+        totals.get("output_tokens_total"),
+        totals.get("requests_total"),
+    )
+
+
+def with_gaps(seen: EngineSample, count: float, mean_seconds: float = 0.0) -> EngineSample:
+    """The same with so many gaps between tokens counted."""
+    return replace(seen, itl=Histogram((math.inf,), (count,), count * mean_seconds))
 
 
 def pod(

@@ -42,10 +42,15 @@ class Behaviour:
         self._ups = Window(rules.up_window_seconds)
         self._downs = Window(rules.down_window_seconds)
         self._added = {limit: Window(limit.period_seconds) for limit in (*rules.up, *rules.down)}
+        self._begun = False
         self._removed = {limit: Window(limit.period_seconds) for limit in (*rules.up, *rules.down)}
 
     def apply(self, now_seconds: float, current: int, recommended: int) -> int:
-        """The recommendation, held back; taken as done."""
+        """The recommendation, held back; taken as done. What runs at the beginning counts as recommended."""
+        if not self._begun:
+            self._begun = True
+            self._ups.add(now_seconds, current)
+            self._downs.add(now_seconds, current)
         result = self._limited(now_seconds, current, self._stable(now_seconds, current, recommended))
         self.note(now_seconds, result - current)
         return result

@@ -13,7 +13,7 @@ from pointsman_autoscaler.baselines.interval import interval
 from pointsman_autoscaler.baselines.objectives import Objectives, objectives
 from pointsman_autoscaler.baselines.readings import latest_sample, number, ready_pods
 from pointsman_autoscaler.baselines.setup import Setup, asked, unchanged
-from pointsman_autoscaler.view import Flavour, View
+from pointsman_autoscaler.view import View
 
 Direction = Literal["up", "down", "stay"]
 
@@ -32,14 +32,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Typical:
-    """The mean request."""
+    """The mean request, and the tokens of prompts in a mean iteration."""
 
     input_tokens: float
-    output_tokens: float
-
-    def prefill_tokens(self, running: float) -> float:
-        """Of a mean iteration beside so many answers."""
-        return running * self.input_tokens / max(1.0, self.output_tokens)
+    context_tokens: float
+    """That it holds in the cache, on the mean over its answer."""
+    prefill_tokens: float
 
 
 def direction(
@@ -74,7 +72,9 @@ def _ttft(work: Work, model: EngineModel, typical: Typical, more: float = 1.0, q
 
 
 def _itl(work: Work, model: EngineModel, typical: Typical) -> float:
-    return model.iteration(typical.prefill_tokens(work.running), work.cached_tokens, work.running)
+    return model.iteration(
+        typical.prefill_tokens, work.cached_tokens + typical.context_tokens, work.running + 1
+    )
 
 
 def _ttft_is_safe(
@@ -93,7 +93,7 @@ def _itl_is_safe(
     cached, running = (work.cached_tokens + work.queued_tokens) * more, work.running * more
     if model.cache_tokens and cached >= model.cache_tokens:
         return False
-    seconds = model.iteration(typical.prefill_tokens(running), cached, running)
+    seconds = model.iteration(typical.prefill_tokens, cached + typical.context_tokens, running + 1)
     return seconds < bounds.itl_seconds * sensitivity
 
 
@@ -147,16 +147,21 @@ class DynamoLoad:
         past = interval(view, _SHAPE_SECONDS)
         if first is None or past.input_tokens is None or past.output_tokens is None:
             return None
-        typical = Typical(past.input_tokens, past.output_tokens)
+        stages = max(1, first.stages)
+        typical = Typical(
+            past.input_tokens,
+            past.input_tokens + past.output_tokens / 2,
+            (past.running or 0.0) / stages * past.input_tokens / max(1.0, past.output_tokens),
+        )
         model = engine_model(first, typical.input_tokens)
-        works = self._works(view, first, typical)
+        works = self._works(view, stages, typical)
         if model is None or works is None:
             return None
         bounds = objectives(self.setup.settings, self.sla_factor)
         return direction(works, model, bounds, typical, self.sensitivity)
 
-    def _works(self, view: View, first: Flavour, typical: Typical) -> list[Work] | None:
-        works, stages = [], max(1, first.stages)
+    def _works(self, view: View, stages: int, typical: Typical) -> list[Work] | None:
+        works = []
         for pod in ready_pods(view):
             sample = latest_sample(pod, view.now_seconds)
             running = None if sample is None else number(sample.running)

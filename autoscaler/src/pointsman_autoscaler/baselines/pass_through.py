@@ -4,13 +4,13 @@ It follows the wanted number up at once, and down to the greatest of a window. Z
 after a retention without requests, is the scaler's own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pointsman_autoscaler.baselines.readings import total_load
-from pointsman_autoscaler.baselines.setup import Setup, within
+from pointsman_autoscaler.baselines.setup import Setup, bounded
 from pointsman_autoscaler.baselines.windows import Window
-from pointsman_autoscaler.view import View
+from pointsman_autoscaler.view import Flavour, View
 
 
 @dataclass
@@ -40,20 +40,23 @@ class PassThrough:
     def carry_out(self, wanted: Mapping[str, int], view: View) -> dict[str, int]:
         now, held = view.now_seconds, {}
         for name in view.flavours:
-            window = self._wanted.setdefault(name, Window(self.down_window_seconds))
+            current = view.asked.get(name, 0)
+            window = self._wanted.get(name)
+            if window is None:
+                # What runs at the beginning counts as wanted.
+                window = self._wanted[name] = Window(self.down_window_seconds)
+                window.add(now, current)
             window.add(now, wanted.get(name, 0))
             most = int(window.highest(now) or wanted.get(name, 0))
-            current = view.asked.get(name, 0)
             held[name] = max(wanted.get(name, 0), min(current, most))
         return self.bounded(held, view)
 
     def bounded(self, wanted: Mapping[str, int], view: View) -> dict[str, int]:
         """Within the bounds of flavours and deployment: the cheapest are added, the dearest taken away."""
-        held = within(wanted, view)
-        goal = self.setup.bounded(max(1, sum(held.values())))
         by_cost = sorted(view.flavours.values(), key=lambda flavour: (flavour.price_per_hour, flavour.name))
-        for flavour in by_cost:
-            held[flavour.name] += max(0, min(goal - sum(held.values()), flavour.maximum - held[flavour.name]))
-        for flavour in reversed(by_cost):
-            held[flavour.name] -= max(0, min(sum(held.values()) - goal, held[flavour.name] - flavour.minimum))
-        return held
+        return bounded({**wanted} if any(wanted.values()) else self._one(by_cost), view, self.setup, by_cost)
+
+    @staticmethod
+    def _one(by_cost: Sequence[Flavour]) -> dict[str, int]:
+        """Awake, so one at least: only a retention without requests makes zero."""
+        return {flavour.name: 1 for flavour in by_cost[:1]}

@@ -1,7 +1,7 @@
 """What every peer is set up with, and how its count of replicas becomes replicas of flavours. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,18 +69,33 @@ def asked(view: View) -> int:
 
 
 def unchanged(view: View, setup: Setup) -> dict[str, int]:
-    """What is asked already, within the bounds of each flavour: the answer of one who cannot see."""
-    if not any(view.asked.get(name, 0) for name in view.flavours):
+    """What is asked already, within all bounds: the answer of one who cannot see."""
+    if not asked(view):
         return setup.place(0 if setup.may_be_zero else setup.least, view)
-    return within(view.asked, view)
+    return bounded(view.asked, view, setup, setup.flavours(view))
 
 
-def within(wanted: Mapping[str, int], view: View) -> dict[str, int]:
-    """Each flavour within its own minimum and maximum."""
-    return {
+def bounded(
+    wanted: Mapping[str, int], view: View, setup: Setup, preferred: Sequence[Flavour]
+) -> dict[str, int]:
+    """The split that is wanted, within the bounds of flavours and deployment.
+
+    What is missing is added to the `preferred` flavours, what is too much taken from the last of them.
+    """
+    held = {
         name: min(max(wanted.get(name, 0), flavour.minimum), flavour.maximum)
         for name, flavour in view.flavours.items()
     }
+    missing = setup.bounded(sum(held.values())) - sum(held.values())
+    for flavour in preferred:
+        more = max(0, min(missing, flavour.maximum - held[flavour.name]))
+        held[flavour.name] += more
+        missing -= more
+    for flavour in reversed(preferred):
+        less = max(0, min(-missing, held[flavour.name] - flavour.minimum))
+        held[flavour.name] -= less
+        missing += less
+    return held
 
 
 @lru_cache(maxsize=64)

@@ -86,7 +86,6 @@ def test_down(case: Case) -> None:
 
 
 STABLE = {
-    "empty log": ((), 5, 5),
     "stabilize": (((4, 120), (5, 60)), 3, 5),
     "no stabilize": (((1, 120), (2, 60)), 3, 3),
     "no stabilize - old recommendations": (((10, 600), (9, 540)), 3, 3),
