@@ -36,6 +36,25 @@
   verbs: [update]
 {{- end -}}
 
+{{/* What the autoscaler may do in the namespaces it watches: the number of replicas, and what it says of it. */}}
+{{- define "pointsman.autoscalerRules" -}}
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [pointsman.dev]
+  resources: [modeldeployments/scale, modeldeployments/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
 {{/* What a gateway reads: what is routed and where it answers. Pods, whose specs hold environment values, only where replicas are found by them. */}}
 {{- define "pointsman.gatewayRules" -}}
 - apiGroups: [pointsman.dev]

@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.support.chart import render
 from tests.support.cluster.component import Component
@@ -20,9 +21,12 @@ from tests.support.ports import free_port
 SYSTEM = "pointsman-system"
 OPERATOR = "pointsman-operator"
 GATEWAY = "pointsman-gateway"
+AUTOSCALER = "pointsman-autoscaler"
 OPERATOR_USER = f"system:serviceaccount:{SYSTEM}:{OPERATOR}"
+AUTOSCALER_USER = f"system:serviceaccount:{SYSTEM}:{AUTOSCALER}"
 _RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
 _DEFINITION = "CustomResourceDefinition"
+_PROGRAM = "pointsman.cli.main"
 
 
 class Installation:
@@ -64,6 +68,16 @@ class Installation:
         kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, OPERATOR)
         log = self.control_plane.folder / f"{name}.log"
         return OperatorProcess(name, kubeconfig, log, arguments, program)
+
+    def autoscaler(
+        self, name: str = "autoscaler-0", *, arguments: Sequence[str] = (), quick: bool = True
+    ) -> AutoscalerProcess:
+        """A replica of the autoscaler, with the rights of the chart's account and no others; `quick` with a
+        policy that tests foresee.
+        """
+        kubeconfig = self.control_plane.account_kubeconfig(SYSTEM, AUTOSCALER)
+        log = self.control_plane.folder / f"{name}.log"
+        return AutoscalerProcess(name, kubeconfig, log, arguments, quick=quick)
 
     def gateway(
         self, name: str = "gateway-0", *, host: str = "127.0.0.1", arguments: Sequence[str] = ()
@@ -111,28 +125,34 @@ class GatewayProcess(Component):
         self.stop()
 
 
-class OperatorProcess(Component):
-    """`pointsman operator`. As a context manager it is started, and ended with a kill."""
+class _Controller(Component):
+    """What controls a cluster. As a context manager it is started, and ended with a kill."""
 
     def __init__(
-        self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str], program: Path | None = None
+        self,
+        program: Sequence[str],
+        name: str,
+        kubeconfig: Path,
+        log: Path,
+        arguments: Sequence[str],
+        package: Path | None = None,
     ) -> None:
         self.port = free_port()
         environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": SYSTEM}
-        if program is not None:
-            environment["PYTHONPATH"] = str(program)
+        if package is not None:
+            environment["PYTHONPATH"] = str(package)
         super().__init__(
             name,
             [
                 *("/usr/bin/env", *(f"{key}={value}" for key, value in environment.items())),
-                *(sys.executable, "-m", "pointsman.cli.main", "operator"),
-                *("--agent-image", "pointsman:test", "--listen", f"127.0.0.1:{self.port}"),
+                *(sys.executable, "-m", *program),
+                *("--listen", f"127.0.0.1:{self.port}"),
                 *arguments,
             ],
             log,
         )
 
-    def __enter__(self) -> OperatorProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -141,6 +161,31 @@ class OperatorProcess(Component):
     ) -> None:
         if self.is_running:
             self.kill()
+
+
+class OperatorProcess(_Controller):
+    """`pointsman operator`."""
+
+    def __init__(
+        self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str], program: Path | None = None
+    ) -> None:
+        image = ("--agent-image", "pointsman:test")
+        super().__init__((_PROGRAM, "operator"), name, kubeconfig, log, (*image, *arguments), program)
+
+
+class AutoscalerProcess(_Controller):
+    """`pointsman autoscaler`, or the same with a policy for tests where `quick`."""
+
+    def __init__(
+        self, name: str, kubeconfig: Path, log: Path, arguments: Sequence[str], *, quick: bool
+    ) -> None:
+        program = ("tests.support.cluster.quick_autoscaler",) if quick else (_PROGRAM, "autoscaler")
+        super().__init__(program, name, kubeconfig, log, arguments)
+
+    def page(self) -> str:
+        """Its metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
 
 
 def kubectl(kubeconfig: Path, *arguments: str, timeout_seconds: float = 60.0) -> str:

@@ -90,12 +90,15 @@ CASES = {
         "rules: [{targets: [{deployment: a}], fallback: {targets: [{deployment: b, namespace: c}]}}]",
         "spec.rules[0].fallback.targets[0].namespace",
     ),
-    "active scaling, which is the default": everywhere(
-        "ModelDeployment", OWN + "scaling: {maxReplicas: 2}", "spec.scaling.mode"
+    "active scaling, which is the default": own("scaling: {maxReplicas: 2}", local="spec.scaling.mode"),
+    "advised scaling": own("scaling: {mode: advise, maxReplicas: 2}", local="spec.scaling.mode"),
+    "scaling to zero": own(
+        "scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling.mode", cluster="spec.scaling"
     ),
-    "advised scaling": everywhere(
-        "ModelDeployment", OWN + "scaling: {mode: advise, maxReplicas: 2}", "spec.scaling.mode"
+    "scaling to zero when idle": own(
+        "scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling.mode", cluster="spec.scaling"
     ),
+    "zero by someone else": own("scaling: {mode: 'off', minReplicas: 0, maxReplicas: 2}"),
     "scaling by someone else": own("scaling: {mode: 'off', maxReplicas: 2}"),
     "routes of other namespaces": everywhere(
         "ModelDeployment", OWN + "allowedRoutes: {namespaces: All}", "spec.allowedRoutes.namespaces"

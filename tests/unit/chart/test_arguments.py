@@ -25,4 +25,4 @@ def test_every_argument_is_understood(values: dict[str, Any]) -> None:
             with command.make_context(name, arguments) as context:
                 assert context.args == []
             programs.append(name)
-    assert sorted(programs) == ["gateway", "operator"]
+    assert sorted(programs) == ["autoscaler", "gateway", "operator"]

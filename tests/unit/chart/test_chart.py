@@ -152,7 +152,7 @@ def test_more_gateways_than_autoscaling_may_make_are_refused() -> None:
 
 def test_the_parts_of_a_pod_that_are_optional_may_be_taken_away() -> None:
     bare = {"resources": None, "nodeSelector": None, "tolerations": None, "affinity": None}
-    for pod in pods(render({"operator": bare, "gateway": bare})):
+    for pod in pods(render({"operator": bare, "autoscaler": bare, "gateway": bare})):
         assert pod["containers"][0]["resources"] is None
         assert "affinity" not in pod
 

@@ -268,7 +268,7 @@ FOR_CASES = {
         DEPLOYMENT.replace(", revision: abc", ""), {"any": 0, "local": 0, "cluster": 0}
     ),
     "what nothing can do yet": ForCase(
-        DEPLOYMENT + "  scaling: {maxReplicas: 2}\n", {"any": 1, "local": 1, "cluster": 1}
+        DEPLOYMENT + "  allowedRoutes: {namespaces: All}\n", {"any": 1, "local": 1, "cluster": 1}
     ),
 }
 

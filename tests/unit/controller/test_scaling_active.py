@@ -31,7 +31,13 @@ def test_an_autoscaler_that_was_never_heard_is_missed() -> None:
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [("Active", "True"), ("Advising", "False"), ("MetricsBlind", "False"), ("Pinned", "Unknown")],
+    [
+        ("Active", "True"),
+        ("Advising", "False"),
+        ("MetricsBlind", "False"),
+        ("NotDecided", "False"),
+        ("Pinned", "Unknown"),
+    ],
 )
 def test_each_state_is_said_in_its_own_words(state: str, status: str) -> None:
     assert said("active", state=state, message="why") == (status, state, "why")

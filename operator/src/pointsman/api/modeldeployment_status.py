@@ -63,6 +63,8 @@ class ScalingState(StrEnum):
     """Somebody else wrote spec.replicas, which stays for a while."""
     METRICS_BLIND = "MetricsBlind"
     """Nothing can be said of the load: what runs is held."""
+    NOT_DECIDED = "NotDecided"
+    """What is asked for cannot be followed: what runs is held."""
 
 
 class ScalingStatus(Record):

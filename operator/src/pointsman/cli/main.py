@@ -32,6 +32,7 @@ COMMANDS = {
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
     "operator": "Run the operator of a cluster.",
     "gateway": "Run a gateway of a cluster.",
+    "autoscaler": "Run the autoscaler of a cluster.",
     "engine-agent": "Stand beside an engine in a pod.",
     "fetch-weights": "Bring weights into a pod's volume.",
     "completion": "Print the completion script for a shell.",

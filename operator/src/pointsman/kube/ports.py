@@ -105,6 +105,13 @@ class Writer(Protocol):
     async def merge(self, kind: Kind, key: ObjectKey, patch: Mapping[str, Any]) -> KubeObject:
         """Change the members that `patch` has; null removes one (RFC 7386)."""
 
+    async def scale(
+        self, kind: Kind, key: ObjectKey, replicas: int, manager: str, *, resource_version: str = ""
+    ) -> None:
+        """Write the number of replicas through the scale subresource; with a resource version only over that,
+        and Conflict otherwise.
+        """
+
     async def delete(
         self,
         kind: Kind,

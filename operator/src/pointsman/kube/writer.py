@@ -49,6 +49,18 @@ class KubeWriter:
     async def merge(self, kind: Kind, key: ObjectKey, patch: Mapping[str, Any]) -> KubeObject:
         return await self._send("PATCH", kind.path(key), patch, content_type=MERGE_PATCH)
 
+    async def scale(
+        self, kind: Kind, key: ObjectKey, replicas: int, manager: str, *, resource_version: str = ""
+    ) -> None:
+        meta = {"metadata": {"resourceVersion": resource_version}} if resource_version else {}
+        await self._send(
+            "PATCH",
+            kind.path(key, "scale"),
+            {**meta, "spec": {"replicas": replicas}},
+            query={"fieldManager": manager},
+            content_type=MERGE_PATCH,
+        )
+
     async def delete(
         self,
         kind: Kind,

@@ -10,6 +10,7 @@ _STATUS = {
     ScalingState.ACTIVE: TRUE,
     ScalingState.ADVISING: FALSE,
     ScalingState.METRICS_BLIND: FALSE,
+    ScalingState.NOT_DECIDED: FALSE,
     ScalingState.PINNED: UNKNOWN,
 }
 

@@ -1,0 +1,130 @@
+"""The autoscaler put together: watches, election, source, rounds. Composition only."""
+
+import asyncio
+import signal
+import time
+from contextlib import suppress
+
+import structlog
+
+from pointsman.api import ObjectKey
+from pointsman.catalog import shipped_catalog
+from pointsman.health_page import HealthPage
+from pointsman.kube.connection import Connection
+from pointsman.kube.credentials import Credentials
+from pointsman.kube.errors import LeadershipLost
+from pointsman.kube.events import EventRecorder, EventType, Occurrence
+from pointsman.kube.fence import Fence
+from pointsman.kube.lease import Election
+from pointsman.kube.objects import KubeObject
+from pointsman.kube.reader import KubeReader
+from pointsman.kube.together import together
+from pointsman.kube.writer import KubeWriter
+from pointsman_autoscaler.loop.acting import Actor, Announce
+from pointsman_autoscaler.loop.cluster import Cluster
+from pointsman_autoscaler.loop.metrics import AutoscalerMetrics
+from pointsman_autoscaler.loop.rounds import Rounds
+from pointsman_autoscaler.loop.settings import AutoscalerSettings
+from pointsman_autoscaler.loop.steps import MANAGER, Told
+from pointsman_autoscaler.signals.direct import DirectSource
+
+_FLUSH_SECONDS = 2.0
+
+
+class Autoscaler:
+    """One replica. `run` returns when the process was asked to end, and all has ended."""
+
+    def __init__(self, credentials: Credentials, settings: AutoscalerSettings) -> None:
+        self._credentials = credentials
+        self._settings = settings
+        self._log = structlog.get_logger("autoscaler")
+        self._metrics = AutoscalerMetrics()
+        self._cluster: Cluster | None = None
+        self._rounds: Rounds | None = None
+        self._metrics.gauge(
+            "leading", "Whether this replica decides.", lambda: float(self._rounds is not None)
+        )
+
+    @property
+    def _leads(self) -> bool:
+        return self._rounds is not None
+
+    async def run(self) -> None:
+        """Raises PointsmanError where it cannot listen."""
+        page = HealthPage(self._metrics.page, self._is_synced, lambda: "")
+        await page.start(self._settings.address, self._settings.port)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            async with Connection(self._credentials) as connection:
+                self._cluster = Cluster(
+                    KubeReader(connection), self._settings, shipped_catalog(), self._hurry
+                )
+                await self._run(connection, self._cluster, stop)
+        finally:
+            await page.stop()
+
+    async def _run(self, connection: Connection, cluster: Cluster, stop: asyncio.Event) -> None:
+        tasks = [
+            asyncio.create_task(stop.wait(), name="stop"),
+            asyncio.create_task(self._lead_when_elected(connection, cluster), name="election"),
+            *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in cluster.informers),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _lead_when_elected(self, connection: Connection, cluster: Cluster) -> None:
+        reader = KubeReader(connection)
+
+        async def lead(fence: Fence) -> None:
+            await self._lead(reader, KubeWriter(connection, fence), cluster)
+
+        while True:
+            election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
+            try:
+                await election.run(lead)
+            except LeadershipLost as error:
+                self._log.warning("leadership_lost", why=str(error))
+
+    async def _lead(self, reader: KubeReader, writer: KubeWriter, cluster: Cluster) -> None:
+        """Look and write, until cancelled. Nothing is decided before what there is is known completely."""
+        await cluster.complete()
+        recorder = EventRecorder(writer, MANAGER, self._settings.identity)
+        telling = asyncio.create_task(recorder.run(), name="events")
+        actor = Actor(reader, writer, _announcer(recorder), self._metrics)
+        self._rounds = Rounds(self._settings.policy_of, self._metrics, self._settings.look_seconds)
+        self._log.info("leads", deployments=len(cluster.keys))
+        try:
+            async with DirectSource(lambda: cluster.gateways, time.time, self._settings.patience) as source:
+                await together({"look": self._rounds.run(cluster, source, actor)})
+        finally:
+            self._rounds = None
+            # Another one recommends now.
+            self._metrics.forget_all()
+            await recorder.flush(_FLUSH_SECONDS)
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+
+    def _hurry(self, key: ObjectKey) -> None:
+        if self._rounds is not None:
+            self._rounds.hurry(key)
+
+    def _is_synced(self) -> bool:
+        return self._cluster is not None and self._cluster.is_complete
+
+
+def _announcer(recorder: EventRecorder) -> Announce:
+    def announce(about: KubeObject, told: Told) -> None:
+        kind = EventType.WARNING if told.is_warning else EventType.NORMAL
+        recorder.record(about, Occurrence(kind, told.reason, told.message, "Scale"))
+
+    return announce

@@ -1,0 +1,171 @@
+"""When to look: at everything every few seconds, at what is urgent at once, one look at a time for each."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.api.modeldeployment_status import ScalingState
+from pointsman.errors import PointsmanError
+from pointsman.kube.clock import Clock, elapsed_seconds
+from pointsman.kube.errors import KubeError, LeadershipLost
+from pointsman_autoscaler.loop.acting import Actor
+from pointsman_autoscaler.loop.cluster import Cluster
+from pointsman_autoscaler.loop.metrics import AutoscalerMetrics, Recommended
+from pointsman_autoscaler.loop.policies import decision_of, is_urgent, wish_of
+from pointsman_autoscaler.loop.steps import Wish
+from pointsman_autoscaler.policy import Policy
+from pointsman_autoscaler.settings import ScalingSettings
+from pointsman_autoscaler.signals.watched import Blind, Source
+from pointsman_autoscaler.stated import settings_of
+from pointsman_autoscaler.view import View
+
+_log = structlog.get_logger("autoscaler")
+
+_AT_ONCE = 32
+_EARLY_SECONDS = 1.0
+"""A look that comes so much before a policy's time is one that is due."""
+
+PolicyOf = Callable[[ScalingSettings], Policy]
+
+
+@dataclass(slots=True)
+class _Scaled:
+    """One deployment: its policy, which remembers, and when it was asked last."""
+
+    uid: str
+    settings: ScalingSettings
+    policy: Policy
+    asked_at: float = float("-inf")
+
+
+class Rounds:
+    """`hurry` from anywhere on the event loop; `run` while leading."""
+
+    def __init__(
+        self,
+        policy_of: PolicyOf,
+        metrics: AutoscalerMetrics,
+        look_seconds: float,
+        clock: Clock = elapsed_seconds,
+    ) -> None:
+        self._policy_of = policy_of
+        self._metrics = metrics
+        self._look_seconds = look_seconds
+        self._clock = clock
+        self._scaled: dict[ObjectKey, _Scaled] = {}
+        self._urgent: set[ObjectKey] = set()
+        self._called = asyncio.Event()
+        self._failing: set[ObjectKey] = set()
+
+    def hurry(self, key: ObjectKey) -> None:
+        """Look at it now, whatever the time."""
+        self._urgent.add(key)
+        self._called.set()
+
+    async def run(self, cluster: Cluster, source: Source, actor: Actor) -> None:
+        """Look until cancelled. Raises LeadershipLost, in a group."""
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(key: ObjectKey, *, at_once: bool) -> None:
+            async with turn:
+                await self._look(key, cluster, source, actor, at_once=at_once)
+
+        next_round = self._clock()
+        while True:
+            urgent, self._urgent = self._urgent, set()
+            self._called.clear()
+            keys = set(urgent)
+            if self._clock() >= next_round:
+                next_round = self._clock() + self._look_seconds
+                keys |= set(cluster.keys)
+                self._forget(cluster, source)
+            async with asyncio.TaskGroup() as group:
+                for key in sorted(keys):
+                    group.create_task(look(key, at_once=key in urgent), name=f"look at {key}")
+            try:
+                async with asyncio.timeout(max(0.0, next_round - self._clock())):
+                    await self._called.wait()
+            except TimeoutError:
+                continue
+
+    def _forget(self, cluster: Cluster, source: Source) -> None:
+        for key in self._scaled.keys() - set(cluster.keys):
+            del self._scaled[key]
+            source.forget(key)
+            self._metrics.forget(key)
+
+    async def _look(
+        self, key: ObjectKey, cluster: Cluster, source: Source, actor: Actor, *, at_once: bool
+    ) -> None:
+        watched = cluster.watched(key)
+        if watched is None:
+            self._metrics.looked("not_placed")
+            return
+        view = await source.view(watched)
+        # It may have changed while metrics were read.
+        deployment = cluster.deployment(key)
+        if deployment is None:
+            return
+        try:
+            wanted = self._wanted(key, deployment, view, at_once=at_once)
+            if wanted is not None:
+                await actor.act(deployment, wanted)
+            self._failing.discard(key)
+        except LeadershipLost:
+            raise
+        except KubeError as error:
+            if key not in self._failing:
+                _log.warning("not_written", deployment=str(key), reason=str(error))
+            self._failing.add(key)
+            self._metrics.looked("failed")
+
+    def _wanted(
+        self, key: ObjectKey, deployment: ModelDeployment, view: View | Blind, *, at_once: bool
+    ) -> Wish | Blind | None:
+        """What is wanted now; None where the policy is not asked yet: then nothing changes."""
+        if isinstance(view, Blind):
+            self._see_nothing(key)
+            return view
+        try:
+            scaled = self._of(key, deployment)
+        except PointsmanError as error:
+            self._metrics.looked("failed")
+            return Blind(str(error), ScalingState.NOT_DECIDED)
+        is_due = self._clock() - scaled.asked_at >= scaled.policy.interval_seconds - _EARLY_SECONDS
+        if not (is_due or at_once or is_urgent(scaled.policy, view)):
+            return None
+        scaled.asked_at = self._clock()
+        began = time.process_time()
+        try:
+            replicas = scaled.policy.decide(view)
+        except Exception as error:
+            # One model that cannot be decided on is no reason to leave the others alone.
+            _log.exception("not_decided", deployment=str(key))
+            self._metrics.looked("failed")
+            return Blind(f"internal error: {type(error).__name__}; see the log", ScalingState.NOT_DECIDED)
+        wanted = wish_of(scaled.policy, replicas)
+        seconds = time.process_time() - began
+        if isinstance(wanted, Blind):
+            self._see_nothing(key)
+            return wanted
+        decision = decision_of(scaled.policy)
+        predicted = (decision.attainment, decision.cost_per_hour) if decision is not None else (None, None)
+        self._metrics.decided(key, Recommended(dict(replicas), *predicted), seconds)
+        self._metrics.looked("decided")
+        return wanted
+
+    def _see_nothing(self, key: ObjectKey) -> None:
+        self._metrics.looked("blind")
+        self._metrics.is_blind(key)
+
+    def _of(self, key: ObjectKey, deployment: ModelDeployment) -> _Scaled:
+        settings = settings_of(deployment)
+        known = self._scaled.get(key)
+        if known is None or (known.uid, known.settings) != (deployment.metadata.uid, settings):
+            known = _Scaled(deployment.metadata.uid, settings, self._policy_of(settings))
+            self._scaled[key] = known
+        return known

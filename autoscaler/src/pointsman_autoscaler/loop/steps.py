@@ -1,0 +1,189 @@
+"""What is to be written of one deployment: its replicas, `status.scaling`, an event; nothing where nothing
+changed. Pure.
+
+The split goes first, with the generation that the number makes: who finds the former generation knows that
+the number was not written, whatever came between. A number that somebody else wrote stays for a while.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pointsman.api import ModelDeployment
+from pointsman.api.modeldeployment_status import PoolReplicas, ScalingState, ScalingStatus
+from pointsman.api.scaling import ScalingMode
+from pointsman_autoscaler.signals.watched import Blind
+
+MANAGER: Final = "pointsman-autoscaler"
+PIN: Final = timedelta(minutes=30)
+"""Long enough for whoever scales by hand to see what comes of it, and not so long that it is forgotten."""
+
+_HOLDING = (ScalingState.METRICS_BLIND, ScalingState.NOT_DECIDED)
+_OURS = (ScalingState.ACTIVE, ScalingState.PINNED, *_HOLDING)
+_ADVICE = "mode advise: what it would do is in status.scaling, and nothing is done"
+_LONGEST_REASON = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a policy wants: replicas by pool, and why in one sentence."""
+
+    replicas: Mapping[str, int]
+    sentence: str = ""
+
+    @property
+    def total(self) -> int:
+        return sum(self.replicas.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event."""
+
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """`scaling` is written before `replicas`; None is nothing to write."""
+
+    scaling: Mapping[str, Any] | None = None
+    replicas: int | None = None
+    told: tuple[Told, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.scaling is None and self.replicas is None
+
+
+def steps(deployment: ModelDeployment, wrote: str, wanted: Wish | Blind, now: datetime) -> Steps:
+    """`wrote` is the field manager that owns spec.replicas, "" where that is nobody."""
+    scaling = deployment.spec.scaling
+    if scaling is None or scaling.mode is ScalingMode.OFF:
+        return Steps()
+    former = deployment.status.scaling or ScalingStatus()
+    there = deployment.spec.replicas
+    if scaling.mode is ScalingMode.ADVISE:
+        state = _blind(former, there, wanted) if isinstance(wanted, Blind) else _advising(wanted)
+        return _written(deployment, former, state, None, now)
+    pin = _pin(deployment, former, wrote, now)
+    if pin is not None:
+        return _written(deployment, former, pin, None, now)
+    if isinstance(wanted, Blind):
+        return _written(deployment, former, _blind(former, there, wanted), None, now)
+    active = _state(ScalingState.ACTIVE, wanted.total, _pools(wanted), wanted.sentence)
+    return _written(deployment, former, active, wanted.total if wanted.total != there else None, now)
+
+
+def is_pinned(deployment: ModelDeployment, now: datetime) -> bool:
+    """Whether somebody's number stays for now, as far as the status says."""
+    said = deployment.status.scaling
+    return (
+        said is not None
+        and said.state == ScalingState.PINNED
+        and deployment.spec.replicas == said.for_replicas
+        and now < _time(said.pinned_until)
+    )
+
+
+def _state(
+    state: ScalingState,
+    replicas: int,
+    pools: tuple[PoolReplicas, ...],
+    reason: str,
+    message: str = "",
+    until: str = "",
+) -> ScalingStatus:
+    return ScalingStatus(
+        for_replicas=replicas,
+        pools=pools,
+        reason=reason[:_LONGEST_REASON],
+        state=state,
+        message=message,
+        pinned_until=until,
+    )
+
+
+def _pools(wanted: Wish) -> tuple[PoolReplicas, ...]:
+    return tuple(PoolReplicas(name=name, replicas=count) for name, count in sorted(wanted.replicas.items()))
+
+
+def _advising(wanted: Wish) -> ScalingStatus:
+    return _state(ScalingState.ADVISING, wanted.total, _pools(wanted), wanted.sentence, _ADVICE)
+
+
+def _blind(former: ScalingStatus, there: int, blind: Blind) -> ScalingStatus:
+    """What was split stays so, where it is for the number that there is."""
+    pools = former.pools if former.for_replicas == there else ()
+    return _state(blind.state, there, pools, former.reason, blind.reason)
+
+
+def _pin(
+    deployment: ModelDeployment, former: ScalingStatus, wrote: str, now: datetime
+) -> ScalingStatus | None:
+    """The state while somebody else's number stays; None where the number is ours to choose."""
+    there = deployment.spec.replicas
+    if is_pinned(deployment, now):
+        return former
+    was_ours = former.state in _OURS
+    is_written = deployment.metadata.generation >= former.observed_generation
+    if not was_ours or not is_written or former.for_replicas == there or wrote == MANAGER:
+        return None
+    until = _text(now + PIN)
+    who = wrote or "somebody"
+    reason = f"{who} wrote {there} replicas"
+    return _state(ScalingState.PINNED, there, (), reason, f"pinned at {there} by {who} until {until}", until)
+
+
+def _written(
+    deployment: ModelDeployment,
+    former: ScalingStatus,
+    state: ScalingStatus,
+    replicas: int | None,
+    now: datetime,
+) -> Steps:
+    generation = deployment.metadata.generation + (replicas is not None)
+    moved = (former.for_replicas, former.pools, former.state) != (
+        state.for_replicas,
+        state.pools,
+        state.state,
+    )
+    made = state.model_copy(
+        update={
+            "observed_generation": generation,
+            "since": _text(now) if moved else former.since,
+            # A sentence has numbers of its moment: it stays that of the decision which it explains.
+            "reason": state.reason if moved else former.reason,
+        }
+    )
+    if made == former:
+        return Steps(replicas=replicas)
+    return Steps(made.to_document(), replicas, tuple(_told(former, made)))
+
+
+def _told(former: ScalingStatus, made: ScalingStatus) -> list[Told]:
+    if made.state == ScalingState.PINNED and made.pinned_until != former.pinned_until:
+        return [Told("ScalingPinned", made.message)]
+    if made.state == former.state:
+        return []
+    if made.state in _HOLDING:
+        return [Told(made.state, made.message, is_warning=True)]
+    if former.state in _HOLDING:
+        return [Told("ScalingActive", "replicas are decided again")]
+    return []
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(text: str) -> datetime:
+    """Long ago where it is no time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

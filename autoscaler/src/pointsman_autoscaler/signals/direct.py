@@ -1,0 +1,131 @@
+"""Signals read from agents and gateways themselves, where no Prometheus is: local mode, small clusters."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+
+import aiohttp
+import structlog
+
+from pointsman.addresses import Address
+from pointsman.api import ObjectKey
+from pointsman.pages import read_page
+from pointsman_autoscaler.signals.memory import PATIENCE, Memory, Patience
+from pointsman_autoscaler.signals.page import TargetLook, engine_sample, gateway_looks, gateway_rows, rows
+from pointsman_autoscaler.signals.watched import Blind, Watched
+from pointsman_autoscaler.view import View
+
+_log = structlog.get_logger(__name__)
+
+_PATH = "/metrics"
+_PATIENCE = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+_AT_ONCE = 64
+"""Pages that are read at the same time."""
+_AGENT_BYTES = 2**20
+_GATEWAY_BYTES = 64 * 2**20
+"""A thousand models on some routes each are some 20 MB."""
+_FRESH_SECONDS = 3.0
+"""Models that are looked at together share one look at the gateways."""
+
+
+class DirectSource:
+    """Use it as an async context manager. `gateways` says where they are now, by address."""
+
+    def __init__(
+        self,
+        gateways: Callable[[], Collection[Address]],
+        clock: Callable[[], float],
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self._patience = patience
+        self._gateways = gateways
+        self._clock = clock
+        self._memories: dict[ObjectKey, Memory] = {}
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+        self._look: asyncio.Task[_Look] | None = None
+        self._silent: set[str] = set()
+
+    async def __aenter__(self) -> "DirectSource":
+        self._session = aiohttp.ClientSession(
+            timeout=_PATIENCE, connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.gather(self._look, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    def forget(self, key: ObjectKey) -> None:
+        self._memories.pop(key, None)
+
+    async def view(self, watched: Watched) -> View | Blind:
+        memory = self._memories.setdefault(watched.key, Memory(self._patience))
+        agents = {
+            one.name: one.metrics
+            for one in watched.replicas
+            if one.is_ready and not one.is_draining and one.metrics is not None
+        }
+        pages = asyncio.gather(*(self._page(address, _AGENT_BYTES) for address in agents.values()))
+        look = await self._gateways_now()
+        for name, page in zip(agents, await pages, strict=True):
+            sample = None if page is None else engine_sample(self._clock(), rows(page))
+            if sample is not None:
+                memory.saw_engine(name, sample)
+        if look.there:
+            target = str(watched.key)
+            memory.saw_gateways(
+                look.at_seconds, {name: said.get(target) for name, said in look.said.items()}, look.there
+            )
+        return memory.view(watched, self._clock())
+
+    async def _gateways_now(self) -> "_Look":
+        """One look for all who ask within some seconds."""
+        look = self._look
+        if look is None or (look.done() and self._clock() - look.result().at_seconds > _FRESH_SECONDS):
+            look = self._look = asyncio.create_task(self._read_gateways(), name="look at gateways")
+        return await asyncio.shield(look)
+
+    async def _read_gateways(self) -> "_Look":
+        at_seconds = self._clock()
+        there = sorted(self._gateways())
+        pages = await asyncio.gather(*(self._page(address, _GATEWAY_BYTES) for address in there))
+        said: dict[str, Mapping[str, TargetLook]] = {}
+        for address, page in zip(there, pages, strict=True):
+            looks = None if page is None else gateway_looks(rows(page, gateway_rows()))
+            if looks is not None:
+                said[address.url(_PATH)] = looks
+        return _Look(at_seconds, frozenset(address.url(_PATH) for address in there), said)
+
+    async def _page(self, address: Address, most_bytes: int) -> str | None:
+        """None where nothing of use was answered, which is logged once."""
+        assert self._session is not None
+        url = address.url(_PATH)
+        async with self._turn:
+            try:
+                # Anybody's pod may have our labels: it chooses neither who is asked nor how much is read.
+                async with self._session.get(url, allow_redirects=False) as answer:
+                    if answer.status == 200:
+                        page = (await read_page(answer, most_bytes)).decode(errors="replace")
+                        self._silent.discard(url)
+                        return page
+                    reason = f"it answers {answer.status}"
+            except (aiohttp.ClientError, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+        if url not in self._silent:
+            self._silent.add(url)
+            _log.warning("metrics_unreadable", url=url, reason=reason)
+        return None
+
+
+class _Look:
+    """What all gateways said at one time; `there` are those that were asked."""
+
+    def __init__(
+        self, at_seconds: float, there: frozenset[str], said: Mapping[str, Mapping[str, TargetLook]]
+    ) -> None:
+        self.at_seconds = at_seconds
+        self.there = there
+        self.said = said

@@ -1,0 +1,165 @@
+"""What these tests do to a cluster that scales, and what they look at."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any
+
+from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, conditions, message, own
+from tests.support.cluster.admin import Admin
+from tests.support.cluster.audit import AuditedRequest
+from tests.support.cluster.installation import AUTOSCALER_USER, AutoscalerProcess, Installation, kubectl
+from tests.support.polling import eventually
+
+Json = dict[str, Any]
+
+_ANSWER = {"chunks": 2, "first_token_seconds": 1.0}
+
+
+def model(name: str = "chat", *, mode: str = "active", **scaling: Any) -> Json:
+    """A scripted vLLM whose answers take a second, and which may have one to three replicas."""
+    script = {"start_seconds": 0.1, "behaviour": _ANSWER}
+    engine = {
+        "name": "vllm",
+        "version": "0.33.0",
+        "maxConcurrency": 2,
+        "env": [{"name": "ENGINE_SCRIPT", "value": json.dumps(script)}],
+    }
+    weights = {"source": f"oci://{IMAGE}", "contextLength": 2048, "facts": GEMMA}
+    stated = {"mode": mode, "minReplicas": 1, "maxReplicas": 3, **scaling}
+    manifest = own(
+        name,
+        engine=engine,
+        model=weights,
+        hardware={"accelerators": ["L4"]},
+        scaling=stated,
+        drain={"timeout": "1s"},
+    )
+    del manifest["spec"]["replicas"]
+    return manifest
+
+
+class Scene:
+    """One namespace. What was started ends when the `with` block is left."""
+
+    def __init__(self, installation: Installation, namespace: str) -> None:
+        self.installation = installation
+        self.namespace = namespace
+        self.admin: Admin = installation.control_plane.admin
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for one in self.admin.list(API, KIND, self.namespace):
+            self.admin.delete(API, KIND, one["metadata"]["name"], self.namespace)
+        self._stack.close()
+
+    def autoscaler(
+        self, name: str = "autoscaler-0", *arguments: str, quick: bool = True
+    ) -> AutoscalerProcess:
+        process = self.installation.autoscaler(name, arguments=arguments, quick=quick)
+        return self._stack.enter_context(process)
+
+    def create(self, manifest: Json) -> None:
+        self.admin.create(manifest, self.namespace)
+
+    def get(self, name: str = "chat") -> Json:
+        return self.admin.get(API, KIND, name, self.namespace)
+
+    def kubectl(self, *arguments: str) -> str:
+        return kubectl(self.installation.control_plane.kubeconfig(), "-n", self.namespace, *arguments)
+
+    def wait(
+        self,
+        replicas: int | None = None,
+        *,
+        state: tuple[str, str] | None = None,
+        ready: int | None = None,
+        name: str = "chat",
+        within_seconds: float = 60.0,
+    ) -> Json:
+        """The deployment, once it has so many replicas, or ready ones, and ScalingActive is so."""
+
+        def seen() -> Json:
+            found = self.get(name)
+            said = conditions(found).get("ScalingActive")
+            there = found.get("status", {}).get("readyReplicas", 0)
+            now = (found["spec"]["replicas"], there, said, message(found, "ScalingActive"))
+            assert replicas in (None, found["spec"]["replicas"]), str(now)
+            assert ready in (None, there), str(now)
+            assert state in (None, said), str(now)
+            return found
+
+        return eventually(seen, within_seconds, f"{name}: {replicas} replicas, {ready} ready, {state}", 0.1)
+
+    def engines(self, name: str = "chat") -> list[str]:
+        """Where ready replicas answer."""
+        pods = self.admin.list("v1", "Pod", self.namespace, labels=f"pointsman.dev/deployment={name}")
+        return sorted(
+            f"http://{pod['status']['podIP']}:8000"
+            for pod in pods
+            if any(
+                one["type"] == "Ready" and one["status"] == "True"
+                for one in pod.get("status", {}).get("conditions", ())
+            )
+        )
+
+    @contextmanager
+    def load(self, clients: int, name: str = "chat") -> Iterator[None]:
+        """So many clients, each asking again as soon as it has its answer; they share out the replicas."""
+        stop = threading.Event()
+        threads = [threading.Thread(target=self._ask, args=(number, stop, name)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _ask(self, number: int, stop: threading.Event, name: str) -> None:
+        turn = number
+        while not stop.is_set():
+            turn += 1
+            engines = self.engines(name)
+            if not engines or not asked(engines[turn % len(engines)], name):
+                stop.wait(0.1)
+
+    def writes(self, since: int, name: str = "chat") -> list[AuditedRequest]:
+        """What autoscalers wrote to a deployment."""
+        found = self.installation.control_plane.audit.requests(since, user=AUTOSCALER_USER, writes_only=True)
+        return [one for one in found if one.namespace == self.namespace and one.name == name]
+
+    def events(self, reason: str) -> list[Json]:
+        found = self.admin.list("events.k8s.io/v1", "Event", self.namespace)
+        return [one for one in found if one["reason"] == reason]
+
+
+def asked(url: str, name: str) -> bool:
+    """Whether an engine answered."""
+    body = json.dumps({"model": name, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    request = urllib.request.Request(
+        f"{url}/v1/chat/completions", data=body, headers={"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bool(answer.read())
+    except OSError:
+        return False
+
+
+def values(page: str, name: str) -> dict[str, float]:
+    """The rows of a metric, by their labels as text."""
+    rows: Sequence[str] = [line for line in page.splitlines() if line.startswith(f"{name}{{")]
+    return {row[len(name) : row.rindex(" ")]: float(row.rpartition(" ")[2]) for row in rows}

@@ -1,0 +1,70 @@
+"""The autoscaler with a policy that tests can foresee, and little patience:
+`python -m tests.support.cluster.quick_autoscaler`.
+
+One replica for each two requests that run or wait; nothing is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from pointsman.api import FleetSettings, ObjectKey
+from pointsman.cli.processes import log_as_json
+from pointsman.kube.credentials import find_credentials
+from pointsman.kube.gateways import gateways_at
+from pointsman.local.listening import parse_listen
+from pointsman_autoscaler.loop.process import Autoscaler
+from pointsman_autoscaler.loop.settings import AutoscalerSettings
+from pointsman_autoscaler.settings import ScalingSettings
+from pointsman_autoscaler.signals.memory import Patience
+from pointsman_autoscaler.view import View
+
+REQUESTS = 2
+"""Of one replica."""
+
+
+@dataclass
+class Proportional:
+    settings: ScalingSettings
+    name: str = "proportional"
+    interval_seconds: float = 0.0
+
+    def decide(self, view: View) -> Mapping[str, int]:
+        samples = [pod.samples[-1] for pod in view.pods if pod.samples and pod.is_ready]
+        load = sum((one.running or 0.0) + (one.waiting or 0.0) for one in samples)
+        wanted = min(max(math.ceil(load / REQUESTS), self.settings.minimum), self.settings.maximum)
+        first, *others = view.flavours
+        return {first: wanted, **dict.fromkeys(others, 0)}
+
+
+@click.command()
+@click.option("--listen")
+@click.option("--gateway-pods", default="")
+@click.option("--prometheus", default="")
+def main(listen: str, gateway_pods: str, prometheus: str) -> None:
+    log_as_json(sys.stderr)
+    served = parse_listen(listen)
+    metrics = {"metrics": {"prometheus": {"url": prometheus}}} if prometheus else {}
+    settings = AutoscalerSettings(
+        identity=os.environ["POD_NAME"],
+        lease=ObjectKey(os.environ["POD_NAMESPACE"], "pointsman-autoscaler"),
+        fleet=FleetSettings.model_validate(metrics),
+        address=served.host,
+        port=served.port,
+        gateways=gateways_at("", gateway_pods),
+        policy_of=Proportional,
+        look_seconds=0.3,
+        patience=Patience(stale_seconds=4.0, unread_seconds=2.0),
+    )
+    asyncio.run(Autoscaler(find_credentials("", ""), settings).run())
+
+
+if __name__ == "__main__":
+    main()
