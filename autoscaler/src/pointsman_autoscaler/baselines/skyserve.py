@@ -91,8 +91,10 @@ class SkyServe:
         names = {flavour.name for flavour in spot}
         ready = sum(pod.is_ready and not pod.is_draining and pod.flavour in names for pod in view.pods)
         placed = {name: min(flavour.minimum, flavour.maximum) for name, flavour in view.flavours.items()}
-        _fill(placed, steady, on_demand(target, wanted, ready, self.base_on_demand))
-        most = self.setup.settings.maximum - sum(placed[flavour.name] for flavour in steady)
+        most = self.setup.settings.maximum
+        least = sum(placed[name] for name in names)
+        _fill(placed, steady, min(on_demand(target, wanted, ready, self.base_on_demand), most - least))
+        most -= sum(placed[flavour.name] for flavour in steady)
         self.zones.fill(placed, spot, min(wanted, most))
         return placed
 
