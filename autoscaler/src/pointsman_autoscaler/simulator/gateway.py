@@ -86,6 +86,12 @@ class Gateway:
             self.in_flight -= 1
             self._outcomes.abandoned(held.popleft())
 
+    def close(self) -> None:
+        """No replica will come any more: those that are held leave."""
+        while self._held:
+            self.in_flight -= 1
+            self._outcomes.abandoned(self._held.popleft())
+
     def sample(self, at_seconds: float) -> GatewaySample:
         return GatewaySample(
             at_seconds=at_seconds,

@@ -61,7 +61,7 @@ class _Simulation:
         began = time.process_time()
         self._cluster.begin(initial(self._scenario))
         self._play()
-        self._gateway.forget_impatient(INFINITY)
+        self._gateway.close()
         return self._result(time.process_time() - began)
 
     def _play(self) -> None:

@@ -104,6 +104,11 @@ class Controls:
     stuck: tuple[Stuck, ...] = ()
     changes: tuple[Change, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a probability that would never let anything happen."""
+        if not 0 <= self.failing_starts < 1:
+            raise ValueError("failing_starts must be at least 0 and below 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
