@@ -1,0 +1,119 @@
+"""The one who knows the future: what they pay at least, and a policy that does what they would do."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointsman_autoscaler.simulator.arrivals import Arrivals
+from pointsman_autoscaler.simulator.bound import Counts, Floats, Offer, needed, one_flavour, several_flavours
+from pointsman_autoscaler.simulator.scenario import Scenario, SimulatedFlavour
+from pointsman_autoscaler.simulator.steady import Carried, carried
+from pointsman_autoscaler.simulator.workloads import Lengths
+from pointsman_autoscaler.view import View
+
+WINDOW_SECONDS = 300.0
+"""As attainment is counted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mix:
+    """Requests of one kind: their lengths, and in which hours of the day they come (from, to)."""
+
+    lengths: Lengths
+    hours: tuple[float, float] = (0.0, 24.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foresight:
+    """The load of each window, and what each flavour carries of it."""
+
+    requests_per_second: Floats
+    carried: Mapping[str, Sequence[Carried]]
+    """By flavour, for each window."""
+
+
+def foresee(scenario: Scenario, mixes: Sequence[Mix] = ()) -> Foresight:
+    """`mixes` where the requests of some hours differ; otherwise all of them are one kind."""
+    kinds = mixes or (Mix(Lengths(scenario.arrivals.input_tokens, scenario.arrivals.output_tokens)),)
+    windows = max(1, math.ceil(scenario.arrivals.span_seconds / WINDOW_SECONDS))
+    measured = {
+        each.flavour.name: [carried(each, mix.lengths, scenario.settings) for mix in kinds]
+        for each in scenario.flavours
+    }
+    places = [_kind(window * WINDOW_SECONDS / 3600 % 24, kinds) for window in range(windows)]
+    return Foresight(
+        _rates(scenario.arrivals, windows),
+        {name: [found[place] for place in places] for name, found in measured.items()},
+    )
+
+
+def least_dollars(scenario: Scenario, foresight: Foresight) -> float:
+    """Nobody serves every window for less. Raises ValueError where no replicas serve them."""
+    # A tolerance of the measured rates, so that they bound from the right side.
+    rates, slack = foresight.requests_per_second, 1.03
+    offers = []
+    for each in scenario.flavours:
+        most = np.array([found.most_of_one for found in foresight.carried[each.flavour.name]]) * slack
+        with np.errstate(divide="ignore"):
+            share = np.where(rates > 0, most / np.maximum(rates, 1e-12), np.inf)
+        offers.append(
+            Offer(
+                each.flavour.price_per_hour, each.startup.quantiles.p50_seconds, each.flavour.maximum, share
+            )
+        )
+    if len(offers) == 1:
+        whole = np.maximum(needed(offers[0].share), _least(scenario, len(rates)))
+        return one_flavour(whole, WINDOW_SECONDS, offers[0].price_per_hour, offers[0].startup_seconds)
+    return several_flavours(offers, WINDOW_SECONDS)
+
+
+class Clairvoyant:
+    """Has the replicas for each window ready when it begins, and no more: of the flavour that is cheapest for
+    the whole load. `headroom` is for what one knows only on the average: bursts within a window.
+    """
+
+    interval_seconds = 15.0
+
+    def __init__(self, scenario: Scenario, foresight: Foresight, headroom: float = 0.0) -> None:
+        self.name = "clairvoyant"
+        self._begins = scenario.begins_seconds
+        self._flavour = _cheapest(scenario.flavours, foresight)
+        rates = foresight.requests_per_second * (1 + headroom)
+        found = foresight.carried[self._flavour.flavour.name]
+        needs = [one.replicas_for(rate) for one, rate in zip(found, rates, strict=True)]
+        self._needs = np.maximum(np.array(needs), _least(scenario, len(needs)))
+
+    def decide(self, view: View) -> dict[str, int]:
+        """What is needed until a start that is made now would serve; what would be started again within a
+        start's time is kept.
+        """
+        now = view.now_seconds - self._begins
+        startup = self._flavour.startup.quantiles
+        soon = now + startup.p90_seconds + startup.p50_seconds + self.interval_seconds
+        first, last = int(now // WINDOW_SECONDS), int(soon // WINDOW_SECONDS)
+        wanted = int(self._needs[first : last + 1].max(initial=0))
+        return dict.fromkeys(view.flavours, 0) | {self._flavour.flavour.name: wanted}
+
+
+def _least(scenario: Scenario, windows: int) -> Counts:
+    idle = scenario.settings.idle_after_seconds is not None
+    return np.full(windows, 0 if idle else scenario.settings.minimum)
+
+
+def _cheapest(flavours: Sequence[SimulatedFlavour], foresight: Foresight) -> SimulatedFlavour:
+    def price(each: SimulatedFlavour) -> float:
+        most = np.mean([found.most_of_one for found in foresight.carried[each.flavour.name]])
+        return each.flavour.price_per_hour / float(most) if most > 0 else math.inf
+
+    return min((each for each in flavours if each.spot is None), key=price, default=flavours[0])
+
+
+def _kind(hour: float, kinds: Sequence[Mix]) -> int:
+    return next((place for place, mix in enumerate(kinds) if mix.hours[0] <= hour < mix.hours[1]), 0)
+
+
+def _rates(arrivals: Arrivals, windows: int) -> Floats:
+    place = np.minimum((arrivals.at_seconds / WINDOW_SECONDS).astype(np.int64), windows - 1)
+    return np.bincount(place, minlength=windows) / WINDOW_SECONDS
