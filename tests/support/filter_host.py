@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import mmap
+import platform
 import subprocess
 import sys
 import tempfile
@@ -226,7 +227,7 @@ def _module() -> ctypes.CDLL:
     table = (c_void_p * len(_TABLE)).in_dll(callbacks, "table")
     for index, function in enumerate(_TABLE):
         table[index] = ctypes.cast(function, c_void_p).value
-    module = ctypes.CDLL(str(module_path()))
+    module = ctypes.CDLL(str(module_path(platform.machine())))
     for name, (result, arguments) in _HOOKS.items():
         hook = module[f"envoy_dynamic_module_on_http_filter_{name}"]
         hook.restype, hook.argtypes = result, arguments

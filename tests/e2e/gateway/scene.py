@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -39,7 +40,9 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         listen_port, tombstone_port = free_ports(2)
-        self.settings = ProxySettings(listen_port=listen_port, tombstone_port=tombstone_port)
+        self.settings = ProxySettings(
+            listen_port=listen_port, tombstone_port=tombstone_port, processor=platform.machine()
+        )
         self.patience = PATIENCE
         self.folder = folder / "gateway"
         self.log_file = folder / "envoy.log"

@@ -4,6 +4,7 @@
 """
 
 import os
+import platform
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +79,10 @@ async def test_envoy_takes_each_and_each_after_the_other(tmp_path: Path) -> None
     listen, tombstone = free_ports(2)
     # Not every machine has its authorities at the same place.
     settings = replace(
-        ProxySettings(), listen_port=listen, tombstone_port=tombstone, trusted_ca_file=str(AUTHORITY)
+        ProxySettings(processor=platform.machine()),
+        listen_port=listen,
+        tombstone_port=tombstone,
+        trusted_ca_file=str(AUTHORITY),
     )
     store = ResourceStore()
     discovery, compiler = DiscoveryServer(store), Compiler(settings)
@@ -90,7 +94,7 @@ async def test_envoy_takes_each_and_each_after_the_other(tmp_path: Path) -> None
             for name in [*INPUTS, *reversed(INPUTS)]:
                 desired = compiler.compile(INPUTS[name]())
                 store.replace(desired)
-                await eventually_async(lambda: is_settled(discovery), 20, f"Envoy's word on {name}")
+                await eventually_async(lambda: is_settled(discovery), 60, f"Envoy's word on {name}")
                 assert store.refusals == {}, name
                 session = discovery.session
                 held = [session is not None and session.holds(one) for one in every(desired, CLUSTER, SCOPE)]

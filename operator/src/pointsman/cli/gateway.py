@@ -1,6 +1,7 @@
 """`pointsman gateway`: one gateway of a cluster."""
 
 import asyncio
+import platform
 import sys
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def command(
             listen_port=served.port,
             tombstone_port=free_port(),
             workers=min(usable_cores(), _MOST_WORKERS),
+            processor=platform.machine(),
         ),
         folder=state_dir.absolute(),
         metrics_address=said.host,

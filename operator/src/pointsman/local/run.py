@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import signal
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
@@ -122,7 +123,12 @@ class LocalMode:
         self._publisher = Publisher(self._state, self._store, self._terminal, self._keeping, listen)
         self._envoy = EnvoyWatch(self._state.log_path("gateway"), self._terminal, self._failed)
         gateway = Gateway(
-            ProxySettings(listen_address=listen.host, listen_port=listen.port, tombstone_port=free_port()),
+            ProxySettings(
+                listen_address=listen.host,
+                listen_port=listen.port,
+                tombstone_port=free_port(),
+                processor=platform.machine(),
+            ),
             GatewayPlaces(self._state.gateway, self._state.log_path("gateway"), self._envoy.started),
         )
         page = MetricsPage(gateway)

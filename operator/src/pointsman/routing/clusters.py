@@ -46,7 +46,8 @@ def target_cluster(
     )
     parse(placed, message)
     options = message.typed_extension_protocol_options[_HTTP_OPTIONS]
-    options.Pack(protocol_options(deployment, address, secrets.key, use.adapter), deterministic=True)
+    spoken = protocol_options(deployment, address, secrets.key, use.adapter, settings.processor)
+    options.Pack(spoken, deterministic=True)
     stub = _named(name, deployment, use)
     stub.MergeFrom(_nowhere(settings))
     stub.load_assignment.cluster_name = name

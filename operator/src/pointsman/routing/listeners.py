@@ -32,6 +32,7 @@ def listeners(settings: ProxySettings) -> list[Resource]:
 
 
 def _front(settings: ProxySettings) -> Resource:
+    words = f"{settings.max_request_bytes} {settings.held_request_bytes}"
     manager = {
         "stat_prefix": "front",
         "use_remote_address": True,
@@ -62,7 +63,7 @@ def _front(settings: ProxySettings) -> Resource:
         "local_reply_config": {"mappers": local_reply_mappers(settings.max_request_bytes)},
         "access_log": request_stats(),
         "http_filters": [
-            our_filter(REQUEST, f"{settings.max_request_bytes} {settings.held_request_bytes}"),
+            our_filter(REQUEST, words, settings.processor),
             key_filter(),
             _router(),
         ],

@@ -12,6 +12,7 @@ class ProxySettings:
     `tombstone_port` is a loopback port of Envoy's own that answers for targets without a ready replica.
     `max_request_bytes` caps a request's body (413 above it). A chat with a few images is some 10 MB.
     `heap_bytes` is where Envoy begins to shed load; it is ended by nothing but itself.
+    `processor` is that of the machine, as `uname -m` says it: our filters are native code.
     `trusted_ca_file` holds the certificate authorities that hosted models are checked against.
     """
 
@@ -22,6 +23,7 @@ class ProxySettings:
     max_connections: int = 20_000
     heap_bytes: int = 1024 * MIB
     workers: int = 1
+    processor: str = "x86_64"
     trusted_ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
 
     @property

@@ -22,14 +22,19 @@ _OWN_IDLE, _HOSTED_IDLE = "4s", "60s"
 
 
 def protocol_options(
-    deployment: ModelDeployment, address: HostedAddress | None, key: Resource | None, adapter: str = ""
+    deployment: ModelDeployment,
+    address: HostedAddress | None,
+    key: Resource | None,
+    adapter: str,
+    processor: str,
 ) -> HttpProtocolOptions:
     """How a target is spoken to; `address` is None for an own model, `key` where nothing is injected,
-    `adapter` empty where its model is asked.
+    `adapter` empty where its model is asked. `processor`: see ProxySettings.
     """
     options = HttpProtocolOptions()
     options.CopyFrom(_alike(_OWN_IDLE if address is None else _HOSTED_IDLE))
-    parse(our_filter(ATTEMPT, _words(deployment, address, adapter)), options.http_filters.add())
+    words = _words(deployment, address, adapter)
+    parse(our_filter(ATTEMPT, words, processor), options.http_filters.add())
     if key is not None:
         parse(_injected(deployment, key), options.http_filters.add())
     options.http_filters.add().CopyFrom(_codec())

@@ -1,6 +1,5 @@
 """Our own filters in Envoy: C sources beside the modules made of them, one for each kind of processor."""
 
-import platform
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -15,15 +14,15 @@ MODULE = "filters.so"
 _FILTER = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
 
 
-def module_path() -> Traversable:
-    """Both filters as Envoy loads them, for this machine's kind of processor."""
-    return files(__package__).joinpath(platform.machine(), MODULE)
+def module_path(processor: str) -> Traversable:
+    """Both filters as Envoy loads them on one of `PROCESSORS`."""
+    return files(__package__).joinpath(processor, MODULE)
 
 
-def our_filter(name: str, words: str) -> dict[str, Any]:
+def our_filter(name: str, words: str, processor: str) -> dict[str, Any]:
     """One of our filters as a part of a filter chain, with what it is to know."""
     module = {
-        "module": {"local": {"filename": str(module_path())}},
+        "module": {"local": {"filename": str(module_path(processor))}},
         # Also while no listener and no cluster uses it: what has been loaded once stays.
         "do_not_close": True,
     }
