@@ -48,6 +48,8 @@ class Result:
     scenario: str
     seed: int
     requests: int
+    """Each of which finished, was abandoned, refused or lost."""
+    finished: int
     met_requests: int
     """Finished with a first token and a mean time between tokens within the loosest bound of each."""
     abandoned: int

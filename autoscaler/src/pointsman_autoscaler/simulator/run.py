@@ -12,7 +12,7 @@ from pointsman_autoscaler.simulator.clipping import clipped, initial
 from pointsman_autoscaler.simulator.cluster import Cluster
 from pointsman_autoscaler.simulator.gaps import INFINITY, TTFT_BUCKETS, Buckets, Judged
 from pointsman_autoscaler.simulator.gateway import Gateway
-from pointsman_autoscaler.simulator.outcomes import ABANDONED, FINISHED, LOST, REFUSED, Outcomes
+from pointsman_autoscaler.simulator.outcomes import ABANDONED, FINISHED, LOST, OPEN, REFUSED, Outcomes
 from pointsman_autoscaler.simulator.recording import MINUTE, Recording
 from pointsman_autoscaler.simulator.result import Floats, Result, Timeline
 from pointsman_autoscaler.simulator.scenario import Scenario
@@ -29,7 +29,7 @@ def simulate(
 ) -> Result:
     """Run it to the end of its last request. `progress` is told the seconds that have passed, hour by hour.
 
-    Raises what the policy raises.
+    Raises what the policy raises, and RuntimeError where a request would have ended never or twice.
     """
     return _Simulation(scenario, policy, seed, progress).run()
 
@@ -108,6 +108,8 @@ class _Simulation:
         score = judge(arrivals, outcomes, recording.gaps, scenario.settings.bounds, scenario.steps_seconds)
         ends = np.frombuffer(outcomes.ends, dtype=np.uint8)
         finished = ends == FINISHED
+        if OPEN in outcomes.ends:
+            raise RuntimeError(f"{int((ends == OPEN).sum())} requests never ended")
         ttft = np.frombuffer(outcomes.ttft_seconds, dtype=np.float64)
         tpot = np.frombuffer(outcomes.tpot_seconds, dtype=np.float64)
         asked = recording.asked.values()
@@ -116,6 +118,7 @@ class _Simulation:
             scenario=scenario.name,
             seed=self._seed,
             requests=len(arrivals),
+            finished=int(finished.sum()),
             met_requests=int(score.met.sum()),
             abandoned=int((ends == ABANDONED).sum()),
             refused=int((ends == REFUSED).sum()),
