@@ -53,6 +53,7 @@ class Scene:
         self.namespace = namespace
         self.admin: Admin = installation.control_plane.admin
         self._stack = ExitStack()
+        self._autoscalers: list[AutoscalerProcess] = []
 
     def __enter__(self) -> Scene:
         return self
@@ -68,6 +69,7 @@ class Scene:
         self, name: str = "autoscaler-0", *arguments: str, quick: bool = True
     ) -> AutoscalerProcess:
         process = self.installation.autoscaler(name, arguments=arguments, quick=quick)
+        self._autoscalers.append(process)
         return self._stack.enter_context(process)
 
     def create(self, manifest: Json) -> None:
@@ -100,7 +102,12 @@ class Scene:
             assert state in (None, said), str(now)
             return found
 
-        return eventually(seen, within_seconds, f"{name}: {replicas} replicas, {ready} ready, {state}", 0.1)
+        what = f"{name}: {replicas} replicas, {ready} ready, {state}"
+        try:
+            return eventually(seen, within_seconds, what, 0.1)
+        except AssertionError as error:
+            logs = "\n".join(process.log_tail() for process in self._autoscalers)
+            raise AssertionError(f"{error}\n{logs}") from None
 
     def engines(self, name: str = "chat") -> list[str]:
         """Where ready replicas answer."""

@@ -43,7 +43,7 @@ def test_each_pool_has_its_own() -> None:
 @pytest.mark.parametrize(
     "deployment",
     [
-        pytest.param(own("hf://google/gemma-3-270m", engine="llama.cpp"), id="a CPU"),
+        pytest.param(own("hf://ggml-org/gemma-3-270m-GGUF", engine="llama.cpp"), id="a CPU"),
         pytest.param(own("hf://somebody/something", hardware={"pools": POOLS}), id="an unknown model"),
     ],
 )

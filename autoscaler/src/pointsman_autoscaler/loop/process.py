@@ -27,6 +27,7 @@ from pointsman_autoscaler.loop.rounds import Rounds
 from pointsman_autoscaler.loop.settings import AutoscalerSettings
 from pointsman_autoscaler.loop.steps import MANAGER, Told
 from pointsman_autoscaler.signals.direct import DirectSource
+from pointsman_autoscaler.signals.prometheus import PrometheusSource
 
 _FLUSH_SECONDS = 2.0
 
@@ -100,10 +101,11 @@ class Autoscaler:
         recorder = EventRecorder(writer, MANAGER, self._settings.identity)
         telling = asyncio.create_task(recorder.run(), name="events")
         actor = Actor(reader, writer, _announcer(recorder), self._metrics)
-        self._rounds = Rounds(self._settings.policy_of, self._metrics, self._settings.look_seconds)
         self._log.info("leads", deployments=len(cluster.keys))
         try:
-            async with DirectSource(lambda: cluster.gateways, time.time, self._settings.patience) as source:
+            async with self._source(cluster) as source:
+                look_seconds = self._settings.look_seconds or source.look_seconds
+                self._rounds = Rounds(self._settings.policy_of, self._metrics, look_seconds)
                 await together({"look": self._rounds.run(cluster, source, actor)})
         finally:
             self._rounds = None
@@ -113,6 +115,13 @@ class Autoscaler:
             telling.cancel()
             with suppress(asyncio.CancelledError):
                 await telling
+
+    def _source(self, cluster: Cluster) -> PrometheusSource | DirectSource:
+        """The fleet's Prometheus, and engines and gateways themselves where it has none."""
+        prometheus = self._settings.fleet.metrics.prometheus
+        if prometheus is not None:
+            return PrometheusSource(prometheus, time.time, self._settings.patience)
+        return DirectSource(lambda: cluster.gateways, time.time, self._settings.patience)
 
     def _hurry(self, key: ObjectKey) -> None:
         if self._rounds is not None:

@@ -26,6 +26,6 @@ class AutoscalerSettings:
     """Where gateways are, whose metrics tell of arrivals; None: none is known."""
     policy_of: Callable[[ScalingSettings], Policy] = Scaler
     """What decides for one deployment. Raises PointsmanError for what it cannot follow."""
-    look_seconds: float = 5.0
-    """Often enough to see requests wait between two decisions; agents' pages are small."""
+    look_seconds: float | None = None
+    """How often it looks; None: as often as its source has something else to say."""
     patience: Patience = PATIENCE

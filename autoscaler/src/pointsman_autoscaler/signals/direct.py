@@ -30,6 +30,9 @@ _FRESH_SECONDS = 3.0
 class DirectSource:
     """Use it as an async context manager. `gateways` says where they are now, by address."""
 
+    look_seconds = 5.0
+    """Often enough to see requests wait between two decisions; agents' pages are small."""
+
     def __init__(
         self,
         gateways: Callable[[], Collection[Address]],

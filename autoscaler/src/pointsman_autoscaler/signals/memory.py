@@ -47,7 +47,7 @@ class Memory:
         kept = self._engines.setdefault(replica, deque())
         if kept and sample.at_seconds <= kept[-1].at_seconds:
             return
-        if len(kept) > 1 and sample.at_seconds - kept[-2].at_seconds < _APART_SECONDS:
+        if len(kept) > 1 and kept[-1].at_seconds - kept[-2].at_seconds < _APART_SECONDS:
             kept.pop()
         kept.append(sample)
         while sample.at_seconds - kept[0].at_seconds > _KEPT_SECONDS:
@@ -88,7 +88,7 @@ class Memory:
             ),
         )
         kept = self._gateways
-        if len(kept) > 1 and at_seconds - kept[-2].at_seconds < _APART_SECONDS:
+        if len(kept) > 1 and kept[-1].at_seconds - kept[-2].at_seconds < _APART_SECONDS:
             kept.pop()
         kept.append(sample)
         while at_seconds - kept[0].at_seconds > _KEPT_SECONDS:

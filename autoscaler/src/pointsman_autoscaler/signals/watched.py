@@ -45,6 +45,11 @@ class Blind:
 class Source(Protocol):
     """Where metrics come from."""
 
+    @property
+    def look_seconds(self) -> float:
+        """How often to look: so often there may be something else to see."""
+        ...
+
     async def view(self, watched: Watched) -> View | Blind:
         """Look now. Never raises for what others answer, or do not."""
 

@@ -1,0 +1,89 @@
+"""What a page does not say is not zero."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pointsman_autoscaler.signals.page import engine_sample, gateway_looks, gateway_rows, histogram, rows
+from pointsman_autoscaler.view import EngineSample, Histogram
+
+ENGINE = """# HELP pointsman_engine_requests_running Running.
+# TYPE pointsman_engine_requests_running gauge
+pointsman_engine_metric_available{name="requests_running"} 1.0
+pointsman_engine_requests_running 3.0
+pointsman_engine_requests_waiting 2.0
+pointsman_engine_cache_usage_ratio NaN
+pointsman_engine_generation_tokens_total 1200.0
+pointsman_engine_first_token_seconds_bucket{le="0.5"} 4.0
+pointsman_engine_first_token_seconds_bucket{le="+Inf"} 6.0
+pointsman_engine_first_token_seconds_sum 5.5
+pointsman_engine_first_token_seconds_count 6.0
+pointsman_engine_inter_token_seconds_bucket{le="0.05"} 9.0
+pointsman_engine_inter_token_seconds_sum 0.2
+garbage that is no row
+"""
+
+
+def test_an_engine_is_read_as_far_as_it_speaks() -> None:
+    assert engine_sample(5.0, rows(ENGINE)) == EngineSample(
+        at_seconds=5.0,
+        running=3.0,
+        waiting=2.0,
+        output_tokens_total=1200.0,
+        ttft=Histogram((0.5, math.inf), (4.0, 6.0), 5.5),
+    )
+
+
+@pytest.mark.parametrize("page", ["", "<html>", 'pointsman_engine_metric_available{name="x"} 0'])
+def test_a_page_of_no_engine_is_no_sample(page: str) -> None:
+    assert engine_sample(5.0, rows(page)) is None
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        pytest.param({"0.5": 1.0}, id="no last bucket"),
+        pytest.param({"0.5": 3.0, "+Inf": 2.0}, id="counts that fall"),
+        pytest.param({"0.5": math.nan, "+Inf": 2.0}, id="a count that is no number"),
+        pytest.param({"half": 1.0, "+Inf": 2.0}, id="an edge that is no number"),
+    ],
+)
+def test_a_histogram_that_is_not_whole_was_not_seen(edges: dict[str, float]) -> None:
+    assert histogram(edges, 1.0) is None
+
+
+GATEWAY = """pointsman_gateway_active_requests{target="chat/a"} 4
+pointsman_gateway_attempts_total{route="chat/r",rule="0",target="chat/a",code="200",class="ok"} 10
+pointsman_gateway_attempts_total{route="chat/r",rule="1",target="chat/a",adapter="x",code="200",class="ok"} 5
+pointsman_gateway_attempts_total{route="chat/r",rule="0",target="chat/a",code="503",class="server_error"} 2
+pointsman_gateway_attempts_total{route="chat/r",rule="0",target="chat/b",code="400",class="rejected"} 7
+pointsman_gateway_first_token_seconds_bucket{route="r",rule="0",target="chat/a",stream="true",le="1"} 3
+pointsman_gateway_first_token_seconds_bucket{route="r",rule="0",target="chat/a",stream="true",le="+Inf"} 4
+pointsman_gateway_first_token_seconds_bucket{route="r",rule="0",target="chat/a",stream="false",le="1"} 1
+pointsman_gateway_first_token_seconds_bucket{route="r",rule="0",target="chat/a",stream="false",le="+Inf"} 1
+pointsman_gateway_first_token_seconds_sum{route="r",rule="0",target="chat/a",stream="true"} 3.5
+pointsman_gateway_cost_total{target="chat/a"} 3
+pointsman_gateway_envoy_up{} 1
+"""
+
+
+def test_what_a_gateway_says_is_added_up_by_target() -> None:
+    looks = gateway_looks(rows(GATEWAY, gateway_rows()))
+    assert looks is not None
+    assert sorted(looks) == ["chat/a", "chat/b"]
+    a, b = looks["chat/a"], looks["chat/b"]
+    assert (a.active, a.held) == (4.0, None)
+    assert a.counters == {"attempts": 17.0, "failed": 2.0, "1": 4.0, "+Inf": 5.0, "sum": 3.5}
+    assert b.counters == {"attempts": 7.0}
+
+
+def test_a_gateway_whose_envoy_is_away_says_nothing_of_requests() -> None:
+    assert gateway_looks(rows("pointsman_gateway_envoy_up{} 0\n", gateway_rows())) is None
+
+
+def test_requests_that_are_held_are_seen_where_a_gateway_holds_any() -> None:
+    looks = gateway_looks(rows('pointsman_gateway_held_requests{target="chat/a"} 2\n', gateway_rows()))
+    assert looks is not None
+    assert looks["chat/a"].held == 2.0
