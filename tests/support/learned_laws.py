@@ -130,7 +130,7 @@ def predicted_itl(row: Row, believed: StepTime) -> float:
     """
     demand = Demand((BOUND,), row.scenario.traffic, stated=True)
     running = float(row.concurrency)
-    for _ in range(60):
+    for _ in range(25):
         itl = latency_at(believed, 1, running, demand).itl
         running = (running + _running(row, itl)) / 2
     return itl

@@ -14,7 +14,7 @@ from pointsman_autoscaler.capacity.windows import Window
 from pointsman_autoscaler.view import Histogram
 
 # No correction takes the law's place: beyond these it is wrong, not biased.
-LEAST, MOST = 0.5, 3.0
+LEAST, MOST = 0.7, 3.0
 # Steps towards what was seen; 3 : 1 is the expectile of 0.75.
 _UP, _DOWN = 0.3, 0.1
 # Requests beyond the quantile that a comparison needs: with 10, its own error is some 15 %.
@@ -22,7 +22,7 @@ _BEYOND = 10
 # The same with fewer, when so much time has passed; older is another load.
 _LONGEST_SECONDS = 900.0
 # Shares of the bound between which a latency begins to say something about the load at the bound.
-_SILENT, _TELLING = 0.2, 0.5
+_SILENT, _TELLING = 0.4, 0.9
 # A queue this long beside so many running answers is worked off, it is no tail.
 _BACKLOG, _BACKLOG_SHARE = 4.0, 0.5
 

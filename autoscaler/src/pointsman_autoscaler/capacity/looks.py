@@ -8,6 +8,8 @@ from pointsman_autoscaler.view import Flavour
 
 # Below this the number that scrapes saw running is chance, and nothing is divided by it.
 _SEEN_RUNNING = 0.5
+# More than the slots can hold is no load but a total that was read wrong.
+_IMPOSSIBLE = 1.2
 
 
 def look_of(window: Window, flavour: Flavour, usual: Workload) -> Look | None:
@@ -17,15 +19,17 @@ def look_of(window: Window, flavour: Flavour, usual: Workload) -> Look | None:
     what scrapes see is a handful of moments, and is good for how much cache one of them holds.
     """
     seconds, tokens = window.itl_seconds, window.output_tokens
-    if seconds is None or not seconds > 0:
+    if seconds is None or not seconds > 0 or window.prompt_tokens is None:
         return None
     if tokens:
-        running = min(tokens / window.seconds * seconds, float(flavour.slots))
+        running = tokens / window.seconds * seconds
+        if running > _IMPOSSIBLE * flavour.slots:
+            return None
     elif window.running:
         running = window.running
     else:
         return None
-    prompts = (window.prompt_tokens or 0.0) / window.seconds
+    prompts = window.prompt_tokens / window.seconds
     length = _prompt_length(window) or usual.input_tokens
     held = _held_by_one(window, flavour, length, usual)
     if held is None:

@@ -8,6 +8,7 @@ Cunneen with Sakasegawa's probability of waiting), and those that run fit into i
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from pointsman.placement.capacity import largest
@@ -91,9 +92,15 @@ class Station:
         self.limit = "cache" if cache_limit < by_slots else "slots"
         self.most = min(by_slots, cache_limit)
         self.saturation = service.rate(self.most)
-        self.planned = self._running(BUSIEST * self.saturation)
+
+    @cached_property
+    def planned(self) -> float:
         """The most that run in a load to plan for."""
-        self.least = min(1.0, self.planned * _LEAST_SHARE)
+        return self._running(BUSIEST * self.saturation)
+
+    @property
+    def least(self) -> float:
+        return min(1.0, self.planned * _LEAST_SHARE)
 
     @property
     def turn(self) -> float:

@@ -144,23 +144,18 @@ class _Mean:
 
 def _continues(before: EngineSample, after: EngineSample) -> bool:
     """Whether no total fell between them and they are near enough."""
-    if after.at_seconds - before.at_seconds > _LONGEST_GAP_SECONDS:
-        return False
-    pairs = (
-        (before.prompt_tokens_total, after.prompt_tokens_total),
-        (before.output_tokens_total, after.output_tokens_total),
-        (before.requests_total, after.requests_total),
-        (_count(before.ttft), _count(after.ttft)),
-        (_count(before.itl), _count(after.itl)),
-    )
-    return all(
-        earlier is None or later is None or not math.isfinite(earlier) or not later < earlier
-        for earlier, later in pairs
+    return not (
+        after.at_seconds - before.at_seconds > _LONGEST_GAP_SECONDS
+        or _fell(before.output_tokens_total, after.output_tokens_total)
+        or _fell(before.prompt_tokens_total, after.prompt_tokens_total)
+        or _fell(before.requests_total, after.requests_total)
+        or (before.ttft is not None and after.ttft is not None and after.ttft.count < before.ttft.count)
+        or (before.itl is not None and after.itl is not None and after.itl.count < before.itl.count)
     )
 
 
-def _count(histogram: Histogram | None) -> float | None:
-    return None if histogram is None else histogram.count
+def _fell(before: float | None, after: float | None) -> bool:
+    return before is not None and after is not None and after < before
 
 
 def _gain(before: float | None, after: float | None) -> float | None:
