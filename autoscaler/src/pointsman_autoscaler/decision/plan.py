@@ -8,7 +8,7 @@ from pointsman_autoscaler.decision.hedge import domains, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
 from pointsman_autoscaler.decision.need import Need, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
-from pointsman_autoscaler.decision.programme import Programme, Row
+from pointsman_autoscaler.decision.programme import Programme, Row, cheapest
 from pointsman_autoscaler.decision.supply import late, stuck
 
 # Needs of many flavours are rounded up to steps of half a per cent: the same programme is worked out once.
@@ -42,16 +42,23 @@ class Plan:
 
 
 def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, need: Need) -> Plan:
-    """Pools in the order of the programme's columns."""
-    rates = tuple(rate_of(observation, pool) for pool in pools)
+    """Pools in the order of the programme's columns. Flavours that do not start, or were lost, are passed
+    over where others can carry the load."""
     barred = frozenset(pool.name for pool in pools if pool.barred or stuck(pool))
-    open_pools = [
-        pool for pool, rate in zip(pools, rates, strict=True) if pool.name not in barred and rate > 0
-    ]
-    if not open_pools:
-        barred = frozenset()
+    if barred:
+        plan = _plan(observation, pools, limits, need, barred)
+        if cheapest(replace(plan.needed, rows=plan.needed.rows[:1])) is not None:
+            return plan
+    return _plan(observation, pools, limits, need, frozenset())
+
+
+def _plan(
+    observation: Observation, pools: tuple[Pool, ...], limits: Limits, need: Need, barred: frozenset[str]
+) -> Plan:
+    rates = tuple(rate_of(observation, pool) for pool in pools)
+    is_seen = observation.seen is Seen.ALL
     highs = tuple(
-        max(low, min(high, pool.ready)) if pool.name in barred else high
+        max(low, min(high, pool.ready if is_seen else pool.asked)) if pool.name in barred else high
         for pool, low, high in zip(pools, limits.lows, limits.highs, strict=True)
     )
     lost = tuple(
@@ -71,7 +78,7 @@ def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, n
         lows=limits.lows,
         highs=highs,
         rows=_rows(pools, rates, lost, need.requests_per_second, tokens) + hedge,
-        total_low=min(limits.total_low, sum(highs)),
+        total_low=limits.total_low if barred else min(limits.total_low, sum(highs)),
         total_high=limits.total_high,
         budget=limits.budget,
     )

@@ -50,7 +50,7 @@ class Forecaster:
         self._season.add(at_seconds, rate)
 
     def forecast(self, horizon_seconds: float) -> Forecast:
-        """The mean rate of the minute that ends after `horizon_seconds`."""
+        """The mean rate of the five minutes that begin after `horizon_seconds`."""
         track = self._track(horizon_seconds)
         levels = self._levels_now()
         if levels is None:

@@ -18,6 +18,10 @@ SHARES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995)
 
 # A day of minutes: what is rare at noon is as rare at night once divided by its scale.
 _RESIDUALS = 1440
+# What is foreseen is the mean of so many minutes from when a replica would be ready: bounds are promised for
+# windows of five minutes, and what is above the mean for one of them is made up for by the others.
+WINDOW_MINUTES = 5
+_LEAST_MINUTES = 3
 # Before outcomes: as many of a normal distribution, half as wide again as the scale says.
 _IMAGINED, _IMAGINED_WIDTH = 60, 1.5
 _QUANTILES_EVERY = 5
@@ -56,7 +60,10 @@ class Track:
 
     def __init__(self, minutes: int) -> None:
         self.minutes = minutes
-        self._waiting: deque[_Said] = deque(maxlen=minutes + 1)
+        self._waiting: deque[_Said] = deque(maxlen=minutes + WINDOW_MINUTES)
+        self._came: deque[tuple[int, float]] = deque(maxlen=WINDOW_MINUTES)
+        # The middle of the window.
+        self._ahead_seconds = (minutes + WINDOW_MINUTES // 2) * 60
         self._records = {name: _Record() for name in PRIOR}
         self._regression = Regression(4)
         self._residuals = array(
@@ -70,21 +77,24 @@ class Track:
 
     def settle(self, minute: int, outcome: float | None, noise: float) -> None:
         """Compares what was said for this minute with what came. Gaps and zeros tell nothing."""
+        if outcome:
+            self._came.append((minute, outcome))
         while self._waiting and self._waiting[0].due_minute <= minute:
             said = self._waiting.popleft()
-            if said.due_minute == minute and outcome and said.together > 0:
-                self._score(said, outcome, noise)
+            came = [rate for at, rate in self._came if at > said.due_minute - WINDOW_MINUTES]
+            if said.due_minute == minute and len(came) >= _LEAST_MINUTES and said.together > 0:
+                self._score(said, sum(came) / len(came), noise)
 
     def say(self, minute: int, levels: Levels, now_seconds: float, season: Season) -> None:
         """Notes what the experts say now, to be compared when the horizon has passed."""
         if levels.last <= 0:
             return
-        seen = features(levels, now_seconds, self.minutes * 60, season)
+        seen = features(levels, now_seconds, self._ahead_seconds, season)
         by_expert, together = self._guess(levels, now_seconds, season, seen)
-        self._waiting.append(_Said(minute + self.minutes, by_expert, together, seen, levels.last))
+        self._waiting.append(_Said(minute + self.minutes + WINDOW_MINUTES - 1, by_expert, together, seen, levels.last))
 
     def mean(self, levels: Levels, now_seconds: float, season: Season) -> float:
-        seen = features(levels, now_seconds, self.minutes * 60, season)
+        seen = features(levels, now_seconds, self._ahead_seconds, season)
         return self._guess(levels, now_seconds, season, seen)[1]
 
     def quantiles(self, mean: float, noise: float) -> dict[float, float]:
@@ -112,7 +122,7 @@ class Track:
     def _guess(
         self, levels: Levels, now_seconds: float, season: Season, seen: tuple[float, ...]
     ) -> tuple[dict[str, float], float]:
-        said = guesses(levels, now_seconds, self.minutes * 60, season, self._regression.predict(seen))
+        said = guesses(levels, now_seconds, self._ahead_seconds, season, self._regression.predict(seen))
         weights = self.weights()
         total = sum(weights[name] for name in said)
         return said, sum(weights[name] * value for name, value in said.items()) / total
@@ -141,8 +151,9 @@ class Track:
 
 
 def scale_of(requests_per_second: float, noise: float) -> float:
-    """What errors are measured in: the noise of counting a minute, and a share of the load."""
-    return math.sqrt((_RELATIVE_NOISE * requests_per_second) ** 2 + noise * requests_per_second)
+    """What errors are measured in: the noise of counting, and a share of the load. `noise` is a minute's."""
+    counting = noise * requests_per_second / WINDOW_MINUTES
+    return math.sqrt((_RELATIVE_NOISE * requests_per_second) ** 2 + counting)
 
 
 def _penalty(record: _Record, best: float) -> float:
