@@ -72,3 +72,11 @@ def test_without_leave_to_sleep_the_minimum_stays() -> None:
         now = NOW + later
         asked = keda.decide(view(bare(), pods=pods(3, None), gateway=gateway(now, 0), asked=3, now=now))
     assert asked == {"h100": 2}
+
+
+def test_it_wakes_at_its_next_poll() -> None:
+    keda, counts = Keda(setup(minimum=0, idle=300)), []
+    for later, held in ((0, 0), (15, 2), (30, 2)):
+        now = NOW + later
+        counts.append(keda.decide(view(bare(), gateway=gateway(now, held=held), asked=0, now=now))["h100"])
+    assert counts == [0, 0, 1]

@@ -24,6 +24,9 @@ SHRINKING = {
     "scale down safe - adequate headroom": (((0.20, 1), (0.30, 1), (0.25, 1)), True),
     "scale down unsafe - insufficient headroom": (((0.70, 2), (0.75, 2)), False),
     "scale down unsafe - only one non-saturated replica": (((0.50, 2),), False),
+    "all that two have fits one": (((0.30, 1), (0.30, 1)), True),
+    "their caches would not": (((0.36, 0), (0.36, 0)), False),
+    "their queues would not": (((0.10, 1.5), (0.10, 1.5)), False),
 }
 
 
