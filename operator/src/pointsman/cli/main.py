@@ -28,6 +28,7 @@ COMMANDS = {
     "get": "Show what runs and how it is.",
     "explain": "Say why an object is as it is.",
     "validate": "Check files without running anything.",
+    "simulate": "Play a recorded load to scaling settings, beside those of others.",
     "plan": "Print the Kubernetes objects that the operator would apply.",
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
     "operator": "Run the operator of a cluster.",

@@ -1,0 +1,78 @@
+"""Several simulations at once, a process each, as many as there are processors."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, MutableSequence, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import replace
+
+from pointsman_autoscaler.simulator.contenders import Contender, build
+from pointsman_autoscaler.simulator.oracle import Mix, foresee, least_dollars
+from pointsman_autoscaler.simulator.result import Result
+from pointsman_autoscaler.simulator.run import simulate
+from pointsman_autoscaler.simulator.scenario import Scenario
+
+_LOOK_SECONDS = 0.2
+
+Shares = Callable[[float], None]
+"""Told the share of all the work that is done, 0 to 1."""
+
+
+def side_by_side(
+    scenario: Scenario,
+    contenders: Sequence[Contender],
+    seeds: Sequence[int],
+    progress: Shares | None = None,
+    mixes: Sequence[Mix] = (),
+) -> tuple[tuple[Result, ...], float | None]:
+    """Each contender with each seed, in this order; and the least that the load costs, None where not even
+    all replicas serve it.
+    """
+    jobs = [(contender, seed) for contender in contenders for seed in seeds]
+    context = multiprocessing.get_context("fork")
+    done = context.Array("d", len(jobs), lock=False)
+    with ProcessPoolExecutor(
+        max_workers=min(len(jobs) + 1, os.cpu_count() or 1),
+        mp_context=context,
+        initializer=_begin,
+        initargs=(scenario, done),
+    ) as pool:
+        bound = pool.submit(_least, tuple(mixes))
+        futures = [pool.submit(_run, place, *job) for place, job in enumerate(jobs)]
+        waiting = set(futures)
+        while waiting:
+            waiting = wait(waiting, timeout=_LOOK_SECONDS).not_done
+            if progress is not None:
+                progress(sum(done) / len(jobs))
+        return tuple(future.result() for future in futures), bound.result()
+
+
+class _Shared:
+    """What a worker was begun with."""
+
+    scenario: Scenario
+    done: MutableSequence[float]
+
+
+def _begin(scenario: Scenario, done: MutableSequence[float]) -> None:
+    _Shared.scenario, _Shared.done = scenario, done
+
+
+def _run(place: int, contender: Contender, seed: int) -> Result:
+    scenario, done = _Shared.scenario, _Shared.done
+    span = scenario.arrivals.span_seconds
+
+    def tell(seconds: float) -> None:
+        done[place] = seconds / span
+
+    found = simulate(scenario, build(contender, scenario), seed, tell)
+    tell(span)
+    return replace(found, policy=contender.title)
+
+
+def _least(mixes: Sequence[Mix]) -> float | None:
+    scenario = _Shared.scenario
+    try:
+        return least_dollars(scenario, foresee(scenario, mixes))
+    except ValueError:
+        return None

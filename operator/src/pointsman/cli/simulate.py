@@ -1,0 +1,190 @@
+"""`pointsman simulate PATH… --trace FILE`: what these settings would have cost, beside those of others."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from pointsman.api import FleetSettings, ModelDeployment
+from pointsman.api.examination import examine
+from pointsman.catalog import shipped_catalog
+from pointsman.cli.reading import read_texts
+from pointsman.errors import PointsmanError
+from pointsman_autoscaler.simulator.contenders import OURS, Contender, parse, settings_of_knob
+from pointsman_autoscaler.simulator.report.comparison import Comparison, Tried
+from pointsman_autoscaler.simulator.report.document import document
+from pointsman_autoscaler.simulator.report.page import page
+from pointsman_autoscaler.simulator.report.table import outcome
+from pointsman_autoscaler.simulator.scenario import Scenario
+from pointsman_autoscaler.simulator.side_by_side import side_by_side
+from pointsman_autoscaler.simulator.study import LENGTHS, arrivals_of, study
+from pointsman_autoscaler.simulator.traces import read_trace
+
+_FOUND_ERRORS = 1
+_DAY = 86_400.0
+_USUAL_PEERS = "hpa,keda,wva"
+
+_EXAMPLES = """\b
+Examples:
+  pointsman simulate examples/autoscaling --trace week.csv
+  pointsman simulate scaling.yaml fleet.yaml --trace week.csv --against hpa=0.6,wva --tune
+"""
+
+
+@click.command(name="simulate", epilog=_EXAMPLES)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="PATH...")
+@click.option(
+    "--trace",
+    "trace_file",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="CSV: TIMESTAMP,ContextTokens,GeneratedTokens a request, or "
+    "t_seconds,arrivals_per_second[,interarrival_cv] an interval.",
+)
+@click.option("--deployment", default="", help="Its name, where the files have several with scaling.")
+@click.option(
+    "--against",
+    default=_USUAL_PEERS,
+    show_default=True,
+    help="Peers to compare with, each as shipped or with a value of its knob: hpa=0.6. An unknown name lists "
+    "them all; empty: none.",
+)
+@click.option("--tune", is_flag=True, help="Try every setting of the peers' knobs, and show what each buys.")
+@click.option(
+    "--load",
+    type=click.FloatRange(min=0, min_open=True),
+    help="The share of the recorded requests that comes to this deployment; above 1 several copies. "
+    "[default: all, or as many as a minute's simulation takes]",
+)
+@click.option(
+    "--requests",
+    "kind",
+    type=click.Choice(["conversation", "code"]),
+    default="conversation",
+    show_default=True,
+    help="What is asked, where the trace has rates alone.",
+)
+@click.option("--startup", type=click.Choice(["cached", "warm", "cold"]), default="warm", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--report", type=click.Path(dir_okay=False), default="out/simulation.html", show_default=True,
+    help='An HTML page with plots; "": none.',
+)  # fmt: skip
+def command(
+    paths: tuple[str, ...],
+    trace_file: str,
+    deployment: str,
+    against: str,
+    tune: bool,
+    load: float | None,
+    kind: str,
+    startup: str,
+    seed: int,
+    output: str,
+    report: str,
+) -> int:
+    """Play a recorded load to a deployment's scaling settings, without a cluster and without an accelerator.
+
+    Engines are simulated step by step, with start-up times, scrapes, failed starts and bills; "against the
+    bound" compares with what nobody who knows the future could go below. A fleet.yaml among the paths says
+    prices and quotas. A simulation is as good as its laws: autoscaler/README.md says how far they are off.
+
+    Exits with 1 if a file has an error.
+    """
+    examination = examine(read_texts(paths), "any")
+    for finding in examination.findings:
+        click.echo(finding.text(), err=True)
+    if examination.has_errors:
+        return _FOUND_ERRORS
+    peers = parse(against, "--against")
+    resources = [located.resource for located in examination.objects]
+    chosen = _chosen([one for one in resources if isinstance(one, ModelDeployment)], deployment)
+    fleet = next((one for one in resources if isinstance(one, FleetSettings)), FleetSettings())
+    trace = read_trace(_text(Path(trace_file)), trace_file)
+    context = (chosen.spec.model.context_length if chosen.spec.model is not None else None) or 0
+    arrivals = arrivals_of(trace, load, LENGTHS[kind](), context, seed)
+    name = Path(trace_file).name
+    made = study(chosen, fleet, shipped_catalog(), arrivals, trace_name=name, startup=startup)
+    comparison = _compared(made.scenario, peers, tune, seed, fleet.currency)
+    if report:
+        _write(Path(report), page(comparison, made.facts))
+    if output == "json":
+        click.echo(json.dumps(document(comparison), indent=2))
+        return 0
+    click.echo(_title(made.scenario))
+    click.echo(outcome(comparison).text())
+    if report:
+        click.echo(f"report: {report}")
+    return 0
+
+
+def _chosen(deployments: Sequence[ModelDeployment], name: str) -> ModelDeployment:
+    """The one that is named, or the only one that is scaled."""
+    scaled = [one for one in deployments if one.spec.scaling is not None and one.spec.hosted is None]
+    named = [one for one in scaled if name in ("", one.metadata.name, str(one.key))]
+    if len(named) == 1:
+        return named[0]
+    names = ", ".join(one.metadata.name for one in scaled)
+    if not scaled:
+        raise PointsmanError(
+            "no ModelDeployment with spec.scaling", where="PATH", todo="state maxReplicas and objectives"
+        )
+    what = f"no scaled ModelDeployment {name!r}" if name else f"{len(scaled)} scaled ModelDeployments"
+    raise PointsmanError(what, where="--deployment", todo=f"name one of {names}")
+
+
+def _compared(
+    scenario: Scenario, peers: Sequence[Contender], tune: bool, seed: int, currency: str
+) -> Comparison:
+    ours = Contender(OURS)
+    tried = {peer.name: settings_of_knob(peer.name) for peer in peers} if tune else {}
+    everyone = list(dict.fromkeys((ours, *peers, *(one for sweep in tried.values() for one in sweep))))
+    with _progress() as told:
+        results, least = side_by_side(scenario, everyone, [seed], told)
+    found = dict(zip(everyone, results, strict=True))
+    sweeps = {
+        name: [Tried(one.title, found[one], one.value is None) for one in sweep]
+        for name, sweep in {OURS: (ours,), **tried}.items()
+    }
+    shown = tuple(found[one] for one in dict.fromkeys((ours, *peers)))
+    return Comparison(scenario, shown, least, sweeps if tune else None, currency)
+
+
+def _title(scenario: Scenario) -> str:
+    arrivals = scenario.arrivals
+    p90 = scenario.flavours[0].startup.quantiles.p90_seconds
+    days = f"{arrivals.span_seconds / _DAY:.3g} days"
+    return f"{days}, {len(arrivals):,} requests ({arrivals.description}), start-up p90 {p90:.0f} s"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal; nothing elsewhere."""
+    shown = click.progressbar(
+        length=1000, label="simulating", file=sys.stderr, hidden=not sys.stderr.isatty()
+    )
+    with shown as bar:
+
+        def told(share: float) -> None:
+            bar.update(round(share * 1000) - bar.pos)
+
+        yield told
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PointsmanError(f"it cannot be read ({error})", where=str(path)) from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise PointsmanError(f"the report cannot be written ({error.strerror})", where=str(path)) from error
