@@ -71,21 +71,35 @@ def _running(some: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
 
 
 def table(thirds: Errors, shapes: Errors) -> str:
-    """By group: rows, and the mean error of the two ways to hold out, without and with queued rows."""
+    """By model, precision, engine and accelerator; numbers in the order of the sizes of their groups."""
+    families: dict[tuple[str, ...], list[Group]] = {}
+    for group in sorted(thirds, key=lambda each: each.tensor):
+        key = (group.model, group.quantization, group.engine, group.accelerator)
+        families.setdefault(key, []).append(group)
     lines = [
-        "| group | rows | every third row | one shape | with queued rows |",
-        "|---|---:|---:|---:|---:|",
+        "| model | precision | engine | accelerators | rows | every third row | one shape | with queued rows |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for group, some in thirds.items():
-        shape = shapes[group]
-        ways = (_running(some), _running(shape), some)
-        told = " | ".join(f"{mean(way):.1%}" if way else "" for way in ways)
-        lines.append(f"| {group.name} | {len(some)} | {told} |")
-    for mixture, name in ((False, "dense"), (True, "mixtures")):
+    for (model, quantization, engine, accelerator), some in sorted(families.items()):
+        sizes = ", ".join(str(group.tensor) for group in some)
+        rows = ", ".join(str(len(thirds[group])) for group in some)
+        ways = (
+            [_running(thirds[group]) for group in some],
+            [_running(shapes[group]) for group in some],
+            [thirds[group] for group in some],
+        )
+        told = " | ".join(", ".join(_percent(each) for each in way) for way in ways)
+        lines.append(f"| {model} | {quantization} | {engine} | {sizes} × {accelerator} | {rows} | {told} |")
+    for mixture, name in ((False, "dense"), (True, "mixtures of experts")):
         medians = [statistics.median(_by_group(each, mixture=mixture)) for each in (thirds, shapes)]
-        told = f"{medians[0]:.1%} | {medians[1]:.1%} | {_by_row(thirds, mixture=mixture):.1%}"
-        lines.append(f"| {name}: median of groups; mean of rows | | {told} |")
+        rows = str(sum(len(some) for group, some in thirds.items() if group.is_mixture == mixture))
+        told = f"{medians[0]:.1%} | {medians[1]:.1%} | {_by_row(thirds, mixture=mixture):.1%} (mean of rows)"
+        lines.append(f"| **{name}**, median of groups | | | | {rows} | {told} |")
     return "\n".join(lines)
+
+
+def _percent(some: list[tuple[Row, float]]) -> str:
+    return f"{100 * mean(some):.1f}" if some else "–"
 
 
 def _times(learners: int) -> tuple[list[float], list[float], list[float]]:
