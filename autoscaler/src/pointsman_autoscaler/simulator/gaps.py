@@ -21,19 +21,23 @@ ITL_BUCKETS = (
 class Buckets:
     """A histogram that is added to."""
 
-    __slots__ = ("bounds", "counts", "seconds")
+    __slots__ = ("_made", "bounds", "counts", "seconds")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
         self.counts = [0] * len(bounds)
         self.seconds = 0.0
+        self._made = Histogram(bounds, (0,) * len(bounds), 0.0)
 
     def add(self, seconds: float) -> None:
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.seconds += seconds
 
     def histogram(self) -> Histogram:
-        return Histogram(self.bounds, tuple(accumulate(self.counts)), self.seconds)
+        """As it is now; the same object while nothing is added, as what is added takes time."""
+        if self._made.sum_seconds != self.seconds:
+            self._made = Histogram(self.bounds, tuple(accumulate(self.counts)), self.seconds)
+        return self._made
 
 
 class Judged:

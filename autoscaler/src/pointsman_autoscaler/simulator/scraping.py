@@ -91,7 +91,7 @@ class Scraping:
             self._samples.append(self._gateway.sample(self._begins + now))
 
     def _is_dark(self, now: float, which: int) -> bool:
-        return any(
+        return bool(self._controls.blackouts) and any(
             blackout.begins_seconds <= now < blackout.ends_seconds
             and self._dark[which % _SHARES] < blackout.share
             for blackout in self._controls.blackouts
