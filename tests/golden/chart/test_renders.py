@@ -44,6 +44,7 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
             "service": {"annotations": {"dns": "models.example.com"}},
         },
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     },
 }
 

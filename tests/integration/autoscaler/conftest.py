@@ -32,10 +32,10 @@ def installation(control_plane: ControlPlane) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="package")
-def _running(
+def node(
     installation: Installation, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """An operator and a node, for all tests here."""
+) -> Iterator[RunningNode]:
+    """A node and an operator, for all tests here."""
     settings = NodeSettings(
         name="node-a",
         cpu="64",
@@ -47,13 +47,13 @@ def _running(
         resync_seconds=0.2,
     )
     with ExitStack() as running:
-        running.enter_context(RunningNode(control_plane, settings))
+        started = running.enter_context(RunningNode(control_plane, settings))
         running.enter_context(installation.operator())
-        yield
+        yield started
 
 
 @pytest.fixture
-def scene(_running: None, installation: Installation, namespace: str) -> Iterator[Scene]:
+def scene(node: RunningNode, installation: Installation, namespace: str) -> Iterator[Scene]:
     with Scene(installation, namespace) as ready:
         yield ready
 

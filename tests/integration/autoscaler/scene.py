@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -15,15 +17,16 @@ from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, cond
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.audit import AuditedRequest
 from tests.support.cluster.installation import AUTOSCALER_USER, AutoscalerProcess, Installation, kubectl
+from tests.support.cluster.process_node import RunningNode
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
 
-_ANSWER = {"chunks": 2, "first_token_seconds": 1.0}
+_ANSWER = {"chunks": 2, "first_token_seconds": 3.0}
 
 
 def model(name: str = "chat", *, mode: str = "active", **scaling: Any) -> Json:
-    """A scripted vLLM whose answers take a second, and which may have one to three replicas."""
+    """A scripted vLLM whose answers take three seconds, and which may have one to three replicas."""
     script = {"start_seconds": 0.1, "behaviour": _ANSWER}
     engine = {
         "name": "vllm",
@@ -88,7 +91,7 @@ class Scene:
         state: tuple[str, str] | None = None,
         ready: int | None = None,
         name: str = "chat",
-        within_seconds: float = 60.0,
+        within_seconds: float = 150.0,
     ) -> Json:
         """The deployment, once it has so many replicas, or ready ones, and ScalingActive is so."""
 
@@ -143,10 +146,25 @@ class Scene:
             if not engines or not asked(engines[turn % len(engines)], name):
                 stop.wait(0.1)
 
+    @contextmanager
+    def paused_agents(self, node: RunningNode, name: str = "chat") -> Iterator[None]:
+        """Agents of its pods, stopped: connections are taken, and nothing answers."""
+        pods = self.admin.list("v1", "Pod", self.namespace, labels=f"pointsman.dev/deployment={name}")
+        agents = [node.pid(self.namespace, pod["metadata"]["name"], "agent") for pod in pods]
+        for pid in agents:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in agents:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def writes(self, since: int, name: str = "chat") -> list[AuditedRequest]:
         """What autoscalers wrote to a deployment."""
         found = self.installation.control_plane.audit.requests(since, user=AUTOSCALER_USER, writes_only=True)
-        return [one for one in found if one.namespace == self.namespace and one.name == name]
+        of_it = (one for one in found if (one.namespace, one.name) == (self.namespace, name))
+        return [one for one in of_it if one.code < 400]
 
     def events(self, reason: str) -> list[Json]:
         found = self.admin.list("events.k8s.io/v1", "Event", self.namespace)

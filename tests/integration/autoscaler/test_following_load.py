@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.autoscaler.scene import Scene, model, values
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_replicas_go_from_one_to_three_and_back(scene: Scene) -> None:

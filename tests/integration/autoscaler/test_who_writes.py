@@ -11,7 +11,7 @@ from tests.integration.operator.deployments import API, KIND, message
 from tests.support.cluster.installation import AUTOSCALER, SYSTEM, AutoscalerProcess
 from tests.support.polling import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_what_a_person_scales_stays_and_is_said_once(scene: Scene) -> None:

@@ -1,7 +1,7 @@
 """The autoscaler with a policy that tests can foresee, and little patience:
 `python -m tests.support.cluster.quick_autoscaler`.
 
-One replica for each two requests that run or wait; nothing is remembered.
+One replica for each two requests that ran or waited at once in the last seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
@@ -28,6 +28,8 @@ from pointsman_autoscaler.view import View
 
 REQUESTS = 2
 """Of one replica."""
+_HOLD_SECONDS = 4.0
+"""Longer than it takes a client to ask again."""
 
 
 @dataclass
@@ -35,11 +37,15 @@ class Proportional:
     settings: ScalingSettings
     name: str = "proportional"
     interval_seconds: float = 0.0
+    loads: dict[float, float] = field(default_factory=dict)
 
     def decide(self, view: View) -> Mapping[str, int]:
         samples = [pod.samples[-1] for pod in view.pods if pod.samples and pod.is_ready]
         load = sum((one.running or 0.0) + (one.waiting or 0.0) for one in samples)
-        wanted = min(max(math.ceil(load / REQUESTS), self.settings.minimum), self.settings.maximum)
+        self.loads[view.now_seconds] = load
+        self.loads = {at: load for at, load in self.loads.items() if view.now_seconds - at < _HOLD_SECONDS}
+        wanted = math.ceil(max(self.loads.values()) / REQUESTS)
+        wanted = min(max(wanted, self.settings.minimum), self.settings.maximum)
         first, *others = view.flavours
         return {first: wanted, **dict.fromkeys(others, 0)}
 

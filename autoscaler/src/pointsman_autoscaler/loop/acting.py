@@ -1,6 +1,6 @@
-"""Carries out what `steps` say: looks at the object as it is now, and writes over that alone."""
+"""Carries out what `steps` say of the object as it is now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,35 +45,34 @@ class Actor:
         if live is None or deployment is None:
             return
         todo = steps(deployment, writer_of_replicas(live), wanted, now)
-        version = resource_version_of(live)
+        version, there = resource_version_of(live), deployment.spec.replicas
         try:
             if todo.scaling is not None:
-                version = await self._say(live, todo.scaling, version)
+                live = await self._say(live, todo.scaling)
+                version = resource_version_of(live)
+                there = live["spec"].get("replicas", there)
             for told in todo.told:
                 self._announce(live, told)
-            if todo.replicas is not None:
+            if todo.replicas is not None and there == deployment.spec.replicas:
                 await self._scale(key, todo.replicas, version)
         except (Conflict, NotFound) as error:
             _log.info("changed_meanwhile", deployment=str(key), reason=str(error))
 
-    async def _say(self, live: KubeObject, scaling: Any, version: str) -> str:
-        """Gives the version that it made."""
+    async def _say(self, live: KubeObject, scaling: Mapping[str, Any]) -> KubeObject:
+        """Over any version: the field is ours, and the rest of the status changes often."""
         meta = metadata(live)
         wanted = {
             "apiVersion": live["apiVersion"],
             "kind": live["kind"],
-            "metadata": {
-                "name": meta["name"],
-                "namespace": meta["namespace"],
-                "resourceVersion": version,
-            },
+            "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
             "status": {"scaling": scaling},
         }
         answer = await self._writer.apply_status(wanted, MANAGER)
         self._metrics.wrote("status")
-        return resource_version_of(answer)
+        return answer
 
     async def _scale(self, key: ObjectKey, replicas: int, version: str) -> None:
+        """Over this version alone: a number that somebody wrote since is not lost."""
         await self._writer.scale(MODEL_DEPLOYMENT, key, replicas, MANAGER, resource_version=version)
         self._metrics.wrote("scale")
         _log.info("scaled", deployment=str(key), replicas=replicas)

@@ -97,16 +97,8 @@ class Memory:
     def view(self, watched: Watched, now_seconds: float) -> View | Blind:
         """What all that was seen comes to now."""
         self._follow(watched)
-        read = [one for one in watched.replicas if one.is_ready and not one.is_draining]
-        awaited = [
-            one
-            for one in read
-            if now_seconds - (one.ready_seconds or now_seconds) >= self._patience.unread_seconds
-        ]
-        if awaited and not any(self._is_fresh(one, now_seconds) for one in read):
-            return Blind(
-                "the metrics of no ready replica could be read for a while; see that its agent answers"
-            )
+        if self._is_blind(watched, now_seconds):
+            return Blind("no replica's metrics could be read for a while; see that agents answer")
         flavours = {
             name: replace(flavour, startup=self._startups[name].startup(flavour.startup))
             if name in self._startups
@@ -115,6 +107,25 @@ class Memory:
         }
         pods = [self._pod(one) for one in sorted(watched.replicas, key=lambda one: one.name)]
         return View(now_seconds, flavours, pods, tuple(self._gateways), watched.asked)
+
+    def _is_blind(self, watched: Watched, now_seconds: float) -> bool:
+        """Whether replicas that have answered must be serving, or trying to, and none says how much.
+
+        Where none is ready any more, what gateways say of arrivals is something to go by.
+        """
+        since = now_seconds - self._patience.unread_seconds
+        there = [
+            one
+            for one in watched.replicas
+            if not one.is_draining and one.ready_seconds is not None and one.ready_seconds <= since
+        ]
+        if not there or any(self._is_fresh(one, now_seconds) for one in watched.replicas):
+            return False
+        return any(one.is_ready for one in there) or not self._hears_gateways(now_seconds)
+
+    def _hears_gateways(self, now_seconds: float) -> bool:
+        heard = [one.at_seconds for one in self._gateways if one.in_flight is not None]
+        return bool(heard) and now_seconds - heard[-1] <= self._patience.stale_seconds
 
     def _is_fresh(self, replica: Replica, now_seconds: float) -> bool:
         kept = self._engines.get(replica.name)

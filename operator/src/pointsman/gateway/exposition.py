@@ -61,6 +61,16 @@ _GAUGES = {
 }
 COST = Family("cost_total", "counter", "What hosted models asked for the tokens, in the fleet's currency.")
 
+
+def series_names() -> frozenset[str]:
+    """The series that Envoy's counts become, for whoever asks a Prometheus for them."""
+    plain = {family.name for family in (*_COUNTERS.values(), *_GAUGES.values())}
+    parts = {
+        f"{family.name}_{part}" for family in _HISTOGRAMS.values() for part in ("bucket", "sum", "count")
+    }
+    return frozenset(f"{_NAMESPACE}{name}" for name in plain | parts)
+
+
 # Envoy's response flags, in the words of a route's `fallback.when`.
 _CLASS_BY_FLAG = (
     ({"UF", "UC", "UR", "LR", "URX"}, "connect_failure"),

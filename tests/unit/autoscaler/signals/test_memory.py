@@ -86,6 +86,15 @@ def test_a_replica_that_cannot_have_been_read_blinds_nobody(one: Replica) -> Non
     assert isinstance(Memory().view(watched(one), 100.0), View)
 
 
+def test_replicas_that_are_not_ready_any_more_are_no_load_of_zero_unless_gateways_say_so() -> None:
+    memory = Memory()
+    lost = replica(is_ready=False)
+    assert isinstance(memory.view(watched(lost), 100.0), Blind)
+    memory.saw_gateways(90.0, {"x": look(5, 2)}, {"x"})
+    assert isinstance(memory.view(watched(lost), 100.0), View)
+    assert isinstance(memory.view(watched(lost), 160.0), Blind)
+
+
 def test_metrics_of_a_pod_that_is_gone_are_forgotten() -> None:
     memory = Memory()
     memory.saw_engine("gone", EngineSample(100.0, running=1.0))
