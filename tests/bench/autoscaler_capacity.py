@@ -77,7 +77,7 @@ def table(thirds: Errors, shapes: Errors) -> str:
         key = (group.model, group.quantization, group.engine, group.accelerator)
         families.setdefault(key, []).append(group)
     lines = [
-        "| model | precision | engine | accelerators | rows | every third row | one shape | with queued rows |",
+        "| model | precision | engine | accelerators | rows | every third row | one shape | queued too |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for (model, quantization, engine, accelerator), some in sorted(families.items()):
