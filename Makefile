@@ -16,7 +16,7 @@ UV_VERSION := 0.13.9
 # What `generate` writes.
 GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so
 
-.PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench constraints clean
+.PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench bench-autoscaler constraints clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,9 @@ test-all: $(READY) control-plane ## run every test, the long ones too
 
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
 	@$(RUN)/python -m tests.bench
+
+bench-autoscaler: $(READY) ## compare our scaling with that of others on recorded load; an hour, to out/autoscaler/
+	@$(RUN)/python -m tests.bench autoscaler_cost
 
 lint: $(READY) ## style, types, import contracts
 	@$(RUN)/ruff check .

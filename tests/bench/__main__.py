@@ -9,6 +9,7 @@ import click
 
 from tests.bench import (
     autoscaler_capacity,
+    autoscaler_cost,
     gateway_endpoints,
     gateway_overhead,
     operator_full,
@@ -31,22 +32,26 @@ PROGRAMS: dict[str, Program] = {
     "quickstart_second_start": quickstart_second_start.measure,
     "placement": placement.measure,
     "autoscaler_capacity": autoscaler_capacity.measure,
+    "autoscaler_cost": autoscaler_cost.measure,
     "operator_scale": operator_scale.measure,
     "operator_full": operator_full.measure,
     "gateway_endpoints": gateway_endpoints.measure,
     "simulator": simulator.measure,
 }
 
+LONG = {"autoscaler_cost"}
+"""An hour or so: only by name."""
+
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(PROGRAMS)))
 @click.option("--quick", is_flag=True, help="Fewer rounds, to try a program out; nothing is judged.")
 def main(names: tuple[str, ...], quick: bool) -> None:
-    """Run the named benchmark programs, all of them by default."""
+    """Run the named benchmark programs; by default all but autoscaler_cost, which takes an hour."""
     ranges = load_ranges(RANGES_FILE.read_text())
     click.echo(f"load generator: {generator_name()}")
     verdicts: list[Verdict] = []
-    for name in names or PROGRAMS:
+    for name in names or [name for name in PROGRAMS if name not in LONG]:
         click.echo(f"{name} …")
         measurements = asyncio.run(PROGRAMS[name](Effort(quick=quick)))
         verdicts += judge(name, measurements, {} if quick else ranges)

@@ -195,3 +195,10 @@ def _custom(**spec: Any) -> ModelDeployment:
             "spec": {"model": {"source": "hf://me/mine"}, "engine": {"name": "custom", **CUSTOM}, **spec},
         }
     )
+
+
+def test_a_pool_of_an_accelerator_that_nobody_knows_asks_for_its_facts() -> None:
+    pools = [{"name": "p", "maxReplicas": 1, "accelerator": "X9", "acceleratorsPerReplica": 2}]
+    found = refused(own(model=FP8, hardware={"pools": pools}), fleet_with("X9"))
+    assert found.message == "pool p names X9, of which nothing is known"
+    assert found.todo == "name one of the catalogue, or state its facts in the fleet settings"

@@ -34,18 +34,29 @@ class Foresight:
     """By flavour, for each window."""
 
 
-def foresee(scenario: Scenario, mixes: Sequence[Mix] = ()) -> Foresight:
-    """`mixes` where the requests of some hours differ; otherwise all of them are one kind."""
-    kinds = mixes or (Mix(Lengths(scenario.arrivals.input_tokens, scenario.arrivals.output_tokens)),)
-    windows = max(1, math.ceil(scenario.arrivals.span_seconds / WINDOW_SECONDS))
-    measured = {
-        each.flavour.name: [carried(each, mix.lengths, scenario.settings) for mix in kinds]
+Abilities = Mapping[str, Sequence[Carried]]
+"""What each flavour carries of each kind of requests."""
+
+
+def abilities(scenario: Scenario, mixes: Sequence[Mix] = ()) -> Abilities:
+    """`mixes` where the requests of some hours differ; otherwise all of them are one kind. Takes seconds, and
+    is the same for each load of these kinds.
+    """
+    return {
+        each.flavour.name: [carried(each, mix.lengths, scenario.settings) for mix in _kinds(scenario, mixes)]
         for each in scenario.flavours
     }
+
+
+def foresee(scenario: Scenario, mixes: Sequence[Mix] = (), measured: Abilities | None = None) -> Foresight:
+    """`measured` where the abilities are known."""
+    kinds = _kinds(scenario, mixes)
+    windows = max(1, math.ceil(scenario.arrivals.span_seconds / WINDOW_SECONDS))
+    found_by_name = measured or abilities(scenario, mixes)
     places = [_kind(window * WINDOW_SECONDS / 3600 % 24, kinds) for window in range(windows)]
     return Foresight(
         _rates(scenario.arrivals, windows),
-        {name: [found[place] for place in places] for name, found in measured.items()},
+        {name: [found[place] for place in places] for name, found in found_by_name.items()},
     )
 
 
@@ -108,6 +119,10 @@ def _cheapest(flavours: Sequence[SimulatedFlavour], foresight: Foresight) -> Sim
         return each.flavour.price_per_hour / float(most) if most > 0 else math.inf
 
     return min((each for each in flavours if each.spot is None), key=price, default=flavours[0])
+
+
+def _kinds(scenario: Scenario, mixes: Sequence[Mix]) -> Sequence[Mix]:
+    return mixes or (Mix(Lengths(scenario.arrivals.input_tokens, scenario.arrivals.output_tokens)),)
 
 
 def _kind(hour: float, kinds: Sequence[Mix]) -> int:

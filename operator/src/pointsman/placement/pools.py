@@ -26,12 +26,16 @@ def in_pools(deployment: ModelDeployment, asked: Asked | NotPlaced, there: Fleet
         at = f"spec.hardware.pools[{index}]"
         device = there.device(wanted.accelerator)
         names = there.names
-        if device is None or (names and wanted.accelerator not in names):
+        if names and wanted.accelerator not in names:
             return NotPlaced(
                 f"pool {wanted.name} names {wanted.accelerator}, which the fleet does not have",
-                todo=wording.instead_of(wanted.accelerator, names)
-                if names
-                else "state its facts in the fleet settings",
+                todo=wording.instead_of(wanted.accelerator, names),
+                field=f"{at}.accelerator",
+            )
+        if device is None:
+            return NotPlaced(
+                f"pool {wanted.name} names {wanted.accelerator}, of which nothing is known",
+                todo="name one of the catalogue, or state its facts in the fleet settings",
                 field=f"{at}.accelerator",
             )
         spread = spread_of(hardware, wanted.accelerators_per_replica)

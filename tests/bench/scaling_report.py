@@ -1,0 +1,125 @@
+"""The tables of a comparison: each load, each policy at its best, and what parts of ours are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pointsman_autoscaler.simulator.contenders import OURS
+from pointsman_autoscaler.simulator.result import Result
+from tests.bench.scaling_scenarios import Case
+from tests.bench.scaling_tuning import ORACLE, Entry, mean, paired_ratio
+
+_COLUMNS = (
+    "policy",
+    "attained",
+    "worst seed",
+    "requests met",
+    "USD",
+    "against the bound",
+    "ours to it (95 %)",
+    "reversals/day",
+    "recovery",
+)
+_HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What ten seeds of each policy came to on one load."""
+
+    case: Case
+    results: Mapping[Entry, Sequence[Result]]
+    least: float
+    promised: float
+
+    def _entry(self, name: str) -> Entry:
+        """The tuned one, which stands first."""
+        return next(entry for entry in self.results if entry.name == name and not entry.without)
+
+    def attained(self, name: str) -> float:
+        return mean([result.attained_windows for result in self.results[self._entry(name)]])
+
+    def dollars(self, entry: Entry) -> list[float]:
+        return [result.dollars for result in self.results[entry]]
+
+    def against(self, name: str) -> float:
+        """Our dollars to theirs."""
+        return mean(self.dollars(self._entry(OURS))) / mean(self.dollars(self._entry(name)))
+
+    @property
+    def keeps_promise(self) -> bool:
+        return self.attained(OURS) >= self.promised
+
+    @property
+    def best_peer(self) -> Entry:
+        """The cheapest of those that keep the promise, else the one that attains most."""
+        peers = [self._entry(name) for name in dict.fromkeys(entry.name for entry in self.results)]
+        peers = [entry for entry in peers if entry.name not in (OURS, ORACLE)]
+        return min(
+            peers,
+            key=lambda entry: (
+                -min(self.promised, mean([one.attained_windows for one in self.results[entry]])),
+                mean(self.dollars(entry)),
+            ),
+        )
+
+    @property
+    def against_best_peer(self) -> float:
+        return self.against(self.best_peer.name)
+
+
+def written(judged: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
+    """Markdown, and the numbers."""
+    parts = ["# Scaling policies compared", ""]
+    numbers: dict[str, Any] = {}
+    for one in judged:
+        rows = [_row(one, entry) for entry in _ordered(one)]
+        parts += [f"## {one.case.name}", "", _HEADER, *[_line(row) for row in rows], ""]
+        peer = one.best_peer
+        parts += [f"Best peer: {peer.title}. The bound: {one.least:,.2f} USD.", ""]
+        numbers[one.case.name] = {"least": one.least, "bestPeer": peer.title, "policies": rows}
+    return "\n".join(parts), numbers
+
+
+def _ordered(one: Judged) -> list[Entry]:
+    """Ours and its parts, the oracle, then peers by cost."""
+    ours = [entry for entry in one.results if entry.name == OURS]
+    peers = [entry for entry in one.results if entry.name not in (OURS, ORACLE)]
+    peers.sort(key=lambda entry: mean(one.dollars(entry)))
+    return [*ours, *(entry for entry in one.results if entry.name == ORACLE), *peers]
+
+
+def _row(one: Judged, entry: Entry) -> dict[str, Any]:
+    results = one.results[entry]
+    ours = one.dollars(one._entry(OURS))
+    recoveries = [result.recovery_seconds for result in results if result.recovery_seconds is not None]
+    return {
+        "policy": entry.title,
+        "attained": mean([result.attained_windows for result in results]),
+        "worstSeed": min(result.attained_windows for result in results),
+        "met": mean([result.met_share for result in results]),
+        "dollars": mean(one.dollars(entry)),
+        "againstBound": mean(one.dollars(entry)) / one.least,
+        "oursToIt": paired_ratio(ours, one.dollars(entry)),
+        "reversalsPerDay": mean([result.reversals_per_day for result in results]),
+        "recoverySeconds": mean(recoveries) if recoveries else None,
+    }
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    ratio, low, high = row["oursToIt"]
+    recovery = row["recoverySeconds"]
+    cells = (
+        row["policy"],
+        f"{row['attained']:.1%}",
+        f"{row['worstSeed']:.1%}",
+        f"{row['met']:.2%}",
+        f"{row['dollars']:,.1f}",
+        f"{row['againstBound']:.2f}",
+        f"{ratio:.2f} ({low:.2f}-{high:.2f})",
+        f"{row['reversalsPerDay']:.0f}",
+        "-" if recovery is None else f"{recovery:.0f} s",
+    )
+    return f"| {' | '.join(cells)} |"
