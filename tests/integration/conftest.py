@@ -12,6 +12,7 @@ from tests.support.cluster.admin import Admin
 from tests.support.cluster.build import built_control_plane
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.definitions import install_definitions
+from tests.support.cluster.installation import Installation, OperatorProcess
 
 _numbers = itertools.count(1)
 
@@ -51,3 +52,12 @@ def namespace(admin: Admin) -> Iterator[str]:
     admin.wait_for("v1", "ServiceAccount", "default", name)
     yield name
     admin.delete("v1", "Namespace", name)
+
+
+@pytest.fixture
+def operator(installation: Installation) -> Iterator[OperatorProcess]:
+    """A replica of this test's own, where its package has an `installation`. All have one name, so that the
+    next one takes its lease at once.
+    """
+    with installation.operator() as running:
+        yield running

@@ -11,7 +11,7 @@ from tests.support.cluster.build import built_oldest_control_plane
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fake_nodes import make_fake_nodes
-from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.cluster.installation import Installation
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -33,9 +33,3 @@ def control_plane() -> Iterator[ControlPlane]:
 def installation(control_plane: ControlPlane) -> Iterator[Installation]:
     with Installation(control_plane) as installed:
         yield installed
-
-
-@pytest.fixture
-def operator(installation: Installation) -> Iterator[OperatorProcess]:
-    with installation.operator() as running:
-        yield running

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.operator.by_way_of import proxied
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fake_nodes import make_fake_nodes
-from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.cluster.faults import FaultProxy
+from tests.support.cluster.installation import Installation
 from tests.support.cluster.process_node import gpu_labels
 
 
@@ -30,7 +32,7 @@ def installation(control_plane: ControlPlane) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def operator(installation: Installation) -> Iterator[OperatorProcess]:
-    """A replica of this test's own. All have one name, so that the next one takes its lease at once."""
-    with installation.operator() as running:
-        yield running
+def proxy(control_plane: ControlPlane, installation: Installation) -> Iterator[FaultProxy]:
+    """What `operator_behind` reaches the API server by."""
+    with proxied(control_plane) as started:
+        yield started

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.operator.deployments import IMAGE
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.cluster.installation import Installation
 from tests.support.cluster.process_node import NodeSettings, RunningNode, gpu_labels
 from tests.support.packaged_weights import gemma_file
 
@@ -40,13 +40,6 @@ def control_plane() -> Iterator[ControlPlane]:
 def installation(control_plane: ControlPlane) -> Iterator[Installation]:
     with Installation(control_plane) as installed:
         yield installed
-
-
-@pytest.fixture
-def operator(installation: Installation) -> Iterator[OperatorProcess]:
-    """A replica of this test's own. All have one name, so that the next one takes its lease at once."""
-    with installation.operator() as running:
-        yield running
 
 
 @pytest.fixture(scope="package")
