@@ -10,6 +10,7 @@ from tests.support.cluster.admin import Admin
 
 API = "pointsman.dev/v1alpha1"
 KIND = "ModelDeployment"
+WORKLOAD = ("apps/v1", "Deployment")
 
 Json = dict[str, Any]
 
@@ -59,6 +60,33 @@ def wait_until(
         return all(said.get(kind) == state for kind, state in wanted.items())
 
     return admin.wait_for(API, KIND, name, namespace, until=holds, within_seconds=within_seconds)
+
+
+def scale(admin: Admin, namespace: str, replicas: int, name: str = "chat") -> None:
+    """As an edit of its spec."""
+    admin.patch(API, KIND, name, {"spec": {"replicas": replicas}}, namespace)
+
+
+def wait_for_replicas(
+    admin: Admin, namespace: str, count: int, name: str = "chat", within_seconds: float = 120.0
+) -> Json:
+    """The workload, once so many are asked of it."""
+    return admin.wait_for(
+        *WORKLOAD,
+        name,
+        namespace,
+        until=lambda one: one["spec"]["replicas"] == count,
+        within_seconds=within_seconds,
+    )
+
+
+def take_replicas_twice(admin: Admin, namespace: str) -> Json:
+    """Somebody sets the workload's replicas, and again once that was put back; gives what else they apply."""
+    taken = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "chat"}}
+    admin.apply({**taken, "spec": {"replicas": 7}}, namespace, manager="somebody", force=True)
+    wait_for_replicas(admin, namespace, 1)
+    admin.apply({**taken, "spec": {"replicas": 8}}, namespace, manager="somebody", force=True)
+    return taken
 
 
 def weights_folder(file: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.deployments import API, KIND, own, wait_until
+from tests.integration.operator.deployments import API, KIND, own, wait_for_replicas, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OPERATOR_USER
@@ -17,7 +17,7 @@ from tests.support.cluster.installation import OPERATOR_USER
 pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(300)]
 
 AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
-_SECONDS = 120.0  # it looks every 15 s, and learns of new kinds every 30
+# It looks every 15 s, and learns of new kinds every 30: that is within what `wait_for_replicas` waits.
 
 
 def autoscaler(lowest: int, highest: int) -> dict[str, Any]:
@@ -50,14 +50,3 @@ def test_it_is_followed_and_never_reverted(admin: Admin, namespace: str, control
     writes = control_plane.audit.requests(since, user=OPERATOR_USER, writes_only=True)
     specs = [one for one in writes if one.resource in ("modeldeployments", "modeldeployments/scale")]
     assert specs == []
-
-
-def wait_for_replicas(admin: Admin, namespace: str, count: int) -> None:
-    admin.wait_for(
-        "apps/v1",
-        "Deployment",
-        "chat",
-        namespace,
-        until=lambda one: one["spec"]["replicas"] == count,
-        within_seconds=_SECONDS,
-    )

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.deployments import API, KIND, conditions, message, own, wait_until
+from tests.integration.operator.deployments import (
+    API,
+    KIND,
+    WORKLOAD,
+    conditions,
+    message,
+    own,
+    take_replicas_twice,
+    wait_for_replicas,
+    wait_until,
+)
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OPERATOR_USER, Installation, OperatorProcess, kubectl
@@ -17,14 +27,13 @@ from tests.support.polling import eventually
 pytestmark = pytest.mark.usefixtures("operator")
 
 Json = dict[str, Any]
-DEPLOYMENT = ("apps/v1", "Deployment")
 
 
 def test_everything_that_it_needs_is_made_and_owned_by_it(admin: Admin, namespace: str) -> None:
     made = admin.create(own("chat"), namespace)
     wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
     for api_version, kind in (
-        DEPLOYMENT,
+        WORKLOAD,
         ("v1", "Service"),
         ("policy/v1", "PodDisruptionBudget"),
         ("networking.k8s.io/v1", "NetworkPolicy"),
@@ -41,7 +50,7 @@ def test_kubectl_scale_is_followed_and_never_reverted(
     admin: Admin, namespace: str, control_plane: ControlPlane
 ) -> None:
     admin.create(own("chat"), namespace)
-    admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    admin.wait_for(*WORKLOAD, "chat", namespace)
     kubectl(
         control_plane.kubeconfig(),
         "-n",
@@ -50,7 +59,7 @@ def test_kubectl_scale_is_followed_and_never_reverted(
         "modeldeployments.pointsman.dev/chat",
         "--replicas=3",
     )
-    admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 3)
+    wait_for_replicas(admin, namespace, 3)
     found = admin.get(API, KIND, "chat", namespace)
     assert found["spec"]["replicas"] == 3
     managers = {
@@ -74,12 +83,12 @@ def test_kubectl_shows_what_people_look_for(
 
 def test_a_mistake_is_said_and_what_ran_goes_on(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
-    before = admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    before = admin.wait_for(*WORKLOAD, "chat", namespace)
     wrong = {"spec": {"engine": {"args": ["--port=1234"]}}}
     admin.patch(API, KIND, "chat", wrong, namespace)
     found = wait_until(admin, "chat", namespace, Progressing=("False", "InvalidSpec"))
     assert "--port" in message(found, "Progressing")
-    after = admin.get(*DEPLOYMENT, "chat", namespace)
+    after = admin.get(*WORKLOAD, "chat", namespace)
     assert after["spec"] == before["spec"]
     admin.patch(API, KIND, "chat", {"spec": {"engine": {"args": None}}}, namespace)
     wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
@@ -89,27 +98,23 @@ def test_a_first_mistake_makes_nothing(admin: Admin, namespace: str) -> None:
     admin.create(own("chat", engine={"name": "llama.cpp", "args": ["--port=1"]}), namespace)
     found = wait_until(admin, "chat", namespace, Progressing=("False", "InvalidSpec"))
     assert conditions(found)["Ready"] == ("False", "InvalidSpec")
-    assert admin.list(*DEPLOYMENT, namespace) == []
+    assert admin.list(*WORKLOAD, namespace) == []
 
 
 def test_a_child_changed_by_hand_is_put_back(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
-    admin.wait_for(*DEPLOYMENT, "chat", namespace)
-    admin.patch(*DEPLOYMENT, "chat", {"spec": {"replicas": 7}}, namespace)
-    admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
+    admin.wait_for(*WORKLOAD, "chat", namespace)
+    admin.patch(*WORKLOAD, "chat", {"spec": {"replicas": 7}}, namespace)
+    wait_for_replicas(admin, namespace, 1)
 
 
 def test_who_takes_a_field_again_keeps_it_and_is_named(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
-    admin.wait_for(*DEPLOYMENT, "chat", namespace)
-    taken = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "chat"}}
-    for replicas in (7, 8):
-        admin.apply({**taken, "spec": {"replicas": replicas}}, namespace, manager="somebody", force=True)
-        if replicas == 7:
-            admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
+    admin.wait_for(*WORKLOAD, "chat", namespace)
+    taken = take_replicas_twice(admin, namespace)
     found = wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
     assert "somebody sets spec.replicas of Deployment chat" in message(found, "Progressing")
-    assert admin.get(*DEPLOYMENT, "chat", namespace)["spec"]["replicas"] == 8
+    assert admin.get(*WORKLOAD, "chat", namespace)["spec"]["replicas"] == 8
     # The other one lets go.
     admin.apply(taken, namespace, manager="somebody", force=True)
     wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
@@ -123,7 +128,7 @@ def test_deleting_it_leaves_nothing(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
     wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
     admin.delete(API, KIND, "chat", namespace)
-    for kind in (DEPLOYMENT, ("v1", "Service"), ("apps/v1", "ControllerRevision")):
+    for kind in (WORKLOAD, ("v1", "Service"), ("apps/v1", "ControllerRevision")):
         eventually(partial(has_none, admin, kind, namespace), 60, f"{kind} are gone")
 
 
@@ -132,7 +137,7 @@ def test_one_that_is_made_again_at_once_is_brought_about(admin: Admin, namespace
     names = [f"chat-{number}" for number in range(6)]
     for name in names:
         admin.create(own(name), namespace)
-        admin.wait_for(*DEPLOYMENT, name, namespace)
+        admin.wait_for(*WORKLOAD, name, namespace)
     for name in names:
         admin.patch(API, KIND, name, {"spec": {"replicas": 3}}, namespace)
         admin.delete(API, KIND, name, namespace)
@@ -148,13 +153,13 @@ def owners(child: Json) -> list[str]:
 
 def test_children_of_an_orphaned_deployment_are_adopted(admin: Admin, namespace: str) -> None:
     admin.create(own("chat", replicas=2), namespace)
-    before = admin.wait_for(*DEPLOYMENT, "chat", namespace)
+    before = admin.wait_for(*WORKLOAD, "chat", namespace)
     wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
     admin.delete(API, KIND, "chat", namespace, propagation="Orphan")
     admin.wait_gone(API, KIND, "chat", namespace)
     made = admin.create(own("chat", replicas=2), namespace)
     after = admin.wait_for(
-        *DEPLOYMENT,
+        *WORKLOAD,
         "chat",
         namespace,
         until=lambda d: (

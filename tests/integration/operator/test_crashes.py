@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tests.integration.operator.by_way_of import operator_behind, proxied, without_passing
-from tests.integration.operator.deployments import API, KIND, own, wait_until
+from tests.integration.operator.by_way_of import operator_behind, without_passing
+from tests.integration.operator.deployments import API, KIND, own, scale, wait_for_replicas, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.faults import Fault, FaultProxy, Forward, drop_after, drop_before, refuse, slow
@@ -26,12 +25,6 @@ CHILDREN = (
     ("policy/v1", "PodDisruptionBudget"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
 )
-
-
-@pytest.fixture
-def proxy(control_plane: ControlPlane, installation: Installation) -> Iterator[FaultProxy]:
-    with proxied(control_plane) as started:
-        yield started
 
 
 def end_state(admin: Admin, namespace: str) -> Json:
@@ -227,9 +220,9 @@ def test_watches_that_are_too_old_are_begun_anew(
         proxy.inject(refuse(410, body=gone), times=12, method="GET", path="watch=")
         proxy.cut_watches()
         admin.patch("apps/v1", "Deployment", "chat", {"spec": {"replicas": 7}}, namespace)
-        admin.wait_for("apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 3)
-        admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
-        admin.wait_for("apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2)
+        wait_for_replicas(admin, namespace, 3)
+        scale(admin, namespace, 2)
+        wait_for_replicas(admin, namespace, 2)
         assert operator.is_running
 
 
@@ -240,13 +233,6 @@ def test_the_api_server_is_restarted(
     wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
     control_plane.restart_api_server()
     eventually(lambda: admin.find(API, KIND, "chat", namespace), 60, "the API server answers")
-    admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
-    admin.wait_for(
-        "apps/v1",
-        "Deployment",
-        "chat",
-        namespace,
-        until=lambda d: d["spec"]["replicas"] == 2,
-        within_seconds=90,
-    )
+    scale(admin, namespace, 2)
+    wait_for_replicas(admin, namespace, 2)
     assert operator.is_running

@@ -10,14 +10,22 @@ import pytest
 from aiohttp import web
 
 from tests.integration.operator.by_way_of import operator_behind, proxied
-from tests.integration.operator.deployments import API, KIND, own, wait_until
+from tests.integration.operator.deployments import (
+    API,
+    KIND,
+    WORKLOAD,
+    own,
+    scale,
+    wait_for_replicas,
+    wait_until,
+)
+from tests.integration.operator.lease import holder
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.faults import Forward
-from tests.support.cluster.installation import SYSTEM, Installation
+from tests.support.cluster.installation import Installation
 from tests.support.polling import eventually
 
-WORKLOAD = ("apps/v1", "Deployment")
 _HELD_SECONDS = 120.0
 
 
@@ -90,16 +98,3 @@ def test_a_status_is_not_said_of_the_next_object_with_its_name(
         assert late.answer == 409
         found = wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
         assert found["status"]["replicas"] == 1
-
-
-def holder(admin: Admin) -> str:
-    found = admin.find("coordination.k8s.io/v1", "Lease", "pointsman-operator", SYSTEM)
-    return str((found or {}).get("spec", {}).get("holderIdentity", ""))
-
-
-def scale(admin: Admin, namespace: str, replicas: int) -> None:
-    admin.patch(API, KIND, "chat", {"spec": {"replicas": replicas}}, namespace)
-
-
-def wait_for_replicas(admin: Admin, namespace: str, count: int) -> None:
-    admin.wait_for(*WORKLOAD, "chat", namespace, until=lambda one: one["spec"]["replicas"] == count)

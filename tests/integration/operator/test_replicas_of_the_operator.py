@@ -7,11 +7,20 @@ import time
 from urllib.request import urlopen
 
 from tests.integration.operator.by_way_of import operator_behind, proxied
-from tests.integration.operator.deployments import API, KIND, message, own, wait_until
+from tests.integration.operator.deployments import (
+    API,
+    KIND,
+    message,
+    own,
+    scale,
+    wait_for_replicas,
+    wait_until,
+)
+from tests.integration.operator.lease import holder
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.faults import FaultProxy
-from tests.support.cluster.installation import SYSTEM, Installation, OperatorProcess
+from tests.support.cluster.installation import Installation, OperatorProcess
 from tests.support.polling import eventually
 
 _STOP_SECONDS = 10.0
@@ -20,11 +29,6 @@ _STOP_SECONDS = 10.0
 
 def leads(operator: OperatorProcess) -> bool:
     return '"event": "leads"' in operator.log_tail()
-
-
-def holder(admin: Admin) -> str:
-    found = admin.find("coordination.k8s.io/v1", "Lease", "pointsman-operator", SYSTEM)
-    return str((found or {}).get("spec", {}).get("holderIdentity", ""))
 
 
 def writes(proxy: FaultProxy) -> int:
@@ -45,10 +49,8 @@ def test_one_that_stood_still_past_its_lease_writes_nothing(
                 former.pause()
                 eventually(lambda: holder(admin) == "operator-next", 60, "the second one leads")
                 before = writes(proxy)
-                admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
-                admin.wait_for(
-                    "apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2
-                )
+                scale(admin, namespace, 2)
+                wait_for_replicas(admin, namespace, 2)
                 former.resume()
                 eventually(lambda: "leadership_lost" in former.log_tail(), 60, "it knows that it lost")
                 assert writes(proxy) == before
@@ -102,9 +104,7 @@ def test_replicas_that_run_are_kept_when_all_is_applied_again(
     admin.apply(copy.deepcopy(manifest), namespace)
     admin.patch(API, KIND, "chat", {"spec": {"replicas": 3}}, namespace, subresource="scale")
     wait_until(admin, "chat", namespace, Ready=("True", "ReplicasReady"))
-    before = admin.wait_for(
-        "apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 3
-    )
+    before = wait_for_replicas(admin, namespace, 3)
     admin.delete(API, KIND, "chat", namespace, propagation="Orphan")
     admin.wait_gone(API, KIND, "chat", namespace)
     made = admin.apply(copy.deepcopy(manifest), namespace)
@@ -119,5 +119,5 @@ def test_replicas_that_run_are_kept_when_all_is_applied_again(
     assert after["spec"] == before["spec"]
     assert "3 replicas are kept" in message(found, "Available")
     admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace, subresource="scale")
-    admin.wait_for("apps/v1", "Deployment", "chat", namespace, until=lambda d: d["spec"]["replicas"] == 2)
+    wait_for_replicas(admin, namespace, 2)
     assert operator.is_running

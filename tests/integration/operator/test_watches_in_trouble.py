@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.integration.operator.by_way_of import operator_behind, proxied
-from tests.integration.operator.deployments import API, KIND, own, wait_until
+from tests.integration.operator.by_way_of import operator_behind
+from tests.integration.operator.deployments import API, KIND, own, scale, wait_for_replicas, wait_until
 from tests.integration.operator.test_crashes import Revived, end_state, through_all_steps
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
@@ -18,12 +18,6 @@ from tests.support.cluster.installation import Installation
 from tests.support.polling import eventually
 
 _CUT_EVERY_SECONDS = 0.7
-
-
-@pytest.fixture
-def proxy(control_plane: ControlPlane, installation: Installation) -> Iterator[FaultProxy]:
-    with proxied(control_plane) as started:
-        yield started
 
 
 @contextmanager
@@ -81,15 +75,8 @@ def test_what_went_while_the_past_was_compacted_is_not_made_again(
         control_plane.restart_api_server()
         operator.resume()
         eventually(lambda: admin.find(API, KIND, "kept", namespace), 60, "the API server answers")
-        admin.patch(API, KIND, "kept", {"spec": {"replicas": 2}}, namespace)
-        admin.wait_for(
-            "apps/v1",
-            "Deployment",
-            "kept",
-            namespace,
-            until=lambda one: one["spec"]["replicas"] == 2,
-            within_seconds=120,
-        )
+        scale(admin, namespace, 2, "kept")
+        wait_for_replicas(admin, namespace, 2, "kept")
         admin.create(own("after"), namespace)
         wait_until(admin, "after", namespace, 120, Ready=("True", "ReplicasReady"))
     for api_version, kind in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.operator.deployments import API, KIND, own, wait_until
+from tests.integration.operator.deployments import API, KIND, WORKLOAD, own, take_replicas_twice, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.fake_nodes import make_fake_nodes
 from tests.support.cluster.process_node import gpu_labels
@@ -17,7 +17,6 @@ from tests.support.polling import eventually
 pytestmark = pytest.mark.usefixtures("operator")
 
 Json = dict[str, Any]
-DEPLOYMENT = ("apps/v1", "Deployment")
 H100 = gpu_labels("NVIDIA-H100-80GB-HBM3", memory_mebibytes=81559, count=8)
 
 
@@ -52,15 +51,11 @@ def arguments(deployment: Json) -> list[str]:
 
 def test_a_contested_field_holds_up_no_other_one(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
-    admin.wait_for(*DEPLOYMENT, "chat", namespace)
-    taken = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "chat"}}
-    for replicas in (7, 8):
-        admin.apply({**taken, "spec": {"replicas": replicas}}, namespace, manager="somebody", force=True)
-        if replicas == 7:
-            admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: d["spec"]["replicas"] == 1)
+    admin.wait_for(*WORKLOAD, "chat", namespace)
+    take_replicas_twice(admin, namespace)
     wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
     admin.patch(API, KIND, "chat", {"spec": {"engine": {"args": ["--mlock"]}}}, namespace)
-    found = admin.wait_for(*DEPLOYMENT, "chat", namespace, until=lambda d: "--mlock" in arguments(dict(d)))
+    found = admin.wait_for(*WORKLOAD, "chat", namespace, until=lambda d: "--mlock" in arguments(dict(d)))
     assert found["spec"]["replicas"] == 8  # theirs still
     wait_until(admin, "chat", namespace, Progressing=("False", "FieldContested"))
 
