@@ -95,6 +95,14 @@ class Scene:
                 force=True,
             )
 
+    def served(self, target: str = "a", route: str = "chat") -> EngineStandIn:
+        """A route, its only target, and the engine that answers there."""
+        engine = self.engine(target)
+        self.deployment(target)
+        self.endpoints(target, engine)
+        self.route(route, [target])
+        return engine
+
     def route_status(self, name: str) -> Json:
         status: Json = self.admin.get(API, "ModelRoute", name, self.namespace).get("status", {})
         return status

@@ -55,17 +55,10 @@ def refused(scene: Scene, gateway: GatewayProcess) -> None:
     answers(gateway, "chat", 404)
 
 
-def route(scene: Scene) -> None:
-    engine = scene.engine("a")
-    scene.deployment("a")
-    scene.endpoints("a", engine)
-    scene.route("chat", ["a"])
-
-
 def test_a_label_gives_a_name_and_takes_it_away(
     scene: Scene, admin: Admin, by_label: tuple[str, str]
 ) -> None:
-    route(scene)
+    scene.served()
     with rights(admin):
         gateway = scene.gateway("gateway-0", *by_label, host=own_address())
         announce(scene, gateway)
@@ -84,7 +77,7 @@ def test_a_label_gives_a_name_and_takes_it_away(
 def test_a_gateway_of_some_namespaces_may_read_theirs_alone(
     scene: Scene, admin: Admin, by_label: tuple[str, str]
 ) -> None:
-    route(scene)
+    scene.served()
     label(scene, "a")
     with rights(admin, watchNamespaces=[scene.namespace]):
         gateway = scene.gateway("gateway-0", *by_label, "--namespace", scene.namespace)
@@ -94,6 +87,6 @@ def test_a_gateway_of_some_namespaces_may_read_theirs_alone(
 
 
 def test_without_the_right_nobody_has_a_label(scene: Scene, by_label: tuple[str, str]) -> None:
-    route(scene)
+    scene.served()
     label(scene, "a")
     refused(scene, scene.gateway("gateway-0", *by_label))

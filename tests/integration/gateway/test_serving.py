@@ -15,10 +15,7 @@ from tests.support.polling import eventually
 
 
 def test_a_route_and_a_deployment_are_served_without_an_operator(scene: Scene) -> None:
-    engine = scene.engine("a")
-    scene.deployment("a")
-    scene.endpoints("a", engine)
-    scene.route("chat", ["a"])
+    scene.served()
     gateway = scene.gateway()
     assert answers(gateway, "chat") == f"{scene.namespace}/a"
     expected = {"accepted": True, "programmed": True, "reason": "Programmed", "message": "", "generation": 1}
@@ -48,10 +45,7 @@ def test_replicas_are_followed(scene: Scene) -> None:
 
 
 def test_a_bad_edit_keeps_what_serves_and_is_said(scene: Scene) -> None:
-    engine = scene.engine("a")
-    scene.deployment("a")
-    scene.endpoints("a", engine)
-    scene.route("chat", ["a"])
+    scene.served()
     gateway = scene.gateway()
     answers(gateway, "chat")
     limits = {"spec": {"limits": {"maxOutputTokens": 5}}}
@@ -82,10 +76,7 @@ def test_a_secret_of_a_namespace_that_was_not_opted_in_is_not_used_and_that_is_s
 
 
 def test_a_gateway_that_is_killed_leaves_no_envoy_and_the_next_one_serves(scene: Scene) -> None:
-    engine = scene.engine("a")
-    scene.deployment("a")
-    scene.endpoints("a", engine)
-    scene.route("chat", ["a"])
+    scene.served()
     gateway = scene.gateway()
     answers(gateway, "chat")
     (envoy,) = psutil.Process(gateway.pid).children()
@@ -107,10 +98,7 @@ def test_readiness_fails_first_when_it_is_asked_to_end(scene: Scene) -> None:
 def test_while_the_api_server_is_away_what_serves_goes_on(
     scene: Scene, control_plane: ControlPlane, fleet: Path
 ) -> None:
-    engine = scene.engine("a")
-    scene.deployment("a")
-    scene.endpoints("a", engine)
-    scene.route("chat", ["a"])
+    scene.served()
     gateway = scene.gateway()
     answers(gateway, "chat")
     late = scene.installation.gateway("gateway-1", arguments=("--fleet", str(fleet)))
