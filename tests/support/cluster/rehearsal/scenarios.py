@@ -13,10 +13,7 @@ Report = dict[str, Any]
 
 def scale_engines(stage: Stage) -> Report:
     """Three replicas become one."""
-    before = _ready(stage, engines=3, gateways=2)
-    stage.start_load()
-    stage.wait_asked(*before.values())
-    stage.wait_streams()
+    before = _engines_in_use(stage, 3)
     stage.scale_engines(1)
     left = stage.wait_engines(1)
     assert set(left) < set(before)
@@ -25,10 +22,7 @@ def scale_engines(stage: Stage) -> Report:
 
 def roll_engines(stage: Stage) -> Report:
     """Another spec: each replica is replaced."""
-    before = _ready(stage, engines=2, gateways=2)
-    stage.start_load()
-    stage.wait_asked(*before.values())
-    stage.wait_streams()
+    before = _engines_in_use(stage, 2)
     stage.change_engines({"engine": {"args": [f"--seed={uuid.uuid4().int % 1000}"]}})
     after = stage.wait_engines(2, without=frozenset(before))
     stage.wait_asked(*after.values())
@@ -37,11 +31,7 @@ def roll_engines(stage: Stage) -> Report:
 
 def roll_gateways(stage: Stage) -> Report:
     """Each gateway is replaced."""
-    _ready(stage, engines=1, gateways=2)
-    before = stage.gateways()
-    stage.start_load()
-    stage.wait_connected(*before.values())
-    stage.wait_streams()
+    before = _gateways_in_use(stage, 2)
     stage.restart_gateways(uuid.uuid4().hex)
     after = stage.wait_gateways(2, without=frozenset(before))
     stage.wait_connected(*after.values())
@@ -50,11 +40,7 @@ def roll_gateways(stage: Stage) -> Report:
 
 def scale_gateways(stage: Stage) -> Report:
     """Three gateways become one."""
-    _ready(stage, engines=1, gateways=3)
-    before = stage.gateways()
-    stage.start_load()
-    stage.wait_connected(*before.values())
-    stage.wait_streams()
+    before = _gateways_in_use(stage, 3)
     stage.scale_gateways(1)
     left = stage.wait_gateways(1)
     return _reported(stage, before, left)
@@ -63,6 +49,25 @@ def scale_gateways(stage: Stage) -> Report:
 SCENARIOS: dict[str, Callable[[Stage], Report]] = {
     one.__name__: one for one in (scale_engines, roll_engines, roll_gateways, scale_gateways)
 }
+
+
+def _engines_in_use(stage: Stage, count: int) -> dict[str, str]:
+    """So many replicas under load, each of which was asked."""
+    ready = _ready(stage, engines=count, gateways=2)
+    stage.start_load()
+    stage.wait_asked(*ready.values())
+    stage.wait_streams()
+    return ready
+
+
+def _gateways_in_use(stage: Stage, count: int) -> dict[str, str]:
+    """So many gateways under load, to each of which a client holds a connection."""
+    _ready(stage, engines=1, gateways=count)
+    ready = stage.gateways()
+    stage.start_load()
+    stage.wait_connected(*ready.values())
+    stage.wait_streams()
+    return ready
 
 
 def _ready(stage: Stage, *, engines: int, gateways: int) -> dict[str, str]:
