@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -13,8 +14,14 @@ from types import TracebackType
 from typing import Any
 
 import yaml
+from aiohttp import web
 
+from pointsman.workloads import AGENT_PORT, naming
+from pointsman_autoscaler.signals import promql
+from tests.support.cluster.admin import Admin
 from tests.support.cluster.component import Component
+from tests.support.event_loop_thread import EventLoopThread
+from tests.support.loopback_server import LoopbackServer
 from tests.support.polling import eventually
 from tests.support.ports import free_port
 
@@ -60,20 +67,44 @@ def _run(command: list[str], folder: Path) -> None:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}; or put prometheus on PATH")
 
 
+class PodDiscovery(LoopbackServer):
+    """Tells a Prometheus of the agents of engines, with the labels that a PodMonitor gives them: Debian's
+    build does not know Kubernetes.
+    """
+
+    def __init__(self, admin: Admin) -> None:
+        self.port = 0
+        self.is_hiding = False
+        """Tells of nothing."""
+        self._admin = admin
+
+    def _app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/targets", self._targets)
+        return app
+
+    async def _targets(self, _: web.Request) -> web.Response:
+        labels = f"{naming.DEPLOYMENT},{naming.ROLE}={naming.LEADER}"
+        pods = await asyncio.to_thread(self._admin.list, "v1", "Pod", labels=labels)
+        there = [] if self.is_hiding else [pod for pod in pods if pod.get("status", {}).get("podIP")]
+        return web.json_response([_target(pod) for pod in there])
+
+
 class Prometheus(Component):
     """Scrapes the agents of engines as the PodMonitors of ModelDeployments ask, only more often."""
 
-    def __init__(self, folder: Path, kubeconfig: Path) -> None:
+    def __init__(self, folder: Path, admin: Admin) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.discovery = PodDiscovery(admin)
+        self._thread = EventLoopThread("discovery")
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        configuration = folder / "prometheus.yaml"
-        configuration.write_text(yaml.safe_dump(_configuration(kubeconfig)))
         super().__init__(
             "prometheus",
             [
                 str(program()),
-                f"--config.file={configuration}",
+                f"--config.file={folder / 'prometheus.yaml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 "--log.level=warn",
@@ -82,8 +113,12 @@ class Prometheus(Component):
         )
 
     def __enter__(self) -> Prometheus:
+        self._thread.__enter__()
+        self._thread.call(self.discovery.__aenter__())
+        configuration = _configuration(f"http://127.0.0.1:{self.discovery.port}/targets")
+        (self._folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
         self.start()
-        eventually(self._is_ready, 30, "Prometheus is ready")
+        eventually(self._is_ready, 60, f"Prometheus is ready: {self.log_tail()}")
         return self
 
     def _is_ready(self) -> bool:
@@ -98,35 +133,25 @@ class Prometheus(Component):
     ) -> None:
         if self.is_running:
             self.kill()
+        self._thread.call(self.discovery.__aexit__(None, None, None))
+        self._thread.__exit__(kind, error, trace)
 
 
-def _configuration(kubeconfig: Path) -> dict[str, Any]:
-    """What the Prometheus operator makes of a PodMonitor: port by name, labels of namespace and pod."""
-    meta = "__meta_kubernetes_pod_"
-    labels = {
-        "__meta_kubernetes_namespace": "namespace",
-        f"{meta}name": "pod",
-        f"{meta}label_pointsman_dev_deployment": "pointsman_dev_deployment",
-        f"{meta}label_pointsman_dev_pool": "pointsman_dev_pool",
-    }
+def _configuration(discovery: str) -> dict[str, Any]:
+    found = {"url": discovery, "refresh_interval": f"{SCRAPE_SECONDS}s"}
     return {
         "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"},
-        "scrape_configs": [
-            {
-                "job_name": "engines",
-                "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(kubeconfig)}],
-                "relabel_configs": [
-                    _keep(f"{meta}label_pointsman_dev_role", "leader"),
-                    _keep(f"{meta}container_port_name", "agent"),
-                    *(
-                        {"source_labels": [source], "target_label": target}
-                        for source, target in labels.items()
-                    ),
-                ],
-            }
-        ],
+        "scrape_configs": [{"job_name": "engines", "http_sd_configs": [found]}],
     }
 
 
-def _keep(label: str, value: str) -> dict[str, Any]:
-    return {"source_labels": [label], "regex": value, "action": "keep"}
+def _target(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """As the Prometheus operator makes it of a PodMonitor: namespace, pod, and the labels to carry over."""
+    meta = pod["metadata"]
+    labels = {
+        "namespace": meta["namespace"],
+        "pod": meta["name"],
+        promql.DEPLOYMENT: meta["labels"][naming.DEPLOYMENT],
+        "pointsman_dev_pool": meta["labels"].get(naming.POOL, ""),
+    }
+    return {"targets": [f"{pod['status']['podIP']}:{AGENT_PORT}"], "labels": labels}

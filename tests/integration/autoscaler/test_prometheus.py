@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_replicas_follow_what_it_says_and_are_held_while_it_is_gone(scene: Scene, tmp_path: Path) -> None:
-    with Prometheus(tmp_path, scene.installation.control_plane.kubeconfig()) as prometheus:
+    with Prometheus(tmp_path, scene.admin) as prometheus:
         scene.create(model())
         scene.autoscaler("autoscaler-0", "--prometheus", prometheus.url)
         scene.wait(1, ready=1, state=("True", "Active"))
@@ -36,10 +36,11 @@ def test_replicas_follow_what_it_says_and_are_held_while_it_is_gone(scene: Scene
 
 
 def test_a_prometheus_that_scrapes_nothing_of_it_is_no_load_of_zero(scene: Scene, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere.kubeconfig"
-    elsewhere.write_text(scene.installation.control_plane.kubeconfig().read_text().replace("https", "http"))
-    with Prometheus(tmp_path, elsewhere) as prometheus:
-        scene.create(model(minReplicas=1))
+    with Prometheus(tmp_path, scene.admin) as prometheus:
+        prometheus.discovery.is_hiding = True
+        scene.create(model())
         scene.autoscaler("autoscaler-0", "--prometheus", prometheus.url)
         found = scene.wait(1, ready=1, state=("False", "MetricsBlind"))
         assert "has no series of its replicas" in message(found, "ScalingActive")
+        prometheus.discovery.is_hiding = False
+        scene.wait(1, ready=1, state=("True", "Active"))

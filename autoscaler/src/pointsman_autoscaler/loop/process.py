@@ -30,6 +30,8 @@ from pointsman_autoscaler.signals.direct import DirectSource
 from pointsman_autoscaler.signals.prometheus import PrometheusSource
 
 _FLUSH_SECONDS = 2.0
+_HANGS_SECONDS = 300.0
+"""A round ends within time-outs of some seconds, many times over."""
 
 
 class Autoscaler:
@@ -52,7 +54,7 @@ class Autoscaler:
 
     async def run(self) -> None:
         """Raises PointsmanError where it cannot listen."""
-        page = HealthPage(self._metrics.page, self._is_synced, lambda: "")
+        page = HealthPage(self._metrics.page, self._is_synced, self._stalled)
         await page.start(self._settings.address, self._settings.port)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -126,6 +128,10 @@ class Autoscaler:
     def _hurry(self, key: ObjectKey) -> None:
         if self._rounds is not None:
             self._rounds.hurry(key)
+
+    def _stalled(self) -> str:
+        seconds = self._rounds.working_seconds if self._rounds is not None else 0.0
+        return f"a round of looks has taken {seconds:.0f} s\n" if seconds > _HANGS_SECONDS else ""
 
     def _is_synced(self) -> bool:
         return self._cluster is not None and self._cluster.is_complete

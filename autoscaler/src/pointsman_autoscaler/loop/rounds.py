@@ -26,6 +26,8 @@ from pointsman_autoscaler.view import View
 _log = structlog.get_logger("autoscaler")
 
 _AT_ONCE = 32
+_MOST_OF_A_CORE = 4.0
+"""A round's processor time comes at most once in so many times as long."""
 _EARLY_SECONDS = 1.0
 """A look that comes so much before a policy's time is one that is due."""
 
@@ -60,6 +62,12 @@ class Rounds:
         self._urgent: set[ObjectKey] = set()
         self._called = asyncio.Event()
         self._failing: set[ObjectKey] = set()
+        self._began: float | None = None
+
+    @property
+    def working_seconds(self) -> float:
+        """How long the looks under way have taken; 0 while there are none."""
+        return 0.0 if self._began is None else self._clock() - self._began
 
     def hurry(self, key: ObjectKey) -> None:
         """Look at it now, whatever the time."""
@@ -79,13 +87,19 @@ class Rounds:
             urgent, self._urgent = self._urgent, set()
             self._called.clear()
             keys = set(urgent)
-            if self._clock() >= next_round:
-                next_round = self._clock() + self._look_seconds
+            self._began, cpu_seconds = self._clock(), time.process_time()
+            is_round = self._began >= next_round
+            if is_round:
                 keys |= set(cluster.keys)
                 self._forget(cluster, source)
             async with asyncio.TaskGroup() as group:
                 for key in sorted(keys):
                     group.create_task(look(key, at_once=key in urgent), name=f"look at {key}")
+            if is_round:
+                # So many models, or such large pages, that it is work for long: then it comes less often.
+                spent_seconds = time.process_time() - cpu_seconds
+                next_round = self._began + max(self._look_seconds, spent_seconds * _MOST_OF_A_CORE)
+            self._began = None
             try:
                 async with asyncio.timeout(max(0.0, next_round - self._clock())):
                     await self._called.wait()

@@ -23,6 +23,7 @@ _AT_ONCE = 64
 _AGENT_BYTES = 2**20
 _GATEWAY_BYTES = 64 * 2**20
 """A thousand models on some routes each are some 20 MB."""
+_STEP_SECONDS = 1.0
 _FRESH_SECONDS = 3.0
 """Models that are looked at together share one look at the gateways."""
 
@@ -47,6 +48,7 @@ class DirectSource:
         self._session: aiohttp.ClientSession | None = None
         self._look: asyncio.Task[_Look] | None = None
         self._silent: set[str] = set()
+        self._latest = clock()
 
     async def __aenter__(self) -> "DirectSource":
         self._session = aiohttp.ClientSession(
@@ -65,6 +67,7 @@ class DirectSource:
         self._memories.pop(key, None)
 
     async def view(self, watched: Watched) -> View | Blind:
+        self._begin_anew_if_the_clock_went_back()
         memory = self._memories.setdefault(watched.key, Memory(self._patience))
         agents = {
             one.name: one.metrics
@@ -83,6 +86,15 @@ class DirectSource:
                 look.at_seconds, {name: said.get(target) for name, said in look.said.items()}, look.there
             )
         return memory.view(watched, self._clock())
+
+    def _begin_anew_if_the_clock_went_back(self) -> None:
+        """What was seen at times to come would stay the newest until they come."""
+        now = self._clock()
+        if now < self._latest - _STEP_SECONDS:
+            _log.warning("clock_went_back", seconds=round(self._latest - now, 1))
+            self._memories.clear()
+            self._look = None
+        self._latest = now
 
     async def _gateways_now(self) -> "_Look":
         """One look for all who ask within some seconds."""

@@ -129,7 +129,7 @@ class Memory:
 
     def _is_fresh(self, replica: Replica, now_seconds: float) -> bool:
         kept = self._engines.get(replica.name)
-        return kept is not None and now_seconds - kept[-1].at_seconds <= self._patience.stale_seconds
+        return kept is not None and abs(now_seconds - kept[-1].at_seconds) <= self._patience.stale_seconds
 
     def _follow(self, watched: Watched) -> None:
         """Forget replicas that are gone, and learn from those that have started."""

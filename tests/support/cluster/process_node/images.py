@@ -12,7 +12,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[4]
 _PYTHON = (sys.executable,)
 
-TREE = {"PYTHONPATH": f"{_ROOT}{os.pathsep}{_ROOT / 'operator' / 'src'}"}
+_TREES = (_ROOT, _ROOT / "operator" / "src", _ROOT / "autoscaler" / "src")
+TREE = {"PYTHONPATH": os.pathsep.join(map(str, _TREES))}
 """The environment of an image that runs a `module`."""
 
 

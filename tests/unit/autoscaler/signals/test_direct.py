@@ -111,3 +111,11 @@ async def test_what_is_forgotten_begins_anew() -> None:
         made.forget(KEY)
         clock.now += 15.0
         assert len((await seen(made, watched(agent.address))).pods[0].samples) == 1
+
+
+async def test_a_clock_that_goes_back_begins_anew() -> None:
+    async with Page() as agent, source() as (made, clock):
+        await made.view(watched(agent.address))
+        clock.now -= 600.0
+        view = await seen(made, watched(agent.address))
+        assert [sample.at_seconds for sample in view.pods[0].samples] == [400.0]
