@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pointsman.placement.demand import Bound
 from pointsman.placement.stage import deviations, lognormal_quantile
-from pointsman_autoscaler.capacity.station import Point
+from pointsman_autoscaler.capacity.station import Arriving, Point
 from pointsman_autoscaler.capacity.windows import Window
 from pointsman_autoscaler.capacity.workload import Workload
 
@@ -169,8 +169,9 @@ class Measured:
         share = (requests - left) / (right - left)
         return self._rates[index - 1] + share * (self._rates[index] - self._rates[index - 1])
 
-    def point(self, requests: float, arrivals: float) -> Point:
+    def point(self, requests: float, arriving: Arriving) -> Point:
         rate = self.rate(requests)
+        arrivals = arriving.at(rate)
         seconds = requests / rate if rate > 0 else self._seconds(0.0)
         first = self._until_first(requests)
         tails = []
@@ -181,7 +182,7 @@ class Measured:
             elif self._answer:
                 crowd = requests + deviations(bound.quantile) * math.sqrt(requests * (1 + arrivals) / 2)
                 tails.append((bound, self._token.at(min(crowd, self._slots), TOKEN_SECONDS)))
-        return Point(rate, seconds, tuple(tails))
+        return Point(arrivals, seconds, tuple(tails))
 
     def _until_first(self, requests: float) -> float:
         if self._answer or self._first.running:

@@ -3,7 +3,7 @@
 from pointsman.placement.demand import Bound, Demand, Traffic
 from pointsman.placement.stage import Stage, Variation, deviations, log_tail, mean_below
 from pointsman.placement.steptime import StepTime
-from pointsman_autoscaler.capacity.station import Point
+from pointsman_autoscaler.capacity.station import Arriving, Point
 from pointsman_autoscaler.capacity.workload import Workload
 
 # Stages of a pipeline wait for each other: the share that is left; from memory, as placement has it.
@@ -42,13 +42,13 @@ class Steps:
         mean, own, _, _ = self._stage.times(requests / self._stages)
         return self._factor * requests / self._stages / (own + self._answer * mean)
 
-    def point(self, requests: float, arrivals: float) -> Point:
+    def point(self, requests: float, arriving: Arriving) -> Point:
         of_stage = requests / self._stages
-        times = self._stage.times(of_stage, arrivals)
+        times = self._stage.times(of_stage)
         mean, own, _, _ = times
         seconds = own + self._answer * mean
-        rate = self._factor * of_stage / seconds
-        return Point(rate, seconds, self._stage.tails(of_stage, arrivals, times))
+        arrivals = arriving.at(self._factor * of_stage / seconds)
+        return Point(arrivals, seconds, self._stage.tails(of_stage, arrivals, times))
 
 
 def cache_limit(workload: Workload, cache_tokens: float, bounds: tuple[Bound, ...], slots: float) -> float:
@@ -73,8 +73,9 @@ class Passes:
     def rate(self, requests: float) -> float:
         return requests / PASSES_TOGETHER / self._own
 
-    def point(self, requests: float, arrivals: float) -> Point:
+    def point(self, requests: float, arriving: Arriving) -> Point:
         busy = min(requests / PASSES_TOGETHER, 0.999)
+        arrivals = arriving.at(busy / self._own)
         scale = self._own * (arrivals + self._variation) / 2 / (1 - busy)
         tails = []
         for bound in self._bounds:
@@ -82,4 +83,4 @@ class Passes:
             waiting = scale * (log_tail(busy, rare) if bound.quantile > _MEDIAN else busy)
             tails.append((bound, self._together + waiting))
         # Who waits, waits here: for slots nobody does.
-        return Point(busy / self._own, 0.0, tuple(tails))
+        return Point(arrivals, 0.0, tuple(tails))

@@ -33,27 +33,6 @@ _LEAST_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """At one mean number of running requests: requests a second, seconds in the replica, and the tails."""
-
-    requests_per_second: float
-    seconds: float
-    tails: tuple[tuple[Bound, float], ...]
-
-
-class Service(Protocol):
-    """What requests meet once they run."""
-
-    def rate(self, requests: float) -> float:
-        """Requests a second that are served while a mean of `requests` runs; it rises with them."""
-        ...
-
-    def point(self, requests: float, arrivals: float) -> Point:
-        """`arrivals` is the squared coefficient of variation of the time between arrivals."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class Arriving:
     """How requests come to the model, and how their answers differ (squared coefficients of variation)."""
 
@@ -71,6 +50,29 @@ class Arriving:
             return 1.0
         share = min(1.0, requests_per_second / self.requests_per_second) if self.requests_per_second else 1.0
         return 1.0 + share * (min(self.variation, BURSTIEST) - 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """At one mean number of running requests."""
+
+    arrivals: float
+    """The squared variation of the time between those that this replica gets."""
+    seconds: float
+    """In the replica, without waiting for a slot."""
+    tails: tuple[tuple[Bound, float], ...]
+
+
+class Service(Protocol):
+    """What requests meet once they run."""
+
+    def rate(self, requests: float) -> float:
+        """Requests a second that are served while a mean of `requests` runs; it rises with them."""
+        ...
+
+    def point(self, requests: float, arriving: Arriving) -> Point:
+        """Latencies of those that run then."""
+        ...
 
 
 class Station:
@@ -108,9 +110,8 @@ class Station:
 
     def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
         """Each bound with what is expected of it, in seconds."""
-        arrivals = self._arriving.at(self._service.rate(requests))
-        point = self._service.point(requests, arrivals)
-        waits, mean = self._waiting(requests, point.seconds, arrivals)
+        point = self._service.point(requests, self._arriving)
+        waits, mean = self._waiting(requests, point)
         found = []
         for bound, seconds in point.tails:
             if bound.metric == "ttft" and waits:
@@ -142,12 +143,12 @@ class Station:
     def rate(self, requests: float) -> float:
         return self._service.rate(requests)
 
-    def _waiting(self, requests: float, seconds: float, arrivals: float) -> tuple[float, float]:
+    def _waiting(self, requests: float, point: Point) -> tuple[float, float]:
         """How likely a request waits for a slot, and how long those wait that do."""
         busy = min(requests / self._slots, FULLEST)
         likely = busy ** (math.sqrt(2 * (self._slots + 1)) - 1)
-        mean = seconds * (arrivals + self._arriving.answers) / 2 / (self._slots * (1 - busy))
-        return likely, mean
+        varied = (point.arrivals + self._arriving.answers) / 2
+        return likely, point.seconds * varied / (self._slots * (1 - busy))
 
     def _running(self, requests_per_second: float) -> float:
         """The number of running requests at a load below saturation (false position)."""

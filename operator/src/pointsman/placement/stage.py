@@ -95,8 +95,8 @@ class Stage:
             (bound, self._quantile(bound)) for bound in demand.bounds
         )
 
-    def times(self, requests: float, arrivals: float = 1.0) -> Times:
-        """With a mean of `requests` running; `arrivals`: squared variation of the time between arrivals."""
+    def times(self, requests: float) -> Times:
+        """With a mean of `requests` running, and random arrivals."""
         step, chunks, answer = self._step, self._chunks, self._answer
         decode = step.fixed + self._slope * requests
         extra = 0.0
@@ -108,13 +108,21 @@ class Stage:
         mean = decode + requests / answer * self._prompt_work + min(1.0, requests * chunks / answer) * extra
         own = chunks * (decode + extra * (1 - step.missed**self._chunk)) + self._prompt_work
         busy = min(requests * own / (answer * mean), _BUSIEST)
-        return mean, own, busy, own * (arrivals + self._prompt_variation) / 2 / (1 - busy)
+        return mean, own, busy, own * (1 + self._prompt_variation) / 2 / (1 - busy)
 
     def tails(
         self, requests: float, arrivals: float = 1.0, times: Times | None = None
     ) -> tuple[tuple[Bound, float], ...]:
-        """Each bound with the latency that it bounds; `times` are those of the same load, where known."""
-        at = self.times(requests, arrivals) if times is None else times
+        """Each bound with the latency that it bounds.
+
+        `arrivals` is the squared variation of the time between arrivals; `times` are those of the same load,
+        where they are known.
+        """
+        at = self.times(requests) if times is None else times
+        if arrivals != 1:
+            mean, own, busy, wait = at
+            varied = self._prompt_variation
+            at = mean, own, busy, wait * (arrivals + varied) / (1 + varied)
         crowd = (1 + arrivals) / 2 * requests
         return tuple((bound, tail(requests, at, crowd)) for bound, tail in self._gaps)
 
