@@ -33,6 +33,7 @@ TOOLS = {
     "pytest-asyncio": ("pyproject.toml", "asyncio_mode"),
     "pytest-timeout": ("pyproject.toml", "timeout ="),
     "ruff": ("Makefile", "ruff check"),
+    "tzdata": ("autoscaler/src/pointsman_autoscaler/decision/calendar.py", "ZoneInfo("),
     "ziglang": ("operator/src/pointsman/routing/filters/__main__.py", "ziglang"),
 }
 # Reached through a name in a file: weights that come as a package.
