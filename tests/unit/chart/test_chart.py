@@ -86,6 +86,31 @@ def test_labels_of_namespaces_are_read_where_names_are_given_out_by_them_and_now
 
 
 @every_installation
+def test_the_autoscaler_writes_numbers_and_what_it_says_of_them(values: dict[str, Any]) -> None:
+    written = {
+        (resource, verb)
+        for role, rule in rules(render(values))
+        if "-autoscaler" in role["metadata"]["name"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if verb not in ("get", "list", "watch")
+    }
+    assert written == {
+        ("modeldeployments/scale", "patch"),
+        ("modeldeployments/status", "patch"),
+        ("events", "create"),
+        ("events", "patch"),
+        ("leases", "create"),
+        ("leases", "update"),
+    }
+
+
+def test_without_an_autoscaler_there_is_nothing_of_it() -> None:
+    objects = render({"autoscaler": {"enabled": False}, "serviceMonitor": {"enabled": True}})
+    assert [one for one in objects if "autoscaler" in one["metadata"]["name"]] == []
+
+
+@every_installation
 def test_pods_run_without_privileges(values: dict[str, Any]) -> None:
     for pod in pods(render(values)):
         assert pod["securityContext"]["runAsNonRoot"] is True
