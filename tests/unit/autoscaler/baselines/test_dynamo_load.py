@@ -12,7 +12,8 @@ from tests.support.baseline_views import NOW, arriving, flavour, pod, sample, se
 
 # ai-dynamo 1.6.1, dynamo/planner/core/load_scaling.py: what _agg_prefill_scaling and _agg_decode_scaling
 # answer for engines whose iteration takes 10 ms, 20 µs for a token of a prompt and 40 ns for one of the
-# cache; mean prompts of 1,000 tokens, contexts of 1,100, 300 tokens of prompts in an iteration, a cache of 400,000.
+# cache; mean prompts of 1,000 tokens, contexts of 1,100, 300 tokens of prompts in an iteration,
+# a cache of 400,000.
 MODEL = EngineModel(lambda prompts, cached, running: 0.01 + 2e-5 * prompts + 4e-8 * cached, 8192, 400_000)
 TYPICAL = Typical(1000, 1100, 300)
 
