@@ -49,6 +49,17 @@ def test_a_drain_that_takes_too_long_cuts_answers_off() -> None:
     assert result.dollars == pytest.approx(0.62)
 
 
+def test_what_still_waited_where_a_replica_was_cut_off_is_answered_by_another() -> None:
+    load = arrivals([(10.0 + index / 100, 100, 1000) for index in range(8)], 600.0)
+    told = Told(lambda now: {"h100": 1 if now >= 15 else 2}, MONDAY)
+    controls = replace(CALM, drain_seconds=5.0)
+    # One at a time: the others wait for their first token.
+    two = scenario(load, flavour(slots=1), initial={"h100": 2}, controls=controls)
+    result = simulate(two, told, 1)
+    assert (result.lost, result.finished) == (1, 7)
+    assert result.ttft_seconds[0.99] > 60.0
+
+
 def test_requests_are_held_while_no_replica_runs() -> None:
     load = arrivals([(20.0, 100, 10), (21.0, 100, 10)], 600.0)
 
@@ -96,6 +107,15 @@ def test_a_draining_replica_keeps_its_place_in_the_quota() -> None:
     assert max(result.timeline.billed["h100"]) == 1
     # Some 113 s of answer, then a start.
     assert result.timeline.ready["h100"].tolist()[:3] == [0, 0, 1]
+
+
+def test_a_quota_that_shrinks_takes_replicas_away_at_once() -> None:
+    controls = replace(CALM, changes=(Change("h100", 130.0, maximum=1),))
+    told = Told(lambda now: {"h100": 3}, MONDAY)
+    told.interval_seconds = 1000.0
+    result = simulate(scenario(_NONE, initial={"h100": 3}, controls=controls), told, 1)
+    assert result.timeline.asked["h100"].tolist() == [3, 3, *[1] * 8]
+    assert result.timeline.ready["h100"].tolist() == [3, 3, *[1] * 8]
 
 
 def test_a_price_that_changes_counts_from_then_on() -> None:

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from pointsman.placement.demand import Bound
+from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.simulator.arrivals import Arrivals
 from pointsman_autoscaler.simulator.engine import Job
+from pointsman_autoscaler.simulator.luck import generator
 from pointsman_autoscaler.simulator.outcomes import Outcomes
 from pointsman_autoscaler.simulator.recording import Asked
 from pointsman_autoscaler.simulator.run import simulate
-from pointsman_autoscaler.simulator.scenario import MONDAY
+from pointsman_autoscaler.simulator.scenario import MONDAY, SimulatedFlavour
 from pointsman_autoscaler.simulator.scoring import Score, judge, quantiles
-from tests.support.simulated import BOUNDS, Told, arrivals, scenario
+from pointsman_autoscaler.simulator.startup import fixed
+from tests.support.simulated import BOUNDS, Told, arrivals, flavour, scenario
 
 _NO_GAPS = (0, (0,))
 
@@ -118,6 +121,21 @@ def test_a_result_tells_of_changes_and_of_time_without_load() -> None:
     assert (result.scalings, result.reversals_per_day) == (23, 22.0)
     assert (result.attained_windows, result.met_share, result.requests) == (1.0, 1.0, 0)
     assert np.isnan(result.timeline.attained).all()
+
+
+def test_gaps_of_a_simulation_count_in_their_own_minutes() -> None:
+    # Long answers on a cache that takes long to read: slow in the first minutes, quick in the next window.
+    slow = SimulatedFlavour(flavour().flavour, StepTime(0.01, 0.0, 0.0, 1e-5), fixed(60.0))
+    load = arrivals([(1.0, 8000, 1000), *((310.0 + 20 * index, 10, 200) for index in range(8))], 600.0)
+    result = simulate(scenario(load, slow), Told(lambda now: {}, MONDAY), 1)
+    assert result.bounds_held == {"ttft p95": 1.0, "itl p95": 0.5}
+
+
+def test_each_purpose_has_numbers_of_its_own() -> None:
+    purposes = [("starts", "h100"), ("starts", "a100"), ("losses", "h100")]
+    first = {float(generator(seed, *purpose).random()) for purpose in purposes for seed in (1, 2)}
+    assert len(first) == 6
+    assert generator(1, "starts", "h100").random() in first
 
 
 def test_the_loosest_bound_of_a_metric_is_that_of_a_single_request() -> None:
