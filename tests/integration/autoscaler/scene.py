@@ -8,6 +8,7 @@ import signal
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
@@ -16,11 +17,20 @@ from typing import Any
 from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, conditions, message, own
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.audit import AuditedRequest
-from tests.support.cluster.installation import AUTOSCALER_USER, AutoscalerProcess, Installation, kubectl
+from tests.support.cluster.installation import (
+    AUTOSCALER_USER,
+    SYSTEM,
+    AutoscalerProcess,
+    GatewayProcess,
+    Installation,
+    kubectl,
+)
 from tests.support.cluster.process_node import RunningNode
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
+
+GATEWAY_LABELS = {"app.kubernetes.io/component": "gateway", "app.kubernetes.io/instance": "pointsman"}
 
 _ANSWER = {"chunks": 2, "first_token_seconds": 3.0}
 
@@ -125,26 +135,57 @@ class Scene:
         )
 
     @contextmanager
-    def load(self, clients: int, name: str = "chat") -> Iterator[None]:
-        """So many clients, each asking again as soon as it has its answer; they share out the replicas."""
+    def load(self, clients: int, name: str = "chat", gateway: str = "") -> Iterator[Counter[bool]]:
+        """So many clients, each asking again as soon as it has its answer, at the URL of a gateway or at the
+        replicas, which they share out; gives how many answers were good, and how many were not.
+        """
         stop = threading.Event()
-        threads = [threading.Thread(target=self._ask, args=(number, stop, name)) for number in range(clients)]
+        answers: Counter[bool] = Counter()
+        threads = [
+            threading.Thread(target=self._ask, args=(number, stop, name, gateway, answers))
+            for number in range(clients)
+        ]
         for thread in threads:
             thread.start()
         try:
-            yield
+            yield answers
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
 
-    def _ask(self, number: int, stop: threading.Event, name: str) -> None:
+    def _ask(
+        self, number: int, stop: threading.Event, name: str, gateway: str, answers: Counter[bool]
+    ) -> None:
         turn = number
         while not stop.is_set():
             turn += 1
-            engines = self.engines(name)
-            if not engines or not asked(engines[turn % len(engines)], name):
+            engines = [gateway] if gateway else self.engines(name)
+            good = bool(engines) and asked(engines[turn % len(engines)], name)
+            answers[good] += 1
+            if not good:
                 stop.wait(0.1)
+
+    def gateway(self) -> GatewayProcess:
+        """One that serves, and a Pod by which it is found, as a gateway of the chart is."""
+        gateway = self.installation.gateway(arguments=("--endpoints", "pods"))
+        self._stack.enter_context(gateway)
+        container = {
+            "name": "gateway",
+            "image": "gateway:none",
+            "ports": [{"name": "metrics", "containerPort": gateway.metrics_port}],
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "gateway-0", "labels": GATEWAY_LABELS},
+            "spec": {"containers": [container], "nodeName": "elsewhere"},
+        }
+        self.admin.create(pod, SYSTEM)
+        self._stack.callback(self.admin.delete, "v1", "Pod", "gateway-0", SYSTEM, grace_seconds=0)
+        status = {"podIP": gateway.host, "conditions": [{"type": "Ready", "status": "True"}]}
+        self.admin.patch("v1", "Pod", "gateway-0", {"status": status}, SYSTEM, subresource="status")
+        return gateway
 
     @contextmanager
     def paused_agents(self, node: RunningNode, name: str = "chat") -> Iterator[None]:

@@ -1,7 +1,8 @@
 """The autoscaler with a policy that tests can foresee, and little patience:
 `python -m tests.support.cluster.quick_autoscaler`.
 
-One replica for each two requests that ran or waited at once in the last seconds.
+One replica for each two requests that were in flight at once in the last seconds, as gateways say it, else
+engines.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Proportional:
     def decide(self, view: View) -> Mapping[str, int]:
         samples = [pod.samples[-1] for pod in view.pods if pod.samples and pod.is_ready]
         load = sum((one.running or 0.0) + (one.waiting or 0.0) for one in samples)
+        if view.gateway and view.gateway[-1].in_flight is not None:
+            load = view.gateway[-1].in_flight
         self.loads[view.now_seconds] = load
         self.loads = {at: load for at, load in self.loads.items() if view.now_seconds - at < _HOLD_SECONDS}
         wanted = math.ceil(max(self.loads.values()) / REQUESTS)

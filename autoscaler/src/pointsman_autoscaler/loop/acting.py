@@ -51,10 +51,12 @@ class Actor:
                 live = await self._say(live, todo.scaling)
                 version = resource_version_of(live)
                 there = live["spec"].get("replicas", there)
+            if there != deployment.spec.replicas:
+                return
+            if todo.replicas is not None:
+                await self._scale(key, todo.replicas, version)
             for told in todo.told:
                 self._announce(live, told)
-            if todo.replicas is not None and there == deployment.spec.replicas:
-                await self._scale(key, todo.replicas, version)
         except (Conflict, NotFound) as error:
             _log.info("changed_meanwhile", deployment=str(key), reason=str(error))
 

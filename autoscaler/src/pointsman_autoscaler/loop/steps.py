@@ -159,9 +159,11 @@ def _written(
             "reason": state.reason if moved else former.reason,
         }
     )
+    there = deployment.spec.replicas
+    scaled = [] if replicas is None else [Told("Scaled", f"from {there} to {replicas}: {made.reason}")]
     if made == former:
-        return Steps(replicas=replicas)
-    return Steps(made.to_document(), replicas, tuple(_told(former, made)))
+        return Steps(None, replicas, tuple(scaled))
+    return Steps(made.to_document(), replicas, (*_told(former, made), *scaled))
 
 
 def _told(former: ScalingStatus, made: ScalingStatus) -> list[Told]:

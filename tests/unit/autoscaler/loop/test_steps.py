@@ -186,7 +186,8 @@ def test_steps(case: Case) -> None:
     assert bool(status) == bool(case.want_status)
     assert {name: status.get(name) for name in case.want_status} == case.want_status
     assert made.replicas == case.want_replicas
-    assert tuple(told.reason for told in made.told) == case.want_told
+    scaled = () if case.want_replicas is None else ("Scaled",)
+    assert tuple(told.reason for told in made.told) == (*case.want_told, *scaled)
     assert steps(
         after(case.found, made), MANAGER if made.replicas else case.wrote, case.wanted, NOW
     ).is_nothing
@@ -220,3 +221,8 @@ def test_a_time_that_is_none_pins_nothing() -> None:
 def test_an_event_says_what_the_condition_says() -> None:
     made = steps(found(replicas=7, generation=6, scaling=said()), "", wish(a=3), NOW)
     assert made.told == (Told("ScalingPinned", "pinned at 7 by somebody until 2026-11-22T12:30:00Z"),)
+
+
+def test_a_changed_number_is_an_event_with_its_reason() -> None:
+    made = steps(found(scaling=said()), MANAGER, wish("a burst of 7 requests waits", a=3), NOW)
+    assert made.told == (Told("Scaled", "from 2 to 3: a burst of 7 requests waits"),)

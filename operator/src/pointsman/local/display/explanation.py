@@ -5,6 +5,7 @@ what runs for it.
 from typing import Any
 
 from pointsman.api import Answering, ModelDeployment, ModelRoute, ObjectKey, RouteRule
+from pointsman.api.scaling import ScalingMode
 from pointsman.local.engines.records import read_records, slot_of
 from pointsman.local.processes import identity_of
 from pointsman.local.state import StateFolder
@@ -45,6 +46,8 @@ def explain_deployment(
     found["placement"] = status.placement.to_document() if status.placement is not None else {}
     found["replicas"] = {"desired": spec.replicas, "ready": status.ready_replicas}
     found["engines"] = engines
+    if spec.scaling is not None and spec.scaling.mode is not ScalingMode.OFF:
+        found["scaling"] = status.scaling.to_document() if status.scaling is not None else {}
     return found
 
 

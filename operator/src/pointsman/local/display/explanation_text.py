@@ -41,6 +41,8 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
             where = one["endpoint"] or "starting"
             at = f"pid {one['pid']}" if "pid" in one else f"on {one['node'] or 'no node yet'}"
             yield f"  replica {one['replica']}  {where:<21}  {at}  {one['log']}"
+        if "scaling" in explained:
+            yield from _scaling(explained["scaling"])
     yield "Used by"
     for use in explained["usedBy"] or ():
         share = f"weight {use['weight']}" if use["weight"] else "as fallback"
@@ -48,6 +50,20 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
         yield f"  route {use['route']} ({', '.join(use['models'])}){adapter}, {share}"
     if not explained["usedBy"]:
         yield "  no route: nobody can call it"
+
+
+def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
+    """The last decision on its replicas."""
+    yield "Scaling"
+    if not scaling.get("state"):
+        yield "  nothing was decided yet"
+        return
+    pools = ", ".join(f"{pool['replicas']} in pool {pool['name']}" for pool in scaling.get("pools", ()))
+    replicas = scaling.get("forReplicas", 0)
+    yield f"  {replicas} replicas since {scaling.get('since') or 'some time'}{f' ({pools})' if pools else ''}"
+    for said in (scaling.get("reason"), scaling.get("message")):
+        if said:
+            yield f"  {said}"
 
 
 def _route(explained: dict[str, Any]) -> Iterator[str]:
