@@ -81,7 +81,7 @@ class Tuning:
 
     attainment: float | None = None
     """The risk: the probability with which the load ahead must be within capacity; None: the settings'."""
-    hold_seconds: float = 600.0
+    hold_seconds: float = 900.0
     """A replica goes when it was not needed for so long; at least a start-up time, which its return costs."""
     clear_seconds: float = 60.0
     """A backlog is worked off within this, or within the start-up time where that is longer."""

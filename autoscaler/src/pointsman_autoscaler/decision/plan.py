@@ -11,8 +11,8 @@ from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.programme import Programme, Row, cheapest
 from pointsman_autoscaler.decision.supply import late, stuck
 
-# Needs of many flavours are rounded up to steps of half a per cent: the same programme is worked out once.
-_MANY = 3
+# Needs of several flavours are rounded up to steps of half a per cent: the same programme is worked out once.
+_MANY = 2
 _STEPS = 1 / math.log(1.005)
 # Late replicas of a pool without substitute are asked for again, but no more than a quarter of what is
 # needed, and one: where nothing starts, asking for ever more helps nobody.

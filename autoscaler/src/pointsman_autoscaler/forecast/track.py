@@ -25,6 +25,11 @@ _LEAST_MINUTES = 3
 # Before outcomes: as many of a normal distribution, half as wide again as the scale says.
 _IMAGINED, _IMAGINED_WIDTH = 60, 1.5
 _QUANTILES_EVERY = 5
+# Further off, load made a step that nothing foretold: nobody keeps replicas for the next one, and a step counts
+# in each minute until it is seen. So many scales are a quarter of a large load.
+_LARGEST_RESIDUAL = 4.0
+# For the same reason nothing is learned from it but that load went up or down.
+_LARGEST_RATIO = 1.5
 # Loads differ by so much beyond the noise of counting, from one start-up time to the next (the median
 # step between ten-minute bins of ServeGen).
 _RELATIVE_NOISE = 0.05
@@ -91,7 +96,9 @@ class Track:
             return
         seen = features(levels, now_seconds, self._ahead_seconds, season)
         by_expert, together = self._guess(levels, now_seconds, season, seen)
-        self._waiting.append(_Said(minute + self.minutes + WINDOW_MINUTES - 1, by_expert, together, seen, levels.last))
+        self._waiting.append(
+            _Said(minute + self.minutes + WINDOW_MINUTES - 1, by_expert, together, seen, levels.last)
+        )
 
     def mean(self, levels: Levels, now_seconds: float, season: Season) -> float:
         seen = features(levels, now_seconds, self._ahead_seconds, season)
@@ -138,8 +145,10 @@ class Track:
             record.evidence = record.evidence * _FORGETTING + 1.0
         self._weights = None
         if said.last > 0:
-            self._regression.learn(said.features, math.log(min(max(outcome / said.last, 0.2), 5.0)))
+            ratio = min(max(outcome / said.last, 1 / _LARGEST_RATIO), _LARGEST_RATIO)
+            self._regression.learn(said.features, math.log(ratio))
         residual = (outcome - said.together) / max(scale_of(said.together, noise), 1e-9)
+        residual = min(max(residual, -_LARGEST_RESIDUAL), _LARGEST_RESIDUAL)
         if len(self._residuals) < _RESIDUALS:
             self._residuals.append(residual)
         else:

@@ -13,6 +13,8 @@ from pointsman_autoscaler.view import EngineSample, GatewaySample, View
 # The load of now is a mean over about a minute; a step shows in the newest half of it.
 _NOW_SECONDS = 60.0
 _NEWEST_SECONDS = 30.0
+# Between samples that are further apart scrapes failed or the clock jumped: their mean is nobody's rate.
+_LONGEST_SECONDS = 120.0
 # Sizes of requests are means over some minutes: a mix that shifts at noon is seen before the half hour.
 _SIZE_SECONDS = 300.0
 # Until so many were seen, requests are taken for the usual conversation.
@@ -38,9 +40,8 @@ class Traffic:
     def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float]]:
         """Takes what is new; returns it as (time, requests a second since the one before)."""
         self._learn_sizes(intervals)
-        if self._arrivals and self._arrivals[-1][0] > view.now_seconds + _NOW_SECONDS:
-            self._arrivals.clear()
-            self._before = None
+        if self._arrivals and self._arrivals[-1][0] > view.now_seconds:
+            self._arrivals.clear()  # the clock was set back
         fresh = self._from_gateway(view.gateway)
         if fresh is None:
             fresh = self._from_engines(intervals)
@@ -96,15 +97,19 @@ class Traffic:
         counted = [sample for sample in samples if sample.requests_total is not None]
         if not counted:
             return None
+        counted = _rising(counted)
         known = self._before
+        if known is not None and counted[-1].at_seconds < known.at_seconds:
+            known = None  # the clock was set back
         fresh = [sample for sample in counted if known is None or sample.at_seconds > known.at_seconds]
         if fresh:
             self._before = fresh[-1]
         found = []
         for before, after in pairwise([known, *fresh] if known is not None else fresh):
             count = grown(before.requests_total, after.requests_total)
-            if count is not None:
-                found.append((after.at_seconds, count, after.at_seconds - before.at_seconds))
+            seconds = after.at_seconds - before.at_seconds
+            if count is not None and seconds <= _LONGEST_SECONDS:
+                found.append((after.at_seconds, count, seconds))
         return found
 
     def _from_engines(self, intervals: Sequence[Interval]) -> list[tuple[float, float, float]]:
@@ -113,7 +118,7 @@ class Traffic:
         for interval in intervals:
             before, after = interval.before, interval.after
             ended = grown(before.requests_total, after.requests_total)
-            if ended is None or interval.seconds <= 0:
+            if ended is None or interval.seconds > _LONGEST_SECONDS:
                 continue
             inside = _inside(after) - _inside(before)
             rate += max(0.0, ended + inside) / interval.seconds
@@ -157,6 +162,14 @@ class Traffic:
         seen = min(seen, _LARGEST_SURPRISE * self._dispersion)
         mean = _DISPERSION_MEMORY * self._dispersion + (1 - _DISPERSION_MEMORY) * seen
         self._dispersion = min(max(mean, _LEAST_DISPERSION), _LARGEST_DISPERSION)
+
+
+def _rising(samples: Sequence[GatewaySample]) -> list[GatewaySample]:
+    """The newest of them, as far back as their times rise."""
+    begin = len(samples) - 1
+    while begin > 0 and samples[begin - 1].at_seconds < samples[begin].at_seconds:
+        begin -= 1
+    return list(samples[begin:])
 
 
 def _inside(sample: EngineSample) -> float:

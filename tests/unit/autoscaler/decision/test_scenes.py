@@ -69,7 +69,7 @@ SCENES = {
         Reason.LOAD,
     ),
     "a flavour that was late is not asked for more, though it is cheap": Scene(
-        observation(pool("a100", asked=1, barred=True), pool("h100", price=9.0, asked=3), load=load(12.0)),
+        observation(pool("a100", asked=1, barred=True), pool("h100", price=9.0, asked=3), load=load(11.9)),
         {"a100": 1, "h100": 3},
         Reason.LOAD,
     ),
@@ -77,40 +77,40 @@ SCENES = {
         observation(pool(asked=1, barred=True), load=load(10.0)), {"h100": 4}, Reason.LOAD
     ),
     "the cheapest for what it carries is taken": Scene(
-        observation(pool("h100", rate=3.0, price=4.0), pool("l40s", rate=1.0, price=1.0), load=load(12.0)),
+        observation(pool("h100", rate=3.0, price=4.0), pool("l40s", rate=1.0, price=1.0), load=load(11.9)),
         {"h100": 0, "l40s": 12},
         Reason.LOAD,
     ),
     "a mix is taken where whole replicas of one kind cost more": Scene(
-        observation(pool("h100", rate=3.0, price=4.0), pool("l40s", rate=1.0, price=1.9), load=load(10.0)),
+        observation(pool("h100", rate=3.0, price=4.0), pool("l40s", rate=1.0, price=1.9), load=load(9.9)),
         {"h100": 3, "l40s": 1},
         Reason.LOAD,
     ),
     "a price that falls moves the load, and the old replicas stay until the others are ready": Scene(
-        observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0), load=load(12.0)),
+        observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0), load=load(11.9)),
         {"a100": 4, "h100": 4},
         Reason.LOAD,
     ),
     "when the cheaper ones are ready the old ones go": Scene(
-        observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0, asked=4), load=load(12.0)),
+        observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0, asked=4), load=load(11.9)),
         {"a100": 0, "h100": 4},
         Reason.LOAD,
     ),
     "a price that falls a little is not worth the starts": Scene(
-        observation(pool("a100", asked=4, price=4.05), pool("h100", price=4.0), load=load(12.0)),
+        observation(pool("a100", asked=4, price=4.05), pool("h100", price=4.0), load=load(11.9)),
         {"a100": 4, "h100": 0},
         Reason.LOAD,
     ),
     "a quota that was lowered is kept, another flavour helps out": Scene(
-        observation(pool("a100", asked=4, maximum=2), pool("h100", price=9.0), load=load(12.0)),
+        observation(pool("a100", asked=4, maximum=2), pool("h100", price=9.0), load=load(11.9)),
         {"a100": 2, "h100": 2},
         Reason.LOAD,
     ),
     "no flavour may have more": Scene(
-        observation(pool(asked=2, maximum=2), load=load(12.0)), {"h100": 2}, Reason.QUOTA
+        observation(pool(asked=2, maximum=2), load=load(11.9)), {"h100": 2}, Reason.QUOTA
     ),
     "all together may not be more": Scene(
-        observation(pool(asked=3), load=load(12.0), settings=settings(maximum=3)), {"h100": 3}, Reason.MAXIMUM
+        observation(pool(asked=3), load=load(11.9), settings=settings(maximum=3)), {"h100": 3}, Reason.MAXIMUM
     ),
     "the budget buys the most that it can": Scene(
         observation(
@@ -123,7 +123,7 @@ SCENES = {
         Reason.BUDGET,
     ),
     "a budget below the least that is allowed does not take it away": Scene(
-        observation(pool(asked=2), load=load(12.0), settings=settings(minimum=2, budget=5.0)),
+        observation(pool(asked=2), load=load(11.9), settings=settings(minimum=2, budget=5.0)),
         {"h100": 2},
         Reason.BUDGET,
     ),
@@ -155,7 +155,7 @@ SCENES = {
         Reason.HELD,
     ),
     "after the while they go": Scene(
-        observation(pool(asked=4), load=load(2.0), past=Past(need=2.0, last_up_seconds=NOW - 11 * MINUTE)),
+        observation(pool(asked=4), load=load(2.0), past=Past(need=2.0, last_up_seconds=NOW - 16 * MINUTE)),
         {"h100": 1},
         Reason.LOAD,
     ),
@@ -265,7 +265,7 @@ SCENES = {
         observation(
             pool("od", price=4.0),
             pool("spot", price=1.0, spot=True, losses=4.0),
-            load=load(9.0, deviation=1.5),
+            load=load(8.9, deviation=1.5),
         ),
         {"od": 3, "spot": 2},
         Reason.SPOT_HEDGE,
@@ -293,7 +293,7 @@ SCENES = {
         observation(
             pool("od", price=4.0),
             pool("spot", price=1.0, spot=True, asked=4, ready=1, pending=(5.0,) * 3, barred=True),
-            load=load(9.0),
+            load=load(8.9),
         ),
         {"od": 2, "spot": 1},
         Reason.LOAD,
@@ -302,7 +302,7 @@ SCENES = {
         observation(
             pool("h100", rate=3.0, price=4.0),
             pool("l40s", rate=1.0, price=1.9),
-            load=load(10.0),
+            load=load(9.9),
             tuning=Tuning(has_mix=False),
         ),
         {"h100": 4, "l40s": 0},

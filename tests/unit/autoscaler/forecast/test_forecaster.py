@@ -99,6 +99,12 @@ def test_quantiles_hold_as_often_as_they_say(share: float) -> None:
     assert kept / asked == pytest.approx(share, abs=0.03 if share < 0.99 else 0.008)
 
 
+def test_a_step_is_not_expected_every_hour_from_then_on() -> None:
+    ahead = fed(lambda at: 10.0 if at < 3600.0 else 100.0, 3 * 3600.0).forecast(180.0)
+    assert ahead.mean == pytest.approx(100.0, rel=0.02)
+    assert ahead.quantile(0.99) < 140.0
+
+
 def test_gaps_are_no_load_of_zero() -> None:
     def load(at: float) -> float | None:
         return None if 3600.0 < at < 7200.0 else 9.0
