@@ -1,4 +1,4 @@
-"""The command as the chart runs it, with our own policy: it decides and says why; a restart writes nothing."""
+"""The command as the chart runs it, with our own policy: it decides and says why, and a restart is none."""
 
 from __future__ import annotations
 
