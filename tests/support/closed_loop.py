@@ -15,8 +15,9 @@ from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.memory import memory_need
 from pointsman.placement.spread import Spread
 from pointsman.placement.steptime import StepTime
-from pointsman_autoscaler.simulator.engine import Engine, Job, Limits
+from pointsman_autoscaler.simulator.engine import Engine, Limits
 from pointsman_autoscaler.simulator.gaps import Judged
+from pointsman_autoscaler.simulator.job import Job
 from tests.support.profiles import Row, device, law
 
 # Requests of each client, as benchmarks usually send ten for each that runs at once.

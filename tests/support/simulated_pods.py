@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pointsman.placement.steptime import StepTime
-from pointsman_autoscaler.simulator.engine import Engine, Job, Limits
+from pointsman_autoscaler.simulator.engine import Engine, Limits
 from pointsman_autoscaler.simulator.gaps import Judged
+from pointsman_autoscaler.simulator.job import Job
 from pointsman_autoscaler.view import EngineSample, Flavour, Pod
 
 SCRAPE_SECONDS = 15.0

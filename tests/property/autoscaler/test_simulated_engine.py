@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointsman.placement.steptime import StepTime
-from pointsman_autoscaler.simulator.engine import Engine, Job, Limits
+from pointsman_autoscaler.simulator.engine import Engine, Limits
 from pointsman_autoscaler.simulator.gaps import ITL_BUCKETS, Judged
+from pointsman_autoscaler.simulator.job import Job
 from tests.support.step_by_step import Request, StepByStep
 
 _LIMITS = (0.02, 0.031)

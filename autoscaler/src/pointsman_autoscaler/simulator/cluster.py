@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from pointsman_autoscaler.simulator.agenda import Agenda
-from pointsman_autoscaler.simulator.engine import Engine, Job
+from pointsman_autoscaler.simulator.engine import Engine
 from pointsman_autoscaler.simulator.gaps import Buckets, Judged
+from pointsman_autoscaler.simulator.job import Job
 from pointsman_autoscaler.simulator.luck import Accidents, Rows, generator
 from pointsman_autoscaler.simulator.pods import Pool, SimulatedPod
 from pointsman_autoscaler.simulator.scenario import Change, Scenario, Spot

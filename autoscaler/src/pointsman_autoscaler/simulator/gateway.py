@@ -5,8 +5,8 @@ from collections import deque
 from pointsman_autoscaler.simulator.agenda import Agenda
 from pointsman_autoscaler.simulator.arrivals import Arrivals
 from pointsman_autoscaler.simulator.cluster import Cluster
-from pointsman_autoscaler.simulator.engine import Job
 from pointsman_autoscaler.simulator.gaps import Buckets
+from pointsman_autoscaler.simulator.job import Job
 from pointsman_autoscaler.simulator.luck import generator
 from pointsman_autoscaler.simulator.outcomes import Outcomes
 from pointsman_autoscaler.simulator.pods import SimulatedPod

@@ -2,8 +2,8 @@
 
 from array import array
 
-from pointsman_autoscaler.simulator.engine import Job
 from pointsman_autoscaler.simulator.gaps import INFINITY
+from pointsman_autoscaler.simulator.job import Job
 
 OPEN, FINISHED, ABANDONED, REFUSED, LOST = range(5)
 

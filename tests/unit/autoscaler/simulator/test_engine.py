@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pointsman.placement.steptime import StepTime
-from pointsman_autoscaler.simulator.engine import Engine, Job, Limits
+from pointsman_autoscaler.simulator.engine import Engine, Limits
 from pointsman_autoscaler.simulator.gaps import ITL_BUCKETS, Judged
+from pointsman_autoscaler.simulator.job import Job
 from tests.support.simulated import LAW
 
 _MIXTURE = replace(LAW, per_pair=1e-9, experts=0.004, missed=0.9)

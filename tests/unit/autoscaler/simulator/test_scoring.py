@@ -11,7 +11,7 @@ import pytest
 from pointsman.placement.demand import Bound
 from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.simulator.arrivals import Arrivals
-from pointsman_autoscaler.simulator.engine import Job
+from pointsman_autoscaler.simulator.job import Job
 from pointsman_autoscaler.simulator.luck import generator
 from pointsman_autoscaler.simulator.outcomes import Outcomes
 from pointsman_autoscaler.simulator.recording import Asked
