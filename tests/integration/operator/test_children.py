@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 def test_everything_that_it_needs_is_made_and_owned_by_it(admin: Admin, namespace: str) -> None:
-    made = admin.create(own("chat"), namespace)
+    made = admin.create(own("chat", replicas=2), namespace)
     wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
     for api_version, kind in (
         WORKLOAD,
@@ -188,7 +188,7 @@ def test_one_write_a_child_and_none_while_nothing_changes(
         return [one.resource for one in made if one.namespace == namespace]
 
     eventually(lambda: writes().count("deployments") == 5, 30, "every child is written")
-    for child in ("services", "controllerrevisions", "poddisruptionbudgets", "networkpolicies"):
+    for child in ("services", "controllerrevisions", "networkpolicies"):
         assert writes().count(child) == 5, child
     # A restart looks at everything again and finds nothing to do.
     operator.kill()
@@ -205,7 +205,6 @@ def test_one_write_a_child_and_none_while_nothing_changes(
             "deployments": 1,
             "services": 1,
             "controllerrevisions": 1,
-            "poddisruptionbudgets": 1,
             "networkpolicies": 1,
             "events": 1,
         }

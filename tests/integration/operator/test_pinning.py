@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pointsman.workloads import frozen_rendering
 from tests.integration.operator.deployments import API, KIND, message, own, wait_until
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import Installation
@@ -55,7 +56,7 @@ def test_a_branch_is_looked_up_once_and_moves_with_a_refresh_alone(
         before = admin.get(*DEPLOYMENT, "chat", namespace)
         assert [one["revision"] for one in items(before)] == [FIRST]
         [kept] = admin.list("apps/v1", "ControllerRevision", namespace)
-        assert kept["data"]["weightsRevision"] == FIRST
+        assert frozen_rendering(kept).weights_revision == FIRST
 
         hub.repositories = {"acme/one": HubRepository(SECOND, FILES)}
         admin.patch(API, KIND, "chat", {"spec": {"engine": {"maxConcurrency": 3}}}, namespace)

@@ -44,7 +44,6 @@ def test_every_object_is_printed_and_always_alike(folder: Path, capsys: pytest.C
         "ControllerRevision",
         "Service",
         "NetworkPolicy",
-        "PodDisruptionBudget",
         "Deployment",
     ]
     pod = objects[-1]["spec"]["template"]["spec"]

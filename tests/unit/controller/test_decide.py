@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from pointsman.workloads.revision import frozen_rendering
 from tests.support.builders import fleet
 from tests.support.decided_cluster import Cluster, Json, hosted_model, of_revision, own_model
 
-MADE = ["ControllerRevision", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"]
+MADE = ["ControllerRevision", "Deployment", "NetworkPolicy", "Service"]
 L40S = fleet(accelerators=[{"name": "L40S", "pricePerHour": {"onDemand": "1"}}])
 QWEN = {"source": "hf://Qwen/Qwen3-8B", "contextLength": 2048}
 
@@ -54,6 +55,12 @@ def scaled_to_zero(cluster: Cluster) -> None:
     cluster.change(own_model(replicas=0))
     cluster.settle()
     cluster.run_pods()
+
+
+def scaled_from_two_to_one(cluster: Cluster) -> None:
+    cluster.change(own_model(replicas=2))
+    started(cluster)
+    cluster.change(own_model(replicas=1))
 
 
 def contested(cluster: Cluster) -> None:
@@ -109,7 +116,7 @@ def past_its_deadline(cluster: Cluster) -> None:
 def revision_of_tomorrow(cluster: Cluster) -> None:
     started(cluster)
     [revision] = cluster.of((CONTROLLER_REVISION,))
-    revision["data"]["format"] = 99
+    revision["data"] = {"rendering": json.dumps({"format": 99})}
     revision["metadata"]["uid"] += "-later"
 
 
@@ -187,6 +194,10 @@ CASES = {
         scaled_to_zero,
         said={"Available": ("False", "ScaledToZero"), "Ready": ("False", "ScaledToZero")},
     ),
+    "of several replicas one may be disturbed at a time": Case(
+        manifest=own_model(replicas=2), kinds=[*MADE, "PodDisruptionBudget"]
+    ),
+    "the budget of several goes when one is left": Case(scaled_from_two_to_one),
     "who keeps a field is named": Case(
         contested, said={"Progressing": ("False", "FieldContested"), "Ready": ("True", "ReplicasReady")}
     ),
@@ -314,3 +325,16 @@ def test_orphans_are_adopted_with_the_very_pods_that_run() -> None:
     assert cluster.workload()["metadata"]["uid"] == uid
     for child in cluster.children.values():
         assert [owner["uid"] for owner in child["metadata"]["ownerReferences"]] == ["uid-1-again"]
+
+
+def test_what_an_orphan_keeps_is_adopted_as_it_is_written() -> None:
+    """The data of a ControllerRevision can never be written again, whoever wrote it in whatever form."""
+    cluster = Cluster(own_model())
+    started(cluster)
+    [revision] = cluster.of((CONTROLLER_REVISION,))
+    revision["data"] = kept = json.loads(revision["data"]["rendering"])
+    cluster.orphan()
+    cluster.settle()
+    [adopted] = cluster.of((CONTROLLER_REVISION,))
+    assert adopted["data"] == kept
+    assert [owner["uid"] for owner in adopted["metadata"]["ownerReferences"]] == ["uid-1-again"]

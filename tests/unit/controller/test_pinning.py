@@ -250,7 +250,7 @@ def test_what_an_older_version_froze_keeps_its_pods_and_its_name() -> None:
     cluster = Cluster(model())
     cluster.settle()
     [before] = [child for (kind, _), child in cluster.children.items() if kind.kind == "ControllerRevision"]
-    assert "weightsName" not in before["data"]
+    assert "weightsName" not in before["data"]["rendering"]
     asked = to_pin(cluster.snapshot())
     assert asked is not None
     assert not asked.is_urgent

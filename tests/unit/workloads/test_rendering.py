@@ -44,7 +44,7 @@ def rendered(
 
 
 def test_every_object_is_owned_by_its_deployment() -> None:
-    for kind, one in rendered(made(), around=Surroundings(pod_monitors=True)).items():
+    for kind, one in rendered(made(), None, {"default": 2}, Surroundings(pod_monitors=True)).items():
         (owner,) = one["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("ModelDeployment", "u-1", True), kind
 
@@ -235,3 +235,20 @@ def test_a_changed_file_makes_other_pods() -> None:
     first, second = (frozen(made(engine={"chatTemplate": text})) for text in ("a", "b"))
     assert first.files["chat-template.jinja"] == "a"
     assert first.revisions != second.revisions
+
+
+@pytest.mark.parametrize(
+    ("own", "placement", "replicas", "has_budget"),
+    [
+        (made(), None, {"default": 1}, False),
+        (made(), None, {"default": 0}, False),
+        (made(), None, {"default": 2}, True),
+        (made(), None, {"spot": 1, "steady": 1}, True),
+        (made(hardware={"nodes": 2}), GROUP, {"default": 1}, True),
+    ],
+    ids=["one pod", "none", "two", "one in each of two pools", "a group of pods"],
+)
+def test_a_budget_is_made_where_it_says_anything(
+    own: ModelDeployment, placement: Placement | None, replicas: Mapping[str, int], has_budget: bool
+) -> None:
+    assert ("PodDisruptionBudget" in rendered(own, placement, replicas)) is has_budget

@@ -1,5 +1,6 @@
 """A rendering is kept as data and made anew only for what concerns pods."""
 
+import json
 from typing import Any
 
 import pytest
@@ -75,8 +76,15 @@ def test_a_revision_gives_back_what_it_keeps() -> None:
     assert frozen_rendering(revision) == kept
 
 
+def test_a_revision_that_keeps_it_as_objects_is_read_too() -> None:
+    kept = frozen(made())
+    assert frozen_rendering({"data": json.loads(json.dumps(kept.to_json()))}) == kept
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no data": ({"metadata": {"name": "m-1"}}, "m-1: the ControllerRevision holds no rendering"),
+    "with a text that is cut": ({"data": {"rendering": "{"}}, "the ControllerRevision holds no rendering"),
+    "with no text": ({"data": {"rendering": []}}, "the ControllerRevision holds no rendering"),
     "of a later version": ({"data": {"format": 2}}, "was written by another version of Pointsman"),
     "with a part missing": ({"data": {"format": 1}}, "the frozen rendering is damaged"),
 }

@@ -44,8 +44,9 @@ def service(deployment: ModelDeployment) -> Object:
 
 
 def disruption_budget(deployment: ModelDeployment) -> Object:
-    """One replica at a time, also where there is only one: a budget that allows none keeps nodes for ever. A
-    worker that is evicted takes its whole group with it, and so counts like a leader.
+    """One replica at a time. A worker that is evicted takes its whole group with it, and so counts like a
+    leader. One pod alone needs no budget: one that allowed none would keep its node for ever, and one that
+    allows it says nothing, while Kubernetes compares each pod that changes with each budget beside it.
     """
     return {
         "apiVersion": "policy/v1",

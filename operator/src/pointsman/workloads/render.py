@@ -30,7 +30,7 @@ def render(
         *_config_maps(rendering),
         network.service(deployment),
         network.network_policy(deployment, around, spans_nodes=nodes > 1),
-        network.disruption_budget(deployment),
+        *([network.disruption_budget(deployment)] if nodes > 1 or sum(replicas.values()) > 1 else []),
         *([network.pod_monitor(deployment)] if around.pod_monitors else []),
         *(
             _workload(deployment, rendering, pool, replicas.get(pool.name, 0), around)

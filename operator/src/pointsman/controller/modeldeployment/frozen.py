@@ -123,7 +123,8 @@ def _kept(
     former = [one for one in kept[:-1] if _is_ours(one, deployment)]
     unwritten: tuple[KubeObject, ...] = ()
     if not _is_ours(newest, deployment):
-        unwritten = (controller_revision(deployment, current, _number(newest)),)
+        adopted = controller_revision(deployment, current, _number(newest))
+        unwritten = ({**adopted, "data": newest.get("data")},)
     return Frozen(current, unwritten, (*former[-(_KEPT - 1) :], newest), refusal)
 
 
