@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
-from pointsman.kube.objects import CONTROLLER_REVISION
+from pointsman.kube.objects import CONTROLLER_REVISION, without_nothing
 from pointsman.workloads.revision import frozen_rendering
 from tests.support.builders import fleet
 from tests.support.decided_cluster import Cluster, Json, hosted_model, of_revision, own_model
@@ -332,7 +332,7 @@ def test_what_an_orphan_keeps_is_adopted_as_it_is_written() -> None:
     cluster = Cluster(own_model())
     started(cluster)
     [revision] = cluster.of((CONTROLLER_REVISION,))
-    revision["data"] = kept = json.loads(revision["data"]["rendering"])
+    revision["data"] = kept = without_nothing(json.loads(revision["data"]["rendering"]))
     cluster.orphan()
     cluster.settle()
     [adopted] = cluster.of((CONTROLLER_REVISION,))
