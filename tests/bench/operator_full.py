@@ -29,7 +29,7 @@ from tests.bench.operator_fleet import (
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.fake_nodes import make_fake_nodes
-from tests.support.cluster.installation import Installation
+from tests.support.cluster.installation import OPERATOR_USER, Installation
 from tests.support.polling import eventually
 
 _NODES = 12
@@ -44,7 +44,7 @@ async def measure(effort: Effort) -> list[Measurement]:
 
 def _measure(count: int, idle_seconds: float) -> list[Measurement]:
     with (
-        ControlPlane.start(Options(kwok=True)) as control_plane,
+        ControlPlane.start(Options(kwok=True, audited_users=(OPERATOR_USER,))) as control_plane,
         Installation(control_plane) as installation,
     ):
         admin = control_plane.admin

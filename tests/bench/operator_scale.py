@@ -33,7 +33,7 @@ from tests.bench.operator_fleet import (
 )
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.installation import Installation
+from tests.support.cluster.installation import OPERATOR_USER, Installation
 from tests.support.polling import eventually
 
 _REPLICAS = 3
@@ -45,7 +45,7 @@ async def measure(effort: Effort) -> list[Measurement]:
 
 
 def _measure(count: int, edits: int) -> list[Measurement]:
-    bare = Options(controller_manager=False, scheduler=False)
+    bare = Options(controller_manager=False, scheduler=False, audited_users=(OPERATOR_USER,))
     with ControlPlane.start(bare) as control_plane, Installation(control_plane) as installation:
         control_plane.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         with installation.operator() as operator:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 WRITES = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 
-# One line a request, written before its answer is complete; a watch is written when it ends too.
-POLICY: dict[str, Any] = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "None", "nonResourceURLs": ["*"]},
-        {"level": "Metadata"},
-    ],
-}
+
+def policy(users: Sequence[str]) -> dict[str, Any]:
+    """One line a request of these users, of all where none is named, written before its answer is complete; a
+    watch is written when it ends too.
+    """
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "None", "nonResourceURLs": ["*"]},
+            {"level": "Metadata", **({"users": list(users)} if users else {})},
+        ],
+    }
 
 
 @dataclass(frozen=True)

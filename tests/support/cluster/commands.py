@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.cluster.audit import POLICY
+from tests.support.cluster.audit import policy
 
 FAKE_NODE = "kwok.x-k8s.io/node"
 """The annotation of a node that KWOK plays."""
@@ -31,6 +31,8 @@ class Options:
     """Play the nodes that `fake_nodes` makes, and their pods, at once and without processes."""
     audit: bool = True
     """Write an audit log; it costs the API server a few per cent of its time."""
+    audited_users: tuple[str, ...] = ()
+    """Whose requests it has; everybody's where none is named."""
     client_requests_per_second: int = 500
     """Of controller manager and scheduler, whose defaults of 20 and 50 are for clusters with more time."""
     node_grace_seconds: int = 50
@@ -115,16 +117,16 @@ def api_server_command(place: Place, options: Options) -> list[str]:
         *([] if options.controller_manager else ["--disable-admission-plugins=ServiceAccount"]),
         "--allow-privileged=true",
         "--profiling=false",
-        *(_audit(place) if options.audit else ()),
+        *(_audit(place, options.audited_users) if options.audit else ()),
         *options.arguments.get("kube-apiserver", ()),
     ]
 
 
-def _audit(place: Place) -> tuple[str, ...]:
-    policy = place.folder / "audit-policy.yaml"
-    policy.write_text(json.dumps(POLICY))
+def _audit(place: Place, users: Sequence[str]) -> tuple[str, ...]:
+    path = place.folder / "audit-policy.yaml"
+    path.write_text(json.dumps(policy(users)))
     return (
-        f"--audit-policy-file={policy}",
+        f"--audit-policy-file={path}",
         f"--audit-log-path={place.audit_log}",
         "--audit-log-maxsize=4096",
     )
