@@ -64,7 +64,7 @@ def test_what_becomes_of_it_is_news() -> None:
         made(service(1))
         told.children.wrote(SERVICE, service(1))
     told.watch(service(1))
-    told.watch(service(2))
+    told.watch(service(2, clusterIP="10.0.0.1"))
     assert told.of == [CHAT]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from pointsman.api import ObjectKey
+from pointsman.controller.modeldeployment.news import is_news
 from pointsman.controller.own_writes import OwnWrites
 from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, labels_of, resource_version_of, uid_of
 from pointsman.workloads.naming import DEPLOYMENT
@@ -36,7 +37,7 @@ class Children:
             for deployment in {_deployment(one) for one in (before, now) if one is not None}:
                 if deployment is not None:
                     self._hear(kind, before, now, deployment)
-                    if not is_echo:
+                    if not is_echo and is_news(kind, before, now):
                         self._changed(deployment)
 
         return hear

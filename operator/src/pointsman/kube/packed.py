@@ -43,6 +43,19 @@ class Packed(Mapping[str, Any]):
         text = self._texts.get(name)
         return default if text is None else loaded(text)
 
+    def text(self, name: str) -> bytes | None:
+        """A member as JSON; None where there is none, or it is not kept as text."""
+        return self._texts.get(name)
+
+
+def same_member(one: KubeObject, other: KubeObject, name: str) -> bool:
+    """Whether two objects say the same of a member; of two that are kept as text without reading it."""
+    if isinstance(one, Packed) and isinstance(other, Packed):
+        texts = one.text(name), other.text(name)
+        if None not in texts:
+            return texts[0] == texts[1]
+    return bool(one.get(name) == other.get(name))
+
 
 def _interned(meta: Mapping[str, Any]) -> dict[str, Any]:
     """The same metadata; values of labels that thousands of objects have are there once."""

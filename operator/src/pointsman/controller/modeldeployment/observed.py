@@ -64,6 +64,11 @@ def ready_in_pool(pods: Sequence[KubeObject], pool: str) -> int:
     )
 
 
+def said_by_workload(workload: KubeObject) -> tuple[bool, bool, str]:
+    """All that is read of a workload's status."""
+    return _has_taken_spec(workload), _is_stuck(workload), _why_refused(workload)
+
+
 def _has_taken_spec(workload: KubeObject) -> bool:
     """Whether it runs nothing older. One that was never changed has nothing older to run: to wait for its
     controller's word, after its pods are ready, would be one more status written for each model.
