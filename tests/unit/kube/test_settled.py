@@ -5,6 +5,12 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
+import pytest
+
+from pointsman.kube import settled as settled_module
+from pointsman.kube.difference import keep_own_fields
+from pointsman.kube.objects import KubeObject
+from pointsman.kube.packed import Packed
 from pointsman.kube.settled import Settled
 from tests.support.kube_objects import config_map
 
@@ -29,3 +35,58 @@ def test_calls_that_failed_are_forgotten() -> None:
     finally:
         tracemalloc.stop()
     assert grown < _BYTES
+
+
+def workload(version: str, **more: Any) -> dict[str, Any]:
+    fields = {"f:spec": {"f:replicas": {}}, "f:metadata": {"f:annotations": {"f:ours": {}}}}
+    entry = {"manager": "us", "operation": "Apply", "fieldsV1": fields}
+    meta = {"name": "one", "uid": "u", "resourceVersion": version, "managedFields": [entry]}
+    notes = {"ours": "1", **more.pop("annotations", {})}
+    found = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {**meta, "annotations": notes}}
+    return {**found, "spec": {"replicas": 1}, **more}
+
+
+WANTED: dict[str, Any] = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "one", "annotations": {"ours": "1"}},
+    "spec": {"replicas": 1},
+}
+LATER: dict[str, tuple[dict[str, Any], int]] = {
+    "only the status": (workload("2", status={"replicas": 1}), 0),
+    "an annotation of others": (workload("2", annotations={"theirs": "1"}), 0),
+    "an annotation of ours": (workload("2", annotations={"ours": "2"}), 1),
+    "the spec": (workload("2", spec={"replicas": 3}), 1),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["as it is", "as text"])
+@pytest.mark.parametrize(("later", "compared"), LATER.values(), ids=LATER.keys())
+def test_what_changed_beside_what_is_wanted_is_not_compared_again(
+    later: dict[str, Any], compared: int, packed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = []
+    compare = settled_module.differences
+    monkeypatch.setattr(
+        settled_module, "differences", lambda *known, **how: times.append(1) or compare(*known, **how)
+    )
+    settled = Settled()
+    settled.applied(workload("1"), WANTED, "us")
+    held: KubeObject = Packed(keep_own_fields(later, frozenset({"us"}))) if packed else later
+    assert bool(settled.open_differences(held, WANTED, "us")) is bool(compared)
+    assert len(times) == compared
+    assert bool(settled.open_differences(held, WANTED, "us")) is bool(compared)
+
+
+def test_a_field_that_is_ours_no_more_is_compared() -> None:
+    settled = Settled()
+    settled.applied(workload("1"), WANTED, "us")
+    taken = workload("2")
+    taken["metadata"]["managedFields"] = []
+    assert settled.open_differences(taken, WANTED, "us")
+
+
+def test_another_intent_is_compared() -> None:
+    settled = Settled()
+    settled.applied(workload("1"), WANTED, "us")
+    assert settled.open_differences(workload("2"), {**WANTED, "spec": {"replicas": 2}}, "us")
