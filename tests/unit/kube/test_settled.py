@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.kube import settled as settled_module
-from pointsman.kube.difference import keep_own_fields
+from pointsman.kube.difference import Difference, differences, keep_own_fields
 from pointsman.kube.objects import KubeObject
 from pointsman.kube.packed import Packed
 from pointsman.kube.settled import Settled
@@ -65,16 +64,19 @@ LATER: dict[str, tuple[dict[str, Any], int]] = {
 def test_what_changed_beside_what_is_wanted_is_not_compared_again(
     later: dict[str, Any], compared: int, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    times = []
-    compare = settled_module.differences
-    monkeypatch.setattr(
-        settled_module, "differences", lambda *known, **how: times.append(1) or compare(*known, **how)
-    )
+    times = 0
+
+    def counted(*known: Any, **how: Any) -> tuple[Difference, ...]:
+        nonlocal times
+        times += 1
+        return differences(*known, **how)
+
+    monkeypatch.setattr("pointsman.kube.settled.differences", counted)
     settled = Settled()
     settled.applied(workload("1"), WANTED, "us")
     held: KubeObject = Packed(keep_own_fields(later, frozenset({"us"}))) if packed else later
     assert bool(settled.open_differences(held, WANTED, "us")) is bool(compared)
-    assert len(times) == compared
+    assert times == compared
     assert bool(settled.open_differences(held, WANTED, "us")) is bool(compared)
 
 
