@@ -145,12 +145,12 @@ def test_killed_while_a_deployment_is_deleted(
 ) -> None:
     """Nothing of it is made again by whoever comes next, and nothing stays."""
     with installation.operator():
-        admin.create(own("chat"), namespace)
+        admin.create(own("chat", replicas=2), namespace)
         wait_until(admin, "chat", namespace, 120, Ready=("True", "ReplicasReady"))
         admin.delete(API, KIND, "chat", namespace, propagation="Foreground")
     with installation.operator():
         admin.wait_gone(API, KIND, "chat", namespace)
-        admin.create(own("after"), namespace)
+        admin.create(own("after", replicas=2), namespace)
         wait_until(admin, "after", namespace, 120, Ready=("True", "ReplicasReady"))
     for api_version, kind in CHILDREN:
         names = [child["metadata"]["name"] for child in admin.list(api_version, kind, namespace)]
