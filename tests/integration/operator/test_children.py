@@ -68,6 +68,18 @@ def test_kubectl_scale_is_followed_and_never_reverted(
     assert "pointsman-operator" not in managers
 
 
+def test_a_budget_comes_with_a_second_replica_and_goes_with_it(admin: Admin, namespace: str) -> None:
+    budget = ("policy/v1", "PodDisruptionBudget", "chat", namespace)
+    admin.create(own("chat"), namespace)
+    wait_for_replicas(admin, namespace, 1)
+    assert admin.find(*budget) is None
+    admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
+    wait_for_replicas(admin, namespace, 2)
+    assert admin.get(*budget)["spec"]["maxUnavailable"] == 1
+    admin.patch(API, KIND, "chat", {"spec": {"replicas": 1}}, namespace)
+    admin.wait_gone(*budget)
+
+
 def test_kubectl_shows_what_people_look_for(
     admin: Admin, namespace: str, control_plane: ControlPlane
 ) -> None:
