@@ -16,14 +16,18 @@ needs_of_some_intervals = st.lists(st.integers(0, 2), min_size=1, max_size=5)
 startups = st.sampled_from([0.0, 120.0, 300.0, 700.0, 2000.0])
 
 
+def cost(plan: tuple[int, ...], startup_seconds: float, price: float) -> float:
+    starts = sum(max(0, after - before) for before, after in zip((0, *plan), plan, strict=False))
+    return (sum(plan) * INTERVAL + starts * startup_seconds) / 3600 * price
+
+
 def cheapest_plan(needs: list[int], startup_seconds: float) -> float:
     """Each plan that serves the needs, tried."""
     least = float("inf")
     for plan in product(range(3), repeat=len(needs)):
         if any(have < need for have, need in zip(plan, needs, strict=True)):
             continue
-        starts = sum(max(0, after - before) for before, after in zip((0, *plan), plan, strict=False))
-        least = min(least, (sum(plan) * INTERVAL + starts * startup_seconds) / 3600 * PRICE)
+        least = min(least, cost(plan, startup_seconds, PRICE))
     return least
 
 
@@ -47,7 +51,7 @@ def test_who_may_miss_some_intervals_stays_above_its_bound(
 
 
 @given(st.lists(st.floats(0.05, 3.0) | st.just(float("inf")), min_size=1, max_size=12), startups)
-def test_replicas_in_parts_cost_no_more_than_whole_ones_and_a_second_flavour_never_costs_more(
+def test_two_flavours_cost_no_more_than_whole_replicas_of_one_and_a_cheaper_one_never_costs_more(
     shares: list[float], startup_seconds: float
 ) -> None:
     share = np.array(shares)
@@ -57,6 +61,23 @@ def test_replicas_in_parts_cost_no_more_than_whole_ones_and_a_second_flavour_nev
     assert alone <= whole + 1e-6
     cheaper = Offer(PRICE / 3, startup_seconds, 2.0, share * 0.9)
     assert several_flavours([own, cheaper], INTERVAL) <= alone + 1e-6
+
+
+@given(st.lists(st.floats(0.3, 3.0), min_size=1, max_size=2), startups)
+def test_no_plan_of_whole_replicas_of_two_flavours_costs_less(
+    shares: list[float], startup_seconds: float
+) -> None:
+    share, most = np.array(shares), 4
+    first = Offer(PRICE, startup_seconds, most, share)
+    second = Offer(PRICE / 2, startup_seconds, most, share * 0.4)
+    plans = list(product(product(range(most + 1), repeat=len(shares)), repeat=2))
+    costs = [
+        cost(one, startup_seconds, PRICE) + cost(other, startup_seconds, PRICE / 2)
+        for one, other in plans
+        if all(a * s + b * s * 0.4 >= 1 - 1e-9 for a, b, s in zip(one, other, share, strict=True))
+    ]
+    if costs:
+        assert several_flavours([first, second], INTERVAL) <= min(costs) + 1e-6
 
 
 def test_load_that_all_replicas_together_do_not_serve_is_said() -> None:

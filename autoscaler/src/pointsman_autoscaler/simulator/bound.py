@@ -2,7 +2,8 @@
 
 One flavour: what is needed is cut into layers, the k-th replica each. A layer is paid while it is needed;
 over a gap it is either kept or started again, whichever costs less, which is the best that can be done.
-Several flavours: a linear programme, whose replicas need not be whole.
+Several flavours: the dearer of two programmes, one with starts whose replicas need not be whole, and one of
+whole replicas that start for nothing.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_array, hstack, identity, vstack
 
 Floats = NDArray[np.float64]
@@ -51,10 +52,29 @@ def one_flavour(
 
 
 def several_flavours(offers: Sequence[Offer], interval_seconds: float) -> float:
-    """Dollars by a linear programme: replicas of each flavour in each interval that serve all of its load.
+    """Dollars below which no whole replicas of these flavours serve all of the load of each interval.
 
     Raises ValueError where not even all of them do.
     """
+    return max(_in_parts(offers, interval_seconds), _without_starts(offers, interval_seconds))
+
+
+def _without_starts(offers: Sequence[Offer], interval_seconds: float) -> float:
+    """Whole replicas, each interval by itself."""
+    prices = np.array([offer.price_per_hour for offer in offers])
+    bounds = Bounds(np.zeros(len(offers)), np.array([offer.maximum for offer in offers]))
+    dollars_per_hour = 0.0
+    for share in np.array([offer.share for offer in offers]).T:
+        if np.isinf(share).all():
+            continue
+        served = LinearConstraint(share, lb=1.0 - 1e-9)
+        found = milp(prices, constraints=served, bounds=bounds, integrality=np.ones(len(offers)))
+        dollars_per_hour += found.fun
+    return dollars_per_hour * interval_seconds / _HOUR
+
+
+def _in_parts(offers: Sequence[Offer], interval_seconds: float) -> float:
+    """A linear programme over all intervals."""
     intervals, flavours = len(offers[0].share), len(offers)
     hours = interval_seconds / _HOUR
     # Unknowns: x[f, t] replicas, then u[f, t] starts.
