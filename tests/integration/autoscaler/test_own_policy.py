@@ -34,4 +34,4 @@ def test_a_schedule_and_a_budget_are_followed_and_the_reason_is_a_sentence(scene
             return False
 
     eventually(decided, 150, "it has decided")
-    assert scene.writes(since) == []
+    assert scene.writes(since) == [], str(scene.get()["status"])

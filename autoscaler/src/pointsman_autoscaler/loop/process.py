@@ -107,7 +107,9 @@ class Autoscaler:
         try:
             async with self._source(cluster) as source:
                 look_seconds = self._settings.look_seconds or source.look_seconds
-                self._rounds = Rounds(self._settings.policy_of, self._metrics, look_seconds)
+                self._rounds = Rounds(
+                    self._settings.policy_of, self._metrics, look_seconds, self._settings.patience
+                )
                 await together({"look": self._rounds.run(cluster, source, actor)})
         finally:
             self._rounds = None

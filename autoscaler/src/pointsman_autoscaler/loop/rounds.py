@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -12,14 +13,13 @@ from pointsman.api.modeldeployment_status import ScalingState
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.errors import KubeError, LeadershipLost
-from pointsman_autoscaler.loop.acting import Actor
-from pointsman_autoscaler.loop.cluster import Cluster
 from pointsman_autoscaler.loop.metrics import AutoscalerMetrics, Recommended
 from pointsman_autoscaler.loop.policies import decision_of, is_urgent, wish_of
 from pointsman_autoscaler.loop.steps import Wish
 from pointsman_autoscaler.policy import Policy
 from pointsman_autoscaler.settings import ScalingSettings
-from pointsman_autoscaler.signals.watched import Blind, Source
+from pointsman_autoscaler.signals.memory import PATIENCE, Patience
+from pointsman_autoscaler.signals.watched import Blind, Source, Watched
 from pointsman_autoscaler.stated import settings_of
 from pointsman_autoscaler.view import View
 
@@ -34,6 +34,24 @@ _EARLY_SECONDS = 1.0
 PolicyOf = Callable[[ScalingSettings], Policy]
 
 
+class Followed(Protocol):
+    """What is known of the deployments to look at."""
+
+    @property
+    def keys(self) -> Sequence[ObjectKey]: ...
+
+    def deployment(self, key: ObjectKey) -> ModelDeployment | None: ...
+
+    def watched(self, key: ObjectKey) -> Watched | None: ...
+
+
+class Acting(Protocol):
+    """Whoever writes."""
+
+    async def act(self, known: ModelDeployment, wanted: Wish | Blind) -> None:
+        """Raises KubeError."""
+
+
 @dataclass(slots=True)
 class _Scaled:
     """One deployment: its policy, which remembers, and when it was asked last."""
@@ -41,6 +59,7 @@ class _Scaled:
     uid: str
     settings: ScalingSettings
     policy: Policy
+    since: float
     asked_at: float = float("-inf")
 
 
@@ -52,11 +71,13 @@ class Rounds:
         policy_of: PolicyOf,
         metrics: AutoscalerMetrics,
         look_seconds: float,
+        patience: Patience = PATIENCE,
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._policy_of = policy_of
         self._metrics = metrics
         self._look_seconds = look_seconds
+        self._patience = patience
         self._clock = clock
         self._scaled: dict[ObjectKey, _Scaled] = {}
         self._urgent: set[ObjectKey] = set()
@@ -74,7 +95,7 @@ class Rounds:
         self._urgent.add(key)
         self._called.set()
 
-    async def run(self, cluster: Cluster, source: Source, actor: Actor) -> None:
+    async def run(self, cluster: Followed, source: Source, actor: Acting) -> None:
         """Look until cancelled. Raises LeadershipLost, in a group."""
         turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -106,14 +127,14 @@ class Rounds:
             except TimeoutError:
                 continue
 
-    def _forget(self, cluster: Cluster, source: Source) -> None:
+    def _forget(self, cluster: Followed, source: Source) -> None:
         for key in self._scaled.keys() - set(cluster.keys):
             del self._scaled[key]
             source.forget(key)
             self._metrics.forget(key)
 
     async def _look(
-        self, key: ObjectKey, cluster: Cluster, source: Source, actor: Actor, *, at_once: bool
+        self, key: ObjectKey, cluster: Followed, source: Source, actor: Acting, *, at_once: bool
     ) -> None:
         watched = cluster.watched(key)
         if watched is None:
@@ -141,14 +162,13 @@ class Rounds:
         self, key: ObjectKey, deployment: ModelDeployment, view: View | Blind, *, at_once: bool
     ) -> Wish | Blind | None:
         """What is wanted now; None where the policy is not asked yet: then nothing changes."""
-        if isinstance(view, Blind):
-            self._see_nothing(key)
-            return view
         try:
             scaled = self._of(key, deployment)
         except PointsmanError as error:
             self._metrics.looked("failed")
             return Blind(str(error), ScalingState.NOT_DECIDED)
+        if isinstance(view, Blind):
+            return self._in_the_dark(key, scaled, view)
         is_due = self._clock() - scaled.asked_at >= scaled.policy.interval_seconds - _EARLY_SECONDS
         if not (is_due or at_once or is_urgent(scaled.policy, view)):
             return None
@@ -164,22 +184,25 @@ class Rounds:
         wanted = wish_of(scaled.policy, replicas)
         seconds = time.process_time() - began
         if isinstance(wanted, Blind):
-            self._see_nothing(key)
-            return wanted
+            return self._in_the_dark(key, scaled, wanted)
         decision = decision_of(scaled.policy)
         predicted = (decision.attainment, decision.cost_per_hour) if decision is not None else (None, None)
         self._metrics.decided(key, Recommended(dict(replicas), *predicted), seconds)
         self._metrics.looked("decided")
         return wanted
 
-    def _see_nothing(self, key: ObjectKey) -> None:
+    def _in_the_dark(self, key: ObjectKey, scaled: _Scaled, blind: Blind) -> Blind | None:
+        """Whoever has only begun to look need not see yet: a restart is no blindness."""
         self._metrics.looked("blind")
+        if self._clock() - scaled.since < self._patience.stale_seconds:
+            return None
         self._metrics.is_blind(key)
+        return blind
 
     def _of(self, key: ObjectKey, deployment: ModelDeployment) -> _Scaled:
         settings = settings_of(deployment)
         known = self._scaled.get(key)
         if known is None or (known.uid, known.settings) != (deployment.metadata.uid, settings):
-            known = _Scaled(deployment.metadata.uid, settings, self._policy_of(settings))
+            known = _Scaled(deployment.metadata.uid, settings, self._policy_of(settings), self._clock())
             self._scaled[key] = known
         return known
