@@ -108,7 +108,7 @@ class Rounds:
             urgent, self._urgent = self._urgent, set()
             self._called.clear()
             keys = set(urgent)
-            self._began, cpu_seconds = self._clock(), time.process_time()
+            self._began, cpu_seconds = self._clock(), time.thread_time()
             is_round = self._began >= next_round
             if is_round:
                 keys |= set(cluster.keys)
@@ -118,7 +118,7 @@ class Rounds:
                     group.create_task(look(key, at_once=key in urgent), name=f"look at {key}")
             if is_round:
                 # So many models, or such large pages, that it is work for long: then it comes less often.
-                spent_seconds = time.process_time() - cpu_seconds
+                spent_seconds = time.thread_time() - cpu_seconds
                 next_round = self._began + max(self._look_seconds, spent_seconds * _MOST_OF_A_CORE)
             self._began = None
             try:
@@ -173,7 +173,7 @@ class Rounds:
         if not (is_due or at_once or is_urgent(scaled.policy, view)):
             return None
         scaled.asked_at = self._clock()
-        began = time.process_time()
+        began = time.thread_time()
         try:
             replicas = scaled.policy.decide(view)
         except Exception as error:
@@ -182,7 +182,7 @@ class Rounds:
             self._metrics.looked("failed")
             return Blind(f"internal error: {type(error).__name__}; see the log", ScalingState.NOT_DECIDED)
         wanted = wish_of(scaled.policy, replicas)
-        seconds = time.process_time() - began
+        seconds = time.thread_time() - began
         if isinstance(wanted, Blind):
             return self._in_the_dark(key, scaled, wanted)
         decision = decision_of(scaled.policy)

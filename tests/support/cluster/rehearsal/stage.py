@@ -44,6 +44,7 @@ _STREAMS = 12
 _SCRIPT = {"behaviour": {"chunks": 1000, "gap_seconds": 0.1, "obeys_max_tokens": True}}
 
 VALUES: Json = {
+    "autoscaler": {"enabled": False},
     "operator": {"replicas": 1, "nodeSelector": {_ON: "operator"}},
     "gateway": {
         "replicas": 1,
