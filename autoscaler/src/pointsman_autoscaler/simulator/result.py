@@ -60,7 +60,11 @@ class Result:
     """Cut off: a drain that took too long, a machine that was taken back."""
     preemptions: int
     attained_windows: float
-    """The share of 5-minute windows with arrivals in which every bound's quantile holds."""
+    """The share of 5-minute windows with arrivals in which every bound's quantile holds.
+
+    First tokens by the requests that arrived in it, of which those that did not finish are late; gaps between
+    tokens by those that lie in it.
+    """
     worst_window: float
     """The least share of met requests among those windows."""
     ttft_seconds: Mapping[float, float]
