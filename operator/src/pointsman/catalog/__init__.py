@@ -6,9 +6,17 @@ package, nothing is fetched.
 """
 
 from pointsman.catalog.accelerators import Accelerator
+from pointsman.catalog.adapters import has_live_adapters
 from pointsman.catalog.demands import known_version, refusal, unmet_demands
 from pointsman.catalog.engines import EngineFacts, Image, Lifetime, OwnedArgument, plain_flag
-from pointsman.catalog.launch import Launch, LaunchArgument, LaunchCondition, LaunchValue, LaunchVariable
+from pointsman.catalog.launch import (
+    Launch,
+    LaunchArgument,
+    LaunchCondition,
+    LaunchValue,
+    LaunchVariable,
+    LiveAdapters,
+)
 from pointsman.catalog.loading import Catalog, read_catalog, shipped_catalog
 from pointsman.catalog.metrics import EngineMetric, MetricName
 from pointsman.catalog.models import KnownModel
@@ -27,8 +35,10 @@ __all__ = [
     "LaunchValue",
     "LaunchVariable",
     "Lifetime",
+    "LiveAdapters",
     "MetricName",
     "OwnedArgument",
+    "has_live_adapters",
     "known_version",
     "owned_argument",
     "owned_variable",

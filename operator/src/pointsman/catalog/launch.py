@@ -15,6 +15,7 @@ from pointsman.catalog.versions import EngineVersion, in_range
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _Flag = Annotated[str, StringConstraints(max_length=64, pattern=r"^--?[a-z][a-z0-9-]*$")]
+_Path = Annotated[str, StringConstraints(max_length=100, pattern=r"^/[a-z0-9_/]+$")]
 _Variable = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
@@ -73,6 +74,8 @@ class LaunchCondition(StrEnum):
     RANKS = "ranks"
     """The model pools and does not embed."""
     ADAPTERS = "adapters"
+    LIVE_ADAPTERS = "liveAdapters"
+    """Adapters come and go while the engine runs; none is named at its start."""
     MULTI_NODE = "multiNode"
     WORKER = "worker"
     """This process is not the first of its group of nodes."""
@@ -119,6 +122,30 @@ class LaunchVariable(_Row):
         return self
 
 
+class LiveAdapters(Record):
+    """How a running engine is told of adapters, by those who reach it from its own pod."""
+
+    load: _Path
+    """Takes `lora_name` and `lora_path`."""
+    unload: _Path
+    """Takes `lora_name`."""
+    since: EngineVersion
+    """The first version that never answers from what it computed with other weights of the same name."""
+    in_place_since: EngineVersion | None = None
+    """The first version that loads other weights over those of a name, asked with `load_inplace`."""
+    not_with: tuple[_Flag, ...] = ()
+    """Arguments with which it is several processes, of which only one would hear."""
+
+    def holds_in(self, version: str | None) -> bool:
+        """Whether a version can; nobody knows of an image of the user's."""
+        return version is not None and in_range(version, self.since, None)
+
+    def is_in_place(self, version: str | None) -> bool:
+        """Whether a version loads over a name, so that it answers all the while."""
+        since = self.in_place_since
+        return since is not None and version is not None and in_range(version, since, None)
+
+
 class Launch(Record):
     """How the container runs. Engines are started as the first process, never by a shell: it would keep
     SIGTERM to itself.
@@ -138,6 +165,8 @@ class Launch(Record):
     """What a single file is called where the source does not name one."""
     adapters: StrictBool = False
     """Whether clients can ask for an adapter by its name."""
+    live_adapters: LiveAdapters | None = None
+    """None: another list of adapters is another start."""
     chat_template: StrictBool = False
     multi_node_since: EngineVersion | None = None
     """The first version that spans nodes without further software; None: none does."""

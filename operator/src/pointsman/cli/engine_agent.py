@@ -3,13 +3,18 @@
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import click
 
 from pointsman.api import EngineName, Task
+from pointsman.cli.bringing import bringing
 from pointsman.cli.processes import log_as_json
+from pointsman.engine_agent.adapter_settings import AdapterSettings
 from pointsman.engine_agent.agent import serve
 from pointsman.engine_agent.settings import AgentSettings, EngineSettings
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.command(name="engine-agent")
@@ -25,6 +30,11 @@ from pointsman.engine_agent.settings import AgentSettings, EngineSettings
 @click.option("--host", default="0.0.0.0", show_default=True)
 @click.option("--port", required=True, type=click.IntRange(1, 65535))
 @click.option("--drain-port", required=True, type=click.IntRange(1, 65535))
+@click.option("--adapters", type=_FILE, help="The list of adapters to keep loaded in the engine.")
+@click.option(
+    "--store", type=_FILE, help="Where adapters are fetched to; the engine has it at the same path."
+)
+@click.option("--model-source", default="", help="Whose credentials may be shown for adapters from there.")
 def command(
     engine: str,
     engine_version: str,
@@ -36,6 +46,9 @@ def command(
     host: str,
     port: int,
     drain_port: int,
+    adapters: Path | None,
+    store: Path | None,
+    model_source: str,
 ) -> None:
     """Say honestly whether an engine serves, and let it end without cutting answers. Pods run it."""
     log_as_json(sys.stderr)
@@ -47,7 +60,10 @@ def command(
         tuple(Task(task) for task in tasks),
         engine_version or None,
     )
-    settings = AgentSettings(beside, drain_seconds, host, port, drain_port)
+    loads = None
+    if adapters is not None and store is not None:
+        loads = AdapterSettings(adapters, store, bringing(model_source))
+    settings = AgentSettings(beside, drain_seconds, host, port, drain_port, loads)
     asyncio.run(_until_asked_to_end(settings))
 
 

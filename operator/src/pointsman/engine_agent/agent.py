@@ -11,11 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pointsman.catalog.adapter_report import PATH as ADAPTERS
+from pointsman.catalog.adapter_report import AdapterReport
 from pointsman.catalog.metric_report import PATH as METRIC_NAMES
 from pointsman.engine_agent.asking import Engine, running_requests
 from pointsman.engine_agent.draining import Drain
 from pointsman.engine_agent.engine_metrics import PREFIX, Readings
 from pointsman.engine_agent.liveness import PATIENCE, Patience, Verdict
+from pointsman.engine_agent.loading import AdapterLoading
 from pointsman.engine_agent.settings import AgentSettings
 from pointsman.engine_agent.watching import SILENT, until_it_hangs
 from pointsman.errors import PointsmanError
@@ -25,8 +28,8 @@ _LOOK_SECONDS = 0.5
 
 
 class Agent:
-    """`run` until cancelled. Serves /livez, /readyz, /engine, /metrics and its names; /drain on a port of its
-    own, because it takes the replica out.
+    """`run` until cancelled. Serves /livez, /readyz, /engine, /metrics and its names, and /adapters; on a port
+    of its own /drain, because it takes the replica out.
     """
 
     def __init__(self, settings: AgentSettings, patience: Patience = PATIENCE) -> None:
@@ -37,6 +40,8 @@ class Agent:
         self._serving = asyncio.Event()
         self._hangs = False
         self._drain: Drain | None = None
+        adapters = settings.adapters
+        self._adapters = AdapterLoading(adapters) if adapters is not None else None
 
     async def run(self) -> None:
         """Raises PointsmanError where it cannot listen."""
@@ -45,7 +50,10 @@ class Agent:
             async with (
                 self._listening(self._routes(), self._settings.port),
                 self._listening(self._drain_route(), self._settings.drain_port),
+                asyncio.TaskGroup() as group,
             ):
+                if self._adapters is not None:
+                    group.create_task(self._adapters.run(self._engine), name="adapters")
                 await self._watch()
 
     @asynccontextmanager
@@ -69,6 +77,8 @@ class Agent:
         app.router.add_get("/engine", self._enginez)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get(METRIC_NAMES, self._metric_names)
+        if self._adapters is not None:
+            app.router.add_get(ADAPTERS, self._loaded_adapters)
         return app
 
     def _drain_route(self) -> web.Application:
@@ -119,6 +129,9 @@ class Agent:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         trouble = "the replica drains" if self._drain is not None else self._trouble
+        now = asyncio.get_running_loop().time()
+        if not trouble and self._adapters is not None and self._adapters.is_catching_up(now):
+            trouble = "adapters are being loaded"
         return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ready'}\n")
 
     async def _enginez(self, _: web.Request) -> web.Response:
@@ -149,6 +162,10 @@ class Agent:
 
     async def _metric_names(self, _: web.Request) -> web.Response:
         report = await self._engine.metric_report()
+        return web.Response(text=report.to_json(), content_type="application/json")
+
+    async def _loaded_adapters(self, _: web.Request) -> web.Response:
+        report = self._adapters.report() if self._adapters is not None else AdapterReport("")
         return web.Response(text=report.to_json(), content_type="application/json")
 
 

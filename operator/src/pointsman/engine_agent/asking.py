@@ -1,20 +1,25 @@
 """The questions that an agent asks its engine, over HTTP."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 from pointsman.api import Task
-from pointsman.catalog import EngineFacts, shipped_catalog
+from pointsman.catalog import EngineFacts, LiveAdapters, shipped_catalog
 from pointsman.catalog.metric_report import MetricReport
 from pointsman.engine_agent.engine_metrics import Readings, read, report
 from pointsman.engine_agent.settings import EngineSettings
+from pointsman.errors import PointsmanError
 from pointsman.pages import read_page
 
 # A first token on a slow machine with a large model takes some seconds; its budget bounds all attempts.
 _TOKEN_TIMEOUT = aiohttp.ClientTimeout(total=120)
 _QUICK_TIMEOUT = aiohttp.ClientTimeout(total=10)
+# Some hundred megabytes from a network volume, while the engine works on requests.
+_LOAD_TIMEOUT = aiohttp.ClientTimeout(total=120)
 _MOST_SAID = 300
 # vLLM's metrics are some 200 KB with their histograms; the agent has little memory.
 _LONGEST_PAGE_BYTES = 8 * 2**20
@@ -103,6 +108,57 @@ class Engine:
     async def metric_report(self) -> MetricReport:
         """Which of the metrics that its version should have it says."""
         return report(await self.readings(), self._facts, self._settings.version)
+
+    async def adapters(self) -> dict[str, str] | None:
+        """The adapters that it has, name -> path; None where it does not say. Raises TimeoutError where it is
+        slow to.
+        """
+        url = self._settings.url(self._facts.endpoints.models or self._facts.endpoints.ready)
+        try:
+            async with self._session.get(url, timeout=_QUICK_TIMEOUT) as answer:
+                if answer.status != 200:
+                    return None
+                listed = json.loads(await _text(answer))["data"]
+                return {str(one["id"]): str(one["root"]) for one in listed if one.get("parent")}
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    async def load_adapter(self, name: str, path: str, *, replaces: bool) -> str:
+        """Gives why not, "" where it is loaded. `replaces`: the name is there with other weights."""
+        live = self._live
+        body: dict[str, Any] = {"lora_name": name, "lora_path": path}
+        if replaces and live.is_in_place(self._version):
+            body["load_inplace"] = True
+        elif replaces and (trouble := await self.unload_adapter(name)):
+            return trouble
+        return await self._tell(live.load, body)
+
+    async def unload_adapter(self, name: str) -> str:
+        """Gives why not, "" where it is gone."""
+        return await self._tell(self._live.unload, {"lora_name": name})
+
+    @property
+    def _live(self) -> LiveAdapters:
+        live = self._facts.launch.live_adapters
+        if live is None:
+            raise PointsmanError(f"{self._settings.name} loads no adapters while it runs")
+        return live
+
+    @property
+    def _version(self) -> str | None:
+        return self._settings.version or self._facts.version
+
+    async def _tell(self, path: str, body: Mapping[str, Any]) -> str:
+        try:
+            async with self._session.post(
+                self._settings.url(path), json=body, timeout=_LOAD_TIMEOUT
+            ) as answer:
+                text = await _text(answer)
+                return "" if answer.status == 200 else _refused(path, answer.status, text).trouble
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return _silent(path, error).trouble
 
     async def _get(self, path: str, within: aiohttp.ClientTimeout | None) -> Answer:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pointsman.addresses import in_url
 from pointsman.api import EngineName, Task
+from pointsman.engine_agent.adapter_settings import AdapterSettings
 
 # Those that answer JSON, the most asked for first.
 _ASKED_FIRST = (Task.CHAT, Task.COMPLETION, Task.EMBEDDING, Task.RERANK)
@@ -43,6 +44,8 @@ class AgentSettings:
     port: int
     drain_port: int
     """Where it is told to drain. Who may reach `port` need not be trusted with that."""
+    adapters: AdapterSettings | None = None
+    """None: adapters are no business of this agent."""
 
 
 def asked_task(tasks: Sequence[Task]) -> Task:

@@ -9,7 +9,7 @@ from pointsman.placement.devices import device_named
 from pointsman.placement.fitting import fleet_of
 from pointsman.placement.inventory import Inventory
 from pointsman.placement.options import Miss, assess
-from pointsman.placement.placing import asked_of, served_shape
+from pointsman.placement.placing import asked_of, served_shape, slots_of
 from pointsman.placement.precision import Cannot, precision_on
 from pointsman.placement.result import NotPlaced, Placement, Pool
 from pointsman.placement.spread import Spread
@@ -36,7 +36,7 @@ def law_of(
         return None
     there = fleet_of(fleet, catalog, Inventory())
     shape = served_shape(model, engine.name, catalog)
-    asked = asked_of(model, engine, shape, demand_of(deployment, None), there)
+    asked = asked_of(model, engine, shape, demand_of(deployment, None), there, slots_of(deployment, there))
     if isinstance(asked, NotPlaced):
         return None
     spread = Spread(pool.tensor, pool.pipeline, placement.nodes)

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from pointsman.api import Engine, EngineName, FleetSettings, Model, ModelDeployment, Quantization
 from pointsman.api.hardware import Hardware
-from pointsman.catalog import Catalog
+from pointsman.catalog import Catalog, has_live_adapters
 from pointsman.placement import wording
 from pointsman.placement.arguments import as_told
 from pointsman.placement.choosing import Ranking, choose, placement_of
@@ -12,6 +12,7 @@ from pointsman.placement.cpu import on_cpu
 from pointsman.placement.demand import Demand, Traffic, demand_of
 from pointsman.placement.fitting import Fleet, allowed, fleet_of, options
 from pointsman.placement.inventory import Inventory
+from pointsman.placement.memory import MOST_LOADED_ADAPTERS
 from pointsman.placement.options import Asked
 from pointsman.placement.pools import in_pools
 from pointsman.placement.precision import cannot_become
@@ -54,7 +55,7 @@ def place(
         return devices
     if devices is not None:
         return as_stated(deployment, shape, devices, there)
-    asked = asked_of(model, engine, shape, demand_of(deployment, traffic), there)
+    asked = asked_of(model, engine, shape, demand_of(deployment, traffic), there, slots_of(deployment, there))
     if hardware.pools:
         return in_pools(deployment, asked, there)
     if isinstance(asked, NotPlaced):
@@ -98,9 +99,9 @@ def served_shape(model: Model, engine: EngineName, catalog: Catalog) -> ModelSha
 
 
 def asked_of(
-    model: Model, engine: Engine, shape: ModelShape | None, demand: Demand, there: Fleet
+    model: Model, engine: Engine, shape: ModelShape | None, demand: Demand, there: Fleet, adapters: int
 ) -> Asked | NotPlaced:
-    """What a replica must do, or what is not known of it."""
+    """What a replica with room for so many adapters must do, or what is not known of it."""
     if shape is None:
         return NotPlaced(
             f"the catalogue does not know {model.source}",
@@ -130,10 +131,18 @@ def asked_of(
         context_length=context,
         max_concurrency=engine.max_concurrency,
         demand=demand.within(context),
-        adapters=len(model.adapters),
+        adapters=adapters,
         own_image=engine.image is not None,
         whole_slots=there.catalog.engines[engine.name].context == "sharedBySlots",
     )
+
+
+def slots_of(deployment: ModelDeployment, there: Fleet) -> int:
+    """How many adapters room is made for: all that may ever be, where they come and go in running pods."""
+    engine = deployment.spec.engine
+    if engine is not None and has_live_adapters(deployment, there.catalog.engines[engine.name]):
+        return MOST_LOADED_ADAPTERS
+    return len(deployment.adapter_names)
 
 
 def _names(hardware: Hardware, there: Fleet) -> tuple[str, ...] | NotPlaced:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pointsman.api import EgressProxy, EnvironmentVariable, ModelDeployment, SecretKeySelector
 from pointsman.catalog import EngineFacts, LaunchCondition
+from pointsman.workloads import adapters
 from pointsman.workloads.engine import PORT, ChosenEngine, drain_seconds, own
 from pointsman.workloads.launching import Start, arguments, variables
 from pointsman.workloads.surroundings import proxy_variables
@@ -28,6 +29,10 @@ DRAIN_PORT: Final = 9466
 nobody else is let in, for whoever asks takes the replica out.
 """
 
+_FETCHING_MOUNTS: Sequence[Mapping[str, Any]] = (
+    {"name": STORE_VOLUME, "mountPath": STORE},
+    {"name": "tmp", "mountPath": "/tmp"},
+)
 _PROBE_SECONDS = 10
 # A start that takes half as long again as the slowest expected one is taken for a failed one.
 _STARTUP_MARGIN = 1.5
@@ -41,6 +46,8 @@ _HARDENED: Mapping[str, Any] = {
 }
 # Reads one page of metrics a second and holds a few numbers.
 _AGENT_RESOURCES = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
+# The same, and at times a process beside it that downloads an adapter.
+_LOADING_RESOURCES = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
 # Buffers of a parallel download; the files themselves go to the volume.
 _DOWNLOAD_RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}}
 
@@ -59,7 +66,25 @@ def download_seconds(facts: EngineFacts, weights_bytes: int) -> int:
 def weights(
     supply: Supply, image: str, secret: SecretKeySelector | None, proxy: EgressProxy | None
 ) -> dict[str, Any]:
-    """The init container that downloads; the only one that ever sees the source's credentials."""
+    """The init container that downloads: but for an agent that brings adapters, the only one that ever sees
+    the source's credentials.
+    """
+    items = [part for download in supply.downloads for part in ("--item", download.to_argument())]
+    return {
+        "name": WEIGHTS,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["fetch-weights", *items],
+        "env": _fetching(secret, proxy),
+        "resources": _DOWNLOAD_RESOURCES,
+        "securityContext": _secured(read_only_root=True),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": list(_FETCHING_MOUNTS),
+    }
+
+
+def _fetching(secret: SecretKeySelector | None, proxy: EgressProxy | None) -> list[dict[str, Any]]:
+    """The environment of what fetches."""
     environment: list[dict[str, Any]] = [
         {"name": "HOME", "value": "/tmp"},
         # A log is no terminal, and its last line says why a fetch failed.
@@ -70,20 +95,26 @@ def weights(
         source = {"secretKeyRef": {"name": secret.name, "key": secret.key}}
         environment.append({"name": "POINTSMAN_WEIGHTS_CREDENTIAL", "valueFrom": source})
     environment += [{"name": name, "value": value} for name, value in proxy_variables(proxy).items()]
-    items = [part for download in supply.downloads for part in ("--item", download.to_argument())]
+    return environment
+
+
+def loading(
+    agent: Mapping[str, Any], model_source: str, secret: SecretKeySelector | None, proxy: EgressProxy | None
+) -> dict[str, Any]:
+    """The agent where it also brings adapters: it sees the credentials, and shows them to nobody but the
+    place that the model comes from.
+    """
+    said = {
+        "--adapters": f"{adapters.FOLDER}/{adapters.FILE}",
+        "--store": STORE,
+        "--model-source": model_source,
+    }
     return {
-        "name": WEIGHTS,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "args": ["fetch-weights", *items],
-        "env": environment,
-        "resources": _DOWNLOAD_RESOURCES,
-        "securityContext": _secured(read_only_root=True),
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            {"name": STORE_VOLUME, "mountPath": STORE},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
+        **agent,
+        "args": [*agent["args"], *(part for pair in said.items() for part in pair)],
+        "env": _fetching(secret, proxy),
+        "resources": _LOADING_RESOURCES,
+        "volumeMounts": [*_FETCHING_MOUNTS, adapters.mount()],
     }
 
 

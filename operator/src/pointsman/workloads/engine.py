@@ -18,6 +18,8 @@ from pointsman.workloads.weights import Supply
 
 PORT: Final = 8000
 """Where every engine listens: it is always told, because their own defaults differ and change."""
+MOST_ADAPTERS: Final = 64
+"""As many as the API takes: an engine never has more than it keeps in main memory."""
 LEADER_PORT: Final = 29501
 _ANY_ADDRESS = "0.0.0.0"
 _CPU = "cpu"
@@ -101,8 +103,9 @@ def start_of(
     *,
     startup_seconds: int,
     worker: bool = False,
+    live: bool = False,
 ) -> Start:
-    """Everything that rows of the catalogue may ask for."""
+    """Everything that rows of the catalogue may ask for. `live`: adapters come and go while it runs."""
     model, engine = own(deployment)
     tasks = set(deployment.spec.tasks)
     slots = pool.max_concurrency or 1
@@ -138,6 +141,9 @@ def start_of(
         values[LaunchValue.ADAPTERS] = adapters
         values[LaunchValue.ADAPTER_COUNT] = (str(len(adapters)),)
         values[LaunchValue.LOADED_ADAPTERS] = (str(min(len(adapters), MOST_LOADED_ADAPTERS)),)
+    if live:
+        values[LaunchValue.ADAPTER_COUNT] = (str(MOST_ADAPTERS),)
+        values[LaunchValue.LOADED_ADAPTERS] = (str(MOST_LOADED_ADAPTERS),)
     if engine.chat_template:
         values[LaunchValue.CHAT_TEMPLATE] = (files.CHAT_TEMPLATE_PATH,)
     if engine.name is EngineName.TRITON:
@@ -153,7 +159,8 @@ def start_of(
         LaunchCondition.POOLS: pools,
         LaunchCondition.EMBEDS: pools and Task.EMBEDDING in tasks,
         LaunchCondition.RANKS: pools and Task.EMBEDDING not in tasks,
-        LaunchCondition.ADAPTERS: bool(adapters),
+        LaunchCondition.ADAPTERS: bool(adapters) or live,
+        LaunchCondition.LIVE_ADAPTERS: live,
         LaunchCondition.MULTI_NODE: placement.nodes > 1,
         LaunchCondition.WORKER: worker,
     }

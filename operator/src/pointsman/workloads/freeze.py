@@ -5,11 +5,11 @@ from typing import Any
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.hardware import Capacity
 from pointsman.api.podoverlay import PodOverlay
-from pointsman.catalog import Catalog
+from pointsman.catalog import Catalog, has_live_adapters
 from pointsman.json_text import dumped, loaded
 from pointsman.placement.devices import device_named
 from pointsman.placement.result import Placement, Pool
-from pointsman.workloads import containers, files, pod
+from pointsman.workloads import adapters, containers, files, pod
 from pointsman.workloads.engine import ChosenEngine, choose, own, start_of
 from pointsman.workloads.rendering import PoolRendering, Rendering
 from pointsman.workloads.revision import spec_hash
@@ -46,6 +46,7 @@ def freeze(
         for pool in placement.pools
     ]
     _, first, _ = made[0]
+    live = _is_live(deployment, first)
     return Rendering(
         engine=first.facts.name.value,
         version=first.version or "",
@@ -54,12 +55,13 @@ def freeze(
         catalogue=catalogue.revision,
         weights_revision=revision,
         weights_name=weights_name,
-        spec_hash=spec_hash(deployment),
+        spec_hash=spec_hash(deployment, live_adapters=live),
         refresh=deployment.spec.refresh,
         placement=placement,
         pools=tuple(rendering for rendering, _, _ in made),
         files={name: text for _, _, texts in made for name, text in texts.items()},
         workload_labels=pod.workload_labels(deployment.spec.template or PodOverlay()),
+        adapters=adapters.listed(deployment) if live else "",
     )
 
 
@@ -76,9 +78,10 @@ def _pool(
     model, _ = own(deployment)
     device = device_named(pool.accelerator, fleet, catalogue) if pool.accelerator else None
     chosen = choose(deployment, device, catalogue, images)
-    supplied = supply(model, chosen.facts, around, revision)
+    live = _is_live(deployment, chosen)
+    supplied = supply(model, chosen.facts, around, revision, live=live)
     seconds = containers.startup_seconds(chosen.facts, placement.weights_bytes)
-    leader = start_of(deployment, placement, pool, chosen, supplied, startup_seconds=seconds)
+    leader = start_of(deployment, placement, pool, chosen, supplied, startup_seconds=seconds, live=live)
     worker = start_of(deployment, placement, pool, chosen, supplied, startup_seconds=seconds, worker=True)
     texts = files.contents(deployment, pool, placement, leader.values)
     spans = placement.nodes > 1
@@ -91,7 +94,7 @@ def _pool(
         startup_seconds=seconds,
         spans_nodes=spans,
     )
-    parts = pod.PodParts(deployment, chosen, supplied, texts, images, around)
+    parts = pod.PodParts(deployment, chosen, supplied, texts, images, around, live)
     downloading = containers.download_seconds(chosen.facts, placement.weights_bytes)
     rendering = PoolRendering(
         name=pool.name,
@@ -102,6 +105,12 @@ def _pool(
         on_accelerator=bool(pool.accelerator),
     )
     return rendering, chosen, texts
+
+
+def _is_live(deployment: ModelDeployment, chosen: ChosenEngine) -> bool:
+    """Whether adapters come and go in running pods; an image for certain tasks has a version of its own."""
+    live = chosen.facts.launch.live_adapters
+    return live is not None and live.holds_in(chosen.version) and has_live_adapters(deployment, chosen.facts)
 
 
 def _capacity(deployment: ModelDeployment, pool: Pool) -> Capacity | None:

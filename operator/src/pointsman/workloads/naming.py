@@ -17,6 +17,8 @@ POOL: Final = f"{GROUP}/pool"
 ROLE: Final = f"{GROUP}/role"
 REVISION: Final = f"{GROUP}/revision"
 FILES: Final = f"{GROUP}/files"
+ADAPTERS: Final = f"{GROUP}/adapters"
+"""Of pods whose agent loads adapters and tells which."""
 NOTE: Final = f"{GROUP}/note"
 LEADER: Final = "leader"
 WORKER: Final = "worker"
@@ -47,6 +49,12 @@ def workload_name(name: str, pool: str, *, group: bool) -> str:
     plain = re.sub(r"[^a-z0-9-]", "-", f"{name}-{pool}".lower())
     # Both parts are hashed apart: deployment a-b with pool c is not deployment a with pool b-c.
     return _hashed(plain, f"{name}/{pool}", _LONGEST_WORKLOAD)
+
+
+def adapters_name(name: str) -> str:
+    """The name of the ConfigMap with a deployment's adapters: never that of another deployment's files."""
+    plain = re.sub(r"[^a-z0-9-]", "-", f"{name}-adapters".lower())
+    return _hashed(plain, f"{name}/adapters", _LONGEST_LABEL)
 
 
 def _hashed(plain: str, identity: str, longest: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pointsman.api import ModelDeployment
 from pointsman.api.podoverlay import PodOverlay, ResourceRequirements
 from pointsman.catalog import LaunchCondition
-from pointsman.workloads import containers, files, naming
+from pointsman.workloads import adapters, containers, files, naming
 from pointsman.workloads.engine import ChosenEngine, drain_seconds, own
 from pointsman.workloads.launching import Start
 from pointsman.workloads.resources import engine_resources, memory_quantity
@@ -56,6 +56,8 @@ class PodParts:
     """Files of the ConfigMap."""
     images: Images
     surroundings: Surroundings
+    live_adapters: bool = False
+    """Whether the agent loads adapters while the pod runs."""
 
     @property
     def overlay(self) -> PodOverlay:
@@ -73,6 +75,7 @@ def template(parts: PodParts, plan: PodPlan, start: Start) -> dict[str, Any]:
                 **naming.object_labels(parts.deployment, parts.chosen.facts.name.value),
                 naming.POOL: plan.pool,
                 naming.ROLE: naming.WORKER if works else naming.LEADER,
+                **({naming.ADAPTERS: "live"} if parts.live_adapters else {}),
             },
             "annotations": _annotations(parts, plan, volumes),
         },
@@ -140,12 +143,13 @@ def _before(parts: PodParts, *, works: bool) -> list[dict[str, Any]]:
     """What starts before the engine: the download, then the agent, which stays."""
     model, _ = own(parts.deployment)
     found: list[dict[str, Any]] = []
+    secret = model.credentials.secret_ref if model.credentials is not None else None
+    proxy = parts.surroundings.proxy
     if parts.supply.downloads:
-        secret = model.credentials.secret_ref if model.credentials is not None else None
-        proxy = parts.surroundings.proxy
         found.append(containers.weights(parts.supply, parts.images.agent, secret, proxy))
     if not works:
-        found.append(containers.agent(parts.deployment, parts.chosen, parts.images.agent))
+        agent = containers.agent(parts.deployment, parts.chosen, parts.images.agent)
+        found.append(containers.loading(agent, model.source, secret, proxy) if parts.live_adapters else agent)
     return found
 
 
@@ -159,6 +163,7 @@ def _volumes(parts: PodParts) -> list[dict[str, Any]]:
         *([{"name": "shm", "emptyDir": shared}] if memory else []),
         *parts.supply.volumes,
         *files.volumes(config_map, parts.texts, parts.deployment.served_names[0]),
+        *([adapters.volume(parts.deployment)] if parts.live_adapters else []),
         *parts.overlay.volumes,
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pointsman.api import Finding, FleetSettings, ModelDeployment
 from pointsman.api.meta import GROUP
 from pointsman.catalog import Catalog, EngineFacts, known_version, refusal, unmet_demands
+from pointsman.catalog.adapters import in_the_way
 from pointsman.catalog.versions import in_range
 from pointsman.placement import refusals as placement_refusals
 from pointsman.workloads.weights import file_of, scheme_of
@@ -71,6 +72,12 @@ class _Said:
                 what = f'"{adapter.name}" is a name of the model itself, for which the engine takes it'
                 path = f"spec.model.adapters[{index}].name"
                 yield refusal(self._deployment, path, what, "choose another name")
+        if self._model.adapters:
+            for index in in_the_way(self._deployment, self._facts):
+                path = f"spec.engine.args[{index}]"
+                what = "with it no adapter comes into a running pod: another list of them replaces the pods"
+                todo = "leave it out where the adapters change often"
+                yield refusal(self._deployment, path, what, todo, severity="warning")
         yield from self._source(self._model.source)
         yield from self._moving_revision(self._model.source, self._model.revision)
 

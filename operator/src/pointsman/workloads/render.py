@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pointsman.api import API_VERSION, ModelDeployment
-from pointsman.workloads import naming, network
+from pointsman.workloads import adapters, naming, network
 from pointsman.workloads.rendering import PoolRendering, Rendering
 from pointsman.workloads.surroundings import Surroundings
 
@@ -28,6 +28,7 @@ def render(
     nodes = max((pool.nodes for pool in rendering.pools), default=1)
     bare = [
         *_config_maps(rendering),
+        *([adapters.config_map(deployment, rendering)] if rendering.adapters else []),
         network.service(deployment),
         network.network_policy(deployment, around, spans_nodes=nodes > 1),
         *([network.disruption_budget(deployment)] if nodes > 1 or sum(replicas.values()) > 1 else []),

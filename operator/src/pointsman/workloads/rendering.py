@@ -61,6 +61,8 @@ class Rendering:
     """Labels for the Deployments themselves, such as Kueue's queue."""
     weights_name: str = ""
     """The name that can move by which a commit was found; "" where none was looked up."""
+    adapters: str = ""
+    """What agents are told to load into running engines; "" where adapters are a part of the pods."""
     weights_later: str = ""
     """The commit, where it was found only after pods were made, which fetch the name itself."""
 
@@ -77,7 +79,7 @@ class Rendering:
     def to_json(self) -> dict[str, Any]:
         """JSON values only; `from_json` gives the same Rendering back."""
         stated = _stated(self)
-        for key in ("weightsName", "weightsLater"):
+        for key in ("weightsName", "weightsLater", "adapters"):
             if not stated[key]:
                 # What was frozen before there was such a thing is named by its content, and keeps its name.
                 del stated[key]

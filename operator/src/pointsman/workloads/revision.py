@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from pointsman.api import ModelDeployment
+from pointsman.catalog.adapters import all_downloaded
 from pointsman.errors import PointsmanError
 from pointsman.json_text import dumped, loaded
 from pointsman.workloads import naming
@@ -35,11 +36,14 @@ class Renewal(StrEnum):
     INFEASIBLE = "Infeasible"
 
 
-def spec_hash(deployment: ModelDeployment) -> str:
+def spec_hash(deployment: ModelDeployment, *, live_adapters: bool = False) -> str:
     """Changes with what pods depend on, and with nothing else: neither with a default that is written out,
-    nor with a field that a later version of the API adds.
+    nor with a field that a later version of the API adds. With `live_adapters` it does not change with which
+    adapters there are, as long as there are any and running pods can fetch them.
     """
     spec = deployment.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    if live_adapters and deployment.spec.model is not None and all_downloaded(deployment.spec.model):
+        spec["model"]["adapters"] = "live"
     stated = {key: value for key, value in spec.items() if key not in _WITHOUT_EFFECT}
     text = json.dumps(_pruned(stated), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_HASH_DIGITS]
@@ -53,7 +57,7 @@ def renewal(
     """
     if frozen is None:
         return Renewal.FIRST
-    if spec_hash(deployment) != frozen.spec_hash:
+    if spec_hash(deployment, live_adapters=bool(frozen.adapters)) != frozen.spec_hash:
         return Renewal.SPEC_CHANGED
     if deployment.spec.refresh != frozen.refresh:
         return Renewal.REFRESH_ASKED

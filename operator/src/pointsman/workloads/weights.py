@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pointsman.api import Model
 from pointsman.catalog import EngineFacts
+from pointsman.catalog.adapters import DOWNLOADED
 from pointsman.errors import PointsmanError
 from pointsman.workloads.surroundings import Surroundings
 
@@ -20,7 +21,6 @@ STORE_VOLUME: Final = "weights"
 _MOUNTED = "/weights/source"
 _ADAPTERS = "/weights/adapters"
 
-_DOWNLOADED = frozenset({"hf", "s3", "gs", "az", "https", "package"})
 # What ends in one of these is a file of the source, anything else below it a folder.
 _FILE = re.compile(r"\.(gguf|safetensors|bin|pt|pth|onnx|json|tar|zip)$", re.IGNORECASE)
 
@@ -81,8 +81,11 @@ def file_of(source: str) -> str:
     return parts[-1] if _FILE.search(parts[-1]) else ""
 
 
-def supply(model: Model, facts: EngineFacts, surroundings: Surroundings, revision: str) -> Supply:
-    """Where everything lies and how it comes there; `revision` is the exact one, "" for none.
+def supply(
+    model: Model, facts: EngineFacts, surroundings: Surroundings, revision: str, *, live: bool = False
+) -> Supply:
+    """Where everything lies and how it comes there; `revision` is the exact one, "" for none. `live`: without
+    the adapters, which come while the pod runs.
 
     PointsmanError for an OCI source where the cluster has no image volumes.
     """
@@ -97,6 +100,7 @@ def supply(model: Model, facts: EngineFacts, surroundings: Surroundings, revisio
             surroundings,
         )
     ]
+    adapters = () if live else model.adapters
     places += [
         _place(
             adapter.source,
@@ -107,20 +111,25 @@ def supply(model: Model, facts: EngineFacts, surroundings: Surroundings, revisio
             f"{_ADAPTERS}/{number}",
             surroundings,
         )
-        for number, adapter in enumerate(model.adapters)
+        for number, adapter in enumerate(adapters)
     ]
     downloads = tuple(dict.fromkeys(place.download for place in places if place.download is not None))
-    store = (_store(surroundings),) if downloads else ()
-    store_mount = ({"name": STORE_VOLUME, "mountPath": STORE, "readOnly": True},) if downloads else ()
+    store = (_store(surroundings),) if downloads or live else ()
+    store_mount = ({"name": STORE_VOLUME, "mountPath": STORE, "readOnly": True},) if store else ()
     return Supply(
         path=places[0].path,
-        adapters={
-            adapter.name: place.path for adapter, place in zip(model.adapters, places[1:], strict=True)
-        },
+        adapters={adapter.name: place.path for adapter, place in zip(adapters, places[1:], strict=True)},
         downloads=downloads,
         volumes=(*store, *(place.volume for place in places if place.volume is not None)),
         mounts=(*store_mount, *(place.mount for place in places if place.mount is not None)),
     )
+
+
+def downloaded(source: str, revision: str) -> tuple[Download, str]:
+    """How something else than the weights is fetched, and where below the store an engine reads it."""
+    place = _downloaded(source, revision, "", "")
+    assert place.download is not None
+    return place.download, place.path
 
 
 def _store(surroundings: Surroundings) -> dict[str, Any]:
@@ -134,7 +143,7 @@ def _place(
     source: str, revision: str, sha256: str, link: str, name: str, folder: str, surroundings: Surroundings
 ) -> _Place:
     scheme, _, rest = source.partition("://")
-    if scheme in _DOWNLOADED:
+    if scheme in DOWNLOADED:
         return _downloaded(source, revision, sha256, link)
     if scheme == "pvc":
         claim, _, below = rest.partition("/")

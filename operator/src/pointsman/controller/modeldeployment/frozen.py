@@ -20,6 +20,7 @@ from pointsman.errors import PointsmanError
 from pointsman.kube.objects import LEADER_WORKER_SET, KubeObject, controller_of, labels_of, uid_of
 from pointsman.placement import NotPlaced, Pool, place
 from pointsman.workloads import freeze, naming
+from pointsman.workloads.adapters import with_adapters
 from pointsman.workloads.rendering import PoolRendering, Rendering
 from pointsman.workloads.revision import (
     Renewal,
@@ -169,7 +170,7 @@ def _renewed(
     deployment, pin = snapshot.deployment, snapshot.pin
     why = _why(deployment, current, snapshot.platform)
     if current is not None and why is None:
-        return with_later(current, movable(deployment), pin)
+        return with_adapters(with_later(current, movable(deployment), pin), deployment)
     assert deployment.spec.model is not None
     weights = chosen(deployment.spec.model, movable(deployment), current, pin)
     return _made(deployment, _without_own_pods(snapshot), weights)
