@@ -185,6 +185,10 @@ class StandIn:
         finally:
             self.ended(question, time.monotonic() - arrived_at, tokens, finished)
 
+    def answers_as(self, model: str) -> bool:
+        """Whether it has a model of this name."""
+        return not self.served_names or model in self.served_names
+
     def models(self) -> dict[str, Any]:
         """The body of GET /v1/models."""
         rows = [
@@ -212,7 +216,7 @@ class StandIn:
             return web.json_response({"detail": "Method Not Allowed"}, status=405)
         if body is None:
             return _error(400, "BadRequestError", "The body is not a JSON object.")
-        if self.served_names and question.model not in self.served_names:
+        if not self.answers_as(question.model):
             return _error(404, "NotFoundError", f"The model `{question.model}` does not exist.", "model")
         return None
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any
 
 from aiohttp import web
 
-from tests.support.engines.adapters import loaded
+from tests.support.engines.adapters import RunningAdapters, loaded
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import vllm_page
 from tests.support.engines.reranking import add_rerank_route
@@ -46,8 +47,13 @@ class Vllm(ScriptedEngine):
     """`shutdown_seconds` is what --shutdown-timeout says; 0 aborts."""
 
     shutdown_seconds: float = 0.0
+    adapters = RunningAdapters()
+    takes_adapters = False
+    """Whether VLLM_ALLOW_RUNTIME_LORA_UPDATING is set."""
 
     def add_engine_routes(self, app: web.Application) -> None:
+        if self.takes_adapters:
+            self.adapters.add_routes(app)
         for path in ("/v1/rerank", "/rerank"):
             add_rerank_route(app, path, texts="documents", wrapped=True)
 
@@ -59,6 +65,13 @@ class Vllm(ScriptedEngine):
         for choice in answer.get("choices", ()):
             choice["finish_reason"] = "abort"
         return web.json_response(answer)
+
+    def answers_as(self, model: str) -> bool:
+        return super().answers_as(model) or model in self.adapters.paths
+
+    def models(self) -> dict[str, Any]:
+        listed = super().models()
+        return {**listed, "data": [*listed["data"], *self.adapters.rows(self.served_names[0])]}
 
     async def end(self) -> None:
         try:
@@ -80,19 +93,20 @@ def main() -> None:
         sys.exit(f"ValueError: VLLM_PORT '{os.environ['VLLM_PORT']}' appears to be a URI")
     if "--headless" in said.values:
         asyncio.run(asyncio.Event().wait())  # only the first of a group of nodes serves
+    rank = int(said.text("--max-lora-rank", default="16"))
     adapters = loaded(
-        said.texts("--lora-modules"),
-        is_enabled="--enable-lora" in said.values,
-        highest_rank=int(said.text("--max-lora-rank", default="16")),
+        said.texts("--lora-modules"), is_enabled="--enable-lora" in said.values, highest_rank=rank
     )
     engine = Vllm(
         script,
         host=said.text("--host", default=os.environ.get("PROCESS_NODE_POD_IP", "0.0.0.0")),
         port=int(said.text("--port", default="8000")),
-        served_names=[*(said.texts("--served-model-name") or [model]), *adapters],
+        served_names=said.texts("--served-model-name") or [model],
         version=version,
         page=lambda engine: vllm_page(engine.metrics, version, script.missing_metrics),
     )
+    engine.adapters = RunningAdapters(adapters, rank)
+    engine.takes_adapters = os.environ.get("VLLM_ALLOW_RUNTIME_LORA_UPDATING", "").lower() in ("1", "true")
     engine.shutdown_seconds = float(said.text("--shutdown-timeout", default="0"))
     asyncio.run(serve(engine))
 

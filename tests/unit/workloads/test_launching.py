@@ -12,6 +12,7 @@ from pointsman.placement.coefficients import coefficients_of
 from pointsman.placement.memory import ADAPTER_RANK, MOST_LOADED_ADAPTERS
 from pointsman.placement.result import Placement
 from pointsman.workloads import Images, freeze
+from pointsman.workloads.engine import MOST_ADAPTERS
 from tests.support.builders import deployment
 from tests.support.placement_results import placed, pool
 
@@ -157,7 +158,9 @@ def test_vllm_is_told_the_rank_and_the_number_of_adapters_that_placement_counted
     adapters = [{"name": f"a{number}", "source": f"s3://adapters/{number}"} for number in range(12)]
     told = words(frozen_engine(made("vllm", model={"adapters": adapters})))
     assert f"--max-lora-rank {ADAPTER_RANK}" in told
-    assert f"--max-loras {MOST_LOADED_ADAPTERS} --max-cpu-loras 12" in told
+    assert f"--max-loras {MOST_LOADED_ADAPTERS} --max-cpu-loras {MOST_ADAPTERS} " in told
+    told = words(frozen_engine(made("vllm", engine={"version": "0.30.0"}, model={"adapters": adapters})))
+    assert f"--max-loras {MOST_LOADED_ADAPTERS} --max-cpu-loras 12 " in told
 
 
 @pytest.mark.parametrize("engine", ["sglang", "vllm"])

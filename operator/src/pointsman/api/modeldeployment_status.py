@@ -92,6 +92,19 @@ class MetricStatus(Record):
     available: Flag = False
 
 
+class AdapterStatus(Record):
+    """An adapter of spec.model.adapters, and which replicas answer as it."""
+
+    name: ShortText
+    revision: Revision | None = None
+    path: ShortText = ""
+    """Where it lies in pods that load it while they run; follows from source and revision."""
+    loaded: Count = 0
+    """Ready replicas that have it."""
+    reason: Text = ""
+    """Why not all ready replicas have it."""
+
+
 class EngineStatus(Record):
     name: ShortText = ""
     """The engine, or the provider of a hosted model."""
@@ -114,4 +127,5 @@ class ModelDeploymentStatus(Record):
     pools: Annotated[tuple[PoolStatus, ...], Field(max_length=16), ListMap("name")] = ()
     scaling: ScalingStatus | None = None
     engine: EngineStatus | None = None
+    adapters: Annotated[tuple[AdapterStatus, ...], Field(max_length=64), ListMap("name")] = ()
     conditions: Conditions = ()

@@ -14,25 +14,21 @@ from typing import NamedTuple
 
 import aiohttp
 
-from pointsman.addresses import in_url
 from pointsman.api import ObjectKey
 from pointsman.catalog.metric_report import PATH, MetricReport, read_report
+from pointsman.controller.asking_agents import PATIENCE, agent_address, ask_agent
 from pointsman.controller.modeldeployment.snapshot import Reports
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.errors import PointsmanError
-from pointsman.kube.objects import KubeObject, is_being_deleted, is_ready, key_of, labels_of
-from pointsman.pages import read_page
+from pointsman.kube.objects import KubeObject, key_of, labels_of
 from pointsman.workloads import AGENT_PORT, naming
 
 _ASKERS = 8
 """A thousand versions that become ready at once are asked within seconds, and nobody notices."""
-_PATIENCE = aiohttp.ClientTimeout(total=5.0)
 _AGAIN_SECONDS = 600.0
 """An engine of the same version shows the same names, but for those that need traffic first."""
 _NO_PAGE_SECONDS = 30.0
 """An engine whose page does not answer may be busy with something else."""
-_MOST_BYTES = 2**20
-"""A report of all metrics that an engine may have is some kilobytes."""
 _FAILED_SECONDS = (2.0, 30.0)
 """After failures one after another: an agent is there before its pod is ready. Then as rarely as others."""
 
@@ -87,7 +83,7 @@ class EngineReports:
             return
         known = self._known.setdefault(version.deployment, {}).setdefault(version.revision, _Known())
         known.pods.add(key_of(now))
-        address = _address(now)
+        address = agent_address(now)
         if address:
             is_first = not known.ready
             known.ready[key_of(now)] = address
@@ -111,7 +107,7 @@ class EngineReports:
             for revision in versions:
                 self._queue.add(Version(deployment, revision))
         try:
-            async with aiohttp.ClientSession(timeout=_PATIENCE) as session, asyncio.TaskGroup() as group:
+            async with aiohttp.ClientSession(timeout=PATIENCE) as session, asyncio.TaskGroup() as group:
                 for number in range(_ASKERS):
                     group.create_task(self._ask_on(session), name=f"ask engines {number}")
         finally:
@@ -142,13 +138,10 @@ class EngineReports:
         return self._known.get(version.deployment, {}).get(version.revision)
 
     async def _ask(self, session: aiohttp.ClientSession, host: str) -> MetricReport | None:
-        """None where no agent answers, or one of a release that has nothing to tell."""
-        with suppress(aiohttp.ClientError, TimeoutError, PointsmanError, UnicodeDecodeError):
-            url = f"http://{in_url(host)}:{self._port}{PATH}"
-            # Anybody's pod may have our labels: it chooses neither who is asked nor how much is read.
-            async with session.get(url, allow_redirects=False) as answer:
-                if answer.status == 200:
-                    return read_report((await read_page(answer, _MOST_BYTES)).decode())
+        """None where no agent tells."""
+        told = await ask_agent(session, host, self._port, PATH)
+        with suppress(PointsmanError):
+            return None if told is None else read_report(told)
         return None
 
     def _drop(self, pod: KubeObject) -> None:
@@ -172,9 +165,3 @@ def _version(pod: KubeObject) -> Version | None:
     if not name or not revision or labels.get(naming.ROLE) != naming.LEADER:
         return None
     return Version(ObjectKey(key_of(pod).namespace, name), revision)
-
-
-def _address(pod: KubeObject) -> str:
-    """Where the agent of a replica that can answer is; "" for any other."""
-    address = (pod.get("status") or {}).get("podIP")
-    return str(address or "") if is_ready(pod) and not is_being_deleted(pod) else ""

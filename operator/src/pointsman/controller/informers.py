@@ -1,6 +1,6 @@
 """Which objects are followed beside our own kinds, and what is kept of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from pointsman.controller.acting import MANAGER
@@ -16,6 +16,7 @@ from pointsman.kube.objects import (
     NODE,
     POD,
     POD_MONITOR,
+    Kind,
     KubeObject,
     label_selector,
 )
@@ -44,17 +45,19 @@ class Informers:
         return iter(self._all)
 
     def follow_children(
-        self, children: Children, hear_pod: Listener, served: Callable[[Selection, bool], None]
+        self,
+        children: Children,
+        before_them: Mapping[Kind, Sequence[Listener]],
+        served: Callable[[Selection, bool], None],
     ) -> None:
-        """What deployments own. `hear_pod` is told of a pod before `children` are; `served` of whether a kind
+        """What deployments own. Of a kind `before_them` are told before `children` are; `served` of whether it
         can be listed.
         """
         labelled = label_selector({}, present=(DEPLOYMENT,))
         for kind in (*CHILDREN, POD):
-            store, heard = Store(), of_ours(children.listener(kind))
-            if kind == POD:
-                # Pods are made by others.
-                store, heard = self.pods, _one_after_the_other(hear_pod, children.listener(POD))
+            all_of_them = _one_after_the_other(*before_them.get(kind, ()), children.listener(kind))
+            # Pods are made by others.
+            store, heard = (self.pods, all_of_them) if kind == POD else (Store(), of_ours(all_of_them))
             for namespace in self._namespaces or ("",):
                 selection = Selection(kind, namespace, labels=labelled)
                 on_served = partial(served, selection)
@@ -87,10 +90,10 @@ class Informers:
         return all(one.synced.is_set() or one.is_missing(_OPTIONAL) for one in self._all)
 
 
-def _one_after_the_other(first: Listener, second: Listener) -> Listener:
+def _one_after_the_other(*listeners: Listener) -> Listener:
     def hear(before: KubeObject | None, now: KubeObject | None) -> None:
-        first(before, now)
-        second(before, now)
+        for listener in listeners:
+            listener(before, now)
 
     return hear
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -11,6 +12,7 @@ import structlog
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.abilities import Abilities
 from pointsman.controller.acting import MANAGER, Actor, Announce
+from pointsman.controller.adapter_reports import AdapterReports
 from pointsman.controller.children import Children
 from pointsman.controller.comparing import Comparison
 from pointsman.controller.due import Due
@@ -33,7 +35,7 @@ from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
 from pointsman.kube.lease import Election
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, KubeObject
+from pointsman.kube.objects import CONFIG_MAP, MODEL_DEPLOYMENT, MODEL_ROUTE, POD, KubeObject
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
 from pointsman.kube.together import together
@@ -64,6 +66,7 @@ class Operator:
         )
         self._children = Children(self._due.child_changed)
         self._reports = EngineReports(self._due.child_changed, Random())
+        self._adapters = AdapterReports(self._due.child_changed, Random())
         proxy = surroundings_of(settings.fleet).proxy
         self._hub = Hub(settings.hub_url, self._due.child_changed, proxy=proxy)
         self._informers: Informers | None = None
@@ -150,7 +153,7 @@ class Operator:
             actor,
             platform,
             _now,
-            self._reports.of,
+            lambda key: replace(self._reports.of(key), adapters=self._adapters.of(key)),
             self._hub.of,
         )
         routes = ModelRouteReconciler(
@@ -174,6 +177,7 @@ class Operator:
                 {
                     "ask gateways": self._ask_gateways(),
                     "ask engines": self._reports.run(),
+                    "ask for adapters": self._adapters.run(),
                     "ask the hub": self._hub.run(),
                     "compare with a list": self._comparison(reader).run(),
                     "work": self._work(self._workers),
@@ -200,7 +204,11 @@ class Operator:
 
     def _followed(self, reader: KubeReader, abilities: Abilities) -> Informers:
         informers = Informers(reader, self._settings.namespaces)
-        informers.follow_children(self._children, self._reports.hear, abilities.heard)
+        before_them = {
+            POD: (self._reports.hear, self._adapters.hear),
+            CONFIG_MAP: (self._adapters.hear_list,),
+        }
+        informers.follow_children(self._children, before_them, abilities.heard)
         if self._gateways is not None:
             informers.follow_gateways(self._gateways.selection, self._gateways.hear)
         if self._due.book.ask_for_namespaces:

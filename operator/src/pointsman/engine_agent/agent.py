@@ -28,7 +28,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Agent:
-    """`run` until cancelled. Serves /livez, /readyz, /engine, /metrics and its names, and /adapters; on a port
+    """`run` until cancelled. Serves /livez, /readyz, /engine, /metrics and its names, /adapters; on a port
     of its own /drain, because it takes the replica out.
     """
 

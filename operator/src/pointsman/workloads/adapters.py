@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from pointsman.api import ModelDeployment
+from pointsman.api import Adapter, ModelDeployment
 from pointsman.workloads import naming
 from pointsman.workloads.rendering import Rendering
 from pointsman.workloads.weights import STORE, downloaded
@@ -30,6 +30,11 @@ def listed(deployment: ModelDeployment) -> str:
         item = json.loads(replace(download, into=_below_store(download.into)).to_argument())
         found.append({"name": one.name, "path": _below_store(path), "item": item})
     return json.dumps({"adapters": found}, sort_keys=True, indent=1) + "\n"
+
+
+def path_of(adapter: Adapter) -> str:
+    """Where it lies below the store of a pod: another source or revision lies elsewhere."""
+    return _below_store(downloaded(adapter.source, adapter.revision or "")[1])
 
 
 def with_adapters(rendering: Rendering, deployment: ModelDeployment) -> Rendering:

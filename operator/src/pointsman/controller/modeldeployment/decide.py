@@ -12,7 +12,7 @@ from pointsman.api.findings import Finding
 from pointsman.api.located import Located
 from pointsman.api.support import unsupported
 from pointsman.api.verdicts import Verdict
-from pointsman.controller.modeldeployment import engine_metrics, verdicts
+from pointsman.controller.modeldeployment import adapters, engine_metrics, verdicts
 from pointsman.controller.modeldeployment.frozen import Frozen, Refusal, frozen, surging_pools
 from pointsman.controller.modeldeployment.holding import held as held_replicas
 from pointsman.controller.modeldeployment.holding import noted
@@ -81,6 +81,10 @@ def _own(snapshot: Snapshot) -> Plan:
     )
     seen = observe(snapshot.workloads, snapshot.pods, rendering.revisions, deployment.spec.replicas)
     shown, metrics = engine_metrics.seen(deployment, rendering, snapshot.reports)
+    listed = deployment.status.adapters
+    if held.refusal is None:
+        # Else what the spec lists is not what runs.
+        listed = adapters.seen(deployment, rendering, snapshot.pods, snapshot.reports.adapters)
     said = verdicts.own(
         deployment,
         rendering,
@@ -92,6 +96,7 @@ def _own(snapshot: Snapshot) -> Plan:
         shown,
         one_by_one=one_by_one,
         holds=bool(as_it_ran),
+        adapters=adapters.trouble(listed),
     )
     children = (*snapshot.workloads, *snapshot.others, *snapshot.revisions)
     return Plan(
@@ -100,7 +105,9 @@ def _own(snapshot: Snapshot) -> Plan:
         delete=_doomed(children, keep=(*held.history, *objects)),
         status=_status(
             deployment,
-            own_status(deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now, metrics),
+            own_status(
+                deployment, rendering, replicas, seen, snapshot.pods, said, snapshot.now, metrics, listed
+            ),
         ),
         announcements=(*_announced(deployment, said), *_not_pinned(snapshot, held)),
         again_after_seconds=None if to_ask(deployment, rendering) is None else _ASK_AGAIN_SECONDS,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.catalog import Catalog
+from pointsman.catalog.adapter_report import AdapterReport
 from pointsman.catalog.metric_report import MetricReport
 from pointsman.controller.modeldeployment.pinning import Pin
 from pointsman.kube.objects import KubeObject
@@ -39,6 +40,8 @@ class Reports:
 
     known: Mapping[str, MetricReport] = field(default_factory=dict)
     awaited: frozenset[str] = frozenset()
+    adapters: Mapping[str, AdapterReport] = field(default_factory=dict)
+    """Which adapters ready replicas have loaded, by the names of their pods; some may not have told yet."""
 
 
 @dataclass(frozen=True, slots=True)

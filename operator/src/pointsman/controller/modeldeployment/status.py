@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.api import EngineStatus, ModelDeployment, ModelDeploymentStatus, Money, PlacementStatus
 from pointsman.api.deployment_verdicts import model_summary
-from pointsman.api.modeldeployment_status import MetricStatus, PlacementAlternative, PoolStatus
+from pointsman.api.modeldeployment_status import AdapterStatus, MetricStatus, PlacementAlternative, PoolStatus
 from pointsman.api.verdicts import Verdict, conditions
 from pointsman.controller.modeldeployment.observed import Replicas, ready_in_pool
 from pointsman.controller.modeldeployment.pinning import commit_of
@@ -43,6 +43,7 @@ def own_status(
     verdicts: Sequence[Verdict],
     now: str,
     metrics: tuple[MetricStatus, ...] = (),
+    adapters: tuple[AdapterStatus, ...] = (),
 ) -> Mapping[str, Any]:
     """The status of a model of our own; `split` is how many replicas each pool should have."""
     engine = deployment.spec.engine
@@ -59,6 +60,7 @@ def own_status(
             engine=EngineStatus(
                 name=str(engine.name), version=rendering.version if rendering else "", metrics=metrics
             ),
+            adapters=adapters,
             placement=_placement(rendering),
             pools=_pools(rendering, split, pods),
             cost_per_hour=_cost(rendering, split),

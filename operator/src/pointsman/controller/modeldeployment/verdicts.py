@@ -25,6 +25,7 @@ from pointsman.controller.modeldeployment.scaling import scaling_active
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.workloads.rendering import Rendering
 
+NOT_LOADED = "AdapterNotLoaded"
 FETCHING = "Fetching"
 """What is so on the way to Ready and no trouble."""
 
@@ -46,13 +47,17 @@ def own(
     *,
     one_by_one: bool,
     holds: bool = False,
+    adapters: str = "",
 ) -> tuple[Verdict, ...]:
     """A model of our own. `one_by_one`: no accelerator is free for a rollout to start one more replica.
     `holds`: as many replicas are kept as ran before, for want of a number in the spec. `metrics`: whether the
-    engines show what others decide by; requests are answered without.
+    engines show what others decide by; requests are answered without. `adapters`: which of them cannot be
+    loaded, and why; all else is served.
     """
     placed = _placed(rendering, refusal, trouble)
     weights = _weights(deployment, rendering, replicas, trouble)
+    if adapters and weights.status is TRUE:
+        weights = Verdict(weights.type, FALSE, NOT_LOADED, adapters)
     progressing = _progressing(refusal, obstacle, replicas, trouble, contests, one_by_one=one_by_one)
     available = whether_available(
         deployment, ready_of_version=replicas.ready_of_revision, ready=replicas.ready
@@ -63,10 +68,9 @@ def own(
     if available.status is TRUE or (available.reason == "ScaledToZero" and refusal is None):
         ready = ready_like(available)
     else:
-        # That weights are on their way explains nothing where something else is wrong.
-        causes = (
-            (placed, progressing, weights) if weights.reason == FETCHING else (placed, weights, progressing)
-        )
+        # That weights are on their way explains nothing where something else is wrong, nor does an adapter.
+        is_aside = weights.reason in (FETCHING, NOT_LOADED)
+        causes = (placed, progressing, weights) if is_aside else (placed, weights, progressing)
         cause = next((one for one in causes if one.status is FALSE), available)
         ready = Verdict("Ready", FALSE, cause.reason, cause.message)
     scaled = scaling_active(deployment)
