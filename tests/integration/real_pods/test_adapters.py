@@ -13,12 +13,12 @@ import pytest
 
 from tests.integration.gateway.scene import answers
 from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, own, wait_until
+from tests.integration.real_pods.asking import asked_for
 from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support import manifests
-from tests.support.chart import render
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.installation import GATEWAY, SYSTEM, GatewayProcess, Installation
+from tests.support.cluster.installation import GatewayProcess
 from tests.support.cluster.process_node import NodeSettings, RunningNode
 from tests.support.engines.adapters import CONFIGURATION
 from tests.support.polling import eventually
@@ -44,21 +44,6 @@ def node(control_plane: ControlPlane, settings: NodeSettings, tmp_path: Path) ->
         yield running
 
 
-def give_rights(admin: Admin, endpoints: str) -> None:
-    """Pods of this node have loopback addresses, which no EndpointSlice carries."""
-    for one in render({"gateway": {"endpoints": endpoints}}, namespace=SYSTEM):
-        if one["kind"] == "ClusterRole" and one["metadata"]["name"] == GATEWAY:
-            admin.apply(one)
-
-
-@pytest.fixture
-def gateway(installation: Installation, admin: Admin) -> Iterator[GatewayProcess]:
-    give_rights(admin, "Pods")
-    with installation.gateway("gateway-0", arguments=("--endpoints", "pods")) as running:
-        yield running
-    give_rights(admin, "EndpointSlices")
-
-
 def tuned(engine: str, *adapters: str) -> Json:
     listed = [{"name": name, "source": f"oci://{IMAGES[name]}"} for name in adapters]
     model = {"source": f"oci://{IMAGE}", "contextLength": 2048, "facts": GEMMA, "adapters": listed}
@@ -77,16 +62,6 @@ def resolved(admin: Admin, namespace: str, status: str, reason: str) -> None:
         namespace,
         until=lambda found: "status" in found and holds(dict(found)),
     )
-
-
-def asked_for(gateway: GatewayProcess, model: str) -> str:
-    """The model that the engine says it answered as."""
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello"}]}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{gateway.port}/v1/chat/completions", body, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(json.load(answer)["model"])
 
 
 def models(admin: Admin, namespace: str) -> set[str]:

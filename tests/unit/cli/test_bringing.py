@@ -1,4 +1,4 @@
-"""Adapters are fetched by a process of their own, and the model's credentials go to the model's place alone."""
+"""Adapters are fetched by processes of their own; the model's credentials go to the model's place alone."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ async def test_a_repository_comes_whole_with_the_credentials_of_the_model(hub: H
     bring = bringing("hf://acme/base")
     assert await bring({"source": "hf://acme/closed", "into": str(tmp_path / "closed")}) == ""
     assert (tmp_path / "closed" / "adapter_config.json").read_bytes() == FILES["adapter_config.json"]
-    assert hub.tokens == {"secret"}
+    assert hub.tokens == {"Bearer secret"}
 
 
 async def test_what_is_from_elsewhere_is_shown_no_credentials(hub: Hub, tmp_path: Path) -> None:
     bring = bringing("s3://models/base")
     said = await bring({"source": "hf://acme/closed", "into": str(tmp_path / "closed")})
     assert said.startswith(("AccessDenied: ", "RepositoryNotFound: ")), said
-    assert "secret" not in hub.tokens
+    assert "Bearer secret" not in hub.tokens
 
 
 async def test_what_does_not_exist_is_said_in_one_line(hub: Hub, tmp_path: Path) -> None:

@@ -12,8 +12,15 @@ import pytest
 from aiohttp import web
 
 from pointsman.api import ObjectKey
-from pointsman.catalog.adapter_report import PATH, AdapterReport, ReportedAdapter, list_digest
+from pointsman.catalog.adapter_report import (
+    PATH,
+    AdapterReport,
+    ReportedAdapter,
+    list_digest,
+    read_adapter_report,
+)
 from pointsman.controller.adapter_reports import AdapterReports
+from pointsman.errors import PointsmanError
 from pointsman.workloads import naming
 from pointsman.workloads.adapters import FILE
 from tests.support.polling import eventually_async
@@ -85,11 +92,11 @@ async def test_a_replica_is_asked_until_all_is_loaded_and_then_rarely(agents: Ag
     agents.text = LOADED.to_json()
     await agents.until(LOADED)
     assert agents.told == [CHAT, CHAT]
-    asked = agents.asked
-    agents.reports.hear(pod(), pod())
-    agents.reports.hear_list(config_map(LIST), config_map(LIST))
-    await asyncio.sleep(0)
-    assert agents.asked == asked
+    # Others that wait for theirs are asked again meanwhile.
+    agents.text, asked = PENDING.to_json(), agents.asked
+    agents.reports.hear(None, pod("chat-1"))
+    await eventually_async(lambda: agents.asked >= asked + 2, SOON, "the other is asked twice")
+    assert agents.reports.of(CHAT) == {"chat-0": LOADED, "chat-1": PENDING}
 
 
 async def test_another_list_makes_it_due(agents: Agents) -> None:
@@ -116,13 +123,18 @@ async def test_only_ready_replicas_that_load_adapters_are_asked(agents: Agents) 
     await agents.until(None)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"list": "x", "adapters": [1]}', "[" * 100_000])
-async def test_an_agent_that_tells_nothing_is_said_to(agents: Agents, text: str) -> None:
-    agents.text = text
+async def test_an_agent_that_tells_nothing_is_said_to(agents: Agents) -> None:
+    agents.status = 404
     agents.reports.hear(None, pod())
     await agents.until(AdapterReport(""))
-    agents.text = PENDING.to_json()
+    agents.status = 200
     await agents.until(PENDING)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"list": "x", "adapters": [1]}', "[" * 100_000])
+def test_what_is_no_report_is_not_read_as_one(text: str) -> None:
+    with pytest.raises(PointsmanError):
+        read_adapter_report(text)
 
 
 async def test_config_maps_of_other_content_are_passed_over(agents: Agents) -> None:
