@@ -101,6 +101,21 @@ CASES: dict[str, Case] = {
         ),
         placed(),
     ),
+    "vllm-live-adapters": Case(
+        made(
+            "support",
+            "vllm",
+            "hf://meta-llama/Llama-3.1-8B-Instruct",
+            model={
+                "credentials": {"secretRef": {"name": "hf-token", "key": "token"}},
+                "adapters": [
+                    {"name": "support-de", "source": "s3://adapters/support-de", "revision": "7"},
+                    {"name": "acme/support-fr:v1.5", "source": "hf://acme/support-fr"},
+                ],
+            },
+        ),
+        placed(),
+    ),
     "vllm-nodes": Case(
         made("deepseek-r1", "vllm", "pvc://models/deepseek-r1", hardware={"nodes": 2}),
         placed(pool(devices=16, tensor=8), pipeline=2, nodes=2, weights_bytes=641 * GIBIBYTE),

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any
 
 from aiohttp import web
 
-from tests.support.engines.adapters import loaded
+from tests.support.engines.adapters import RunningAdapters, loaded
 from tests.support.engines.flags import Lifetime, read
 from tests.support.engines.pages import sglang_page
 from tests.support.engines.reranking import add_rerank_route
@@ -29,7 +30,17 @@ FLAGS = (
 
 
 class Sglang(ScriptedEngine):
-    """`/ready` is cheap and honest; `/health` would run a generation."""
+    """`/ready` is cheap and honest; `/health` would run a generation. MODEL:ADAPTER asks for an adapter."""
+
+    adapters = RunningAdapters()
+
+    def answers_as(self, model: str) -> bool:
+        base, _, adapter = model.partition(":")
+        return super().answers_as(model) or (super().answers_as(base) and adapter in self.adapters.paths)
+
+    def models(self) -> dict[str, Any]:
+        listed = super().models()
+        return {**listed, "data": [*listed["data"], *self.adapters.rows(self.served_names[0])]}
 
     def add_engine_routes(self, app: web.Application) -> None:
         async def ready(request: web.Request) -> web.Response:
@@ -66,12 +77,13 @@ def main() -> None:
         script,
         host=said.text("--host", default="127.0.0.1"),
         port=int(said.text("--port", default="30000")),
-        served_names=[said.text("--served-model-name", default=model), *adapters],
+        served_names=[said.text("--served-model-name", default=model)],
         version=version,
         page=lambda engine: (
             sglang_page(engine.metrics, version, script.missing_metrics) if with_metrics else ""
         ),
     )
+    engine.adapters = RunningAdapters(adapters)
     asyncio.run(serve(engine))
 
 

@@ -45,6 +45,14 @@ CASES = {
         "engine: {name: vllm}, model: {source: 'hf://a/b', quantization: gguf}",
         ("spec.model.quantization: vllm 0.33.0 cannot serve gguf; use llama.cpp for GGUF files",),
     ),
+    "adapters that nobody could ask for": Case(
+        "engine: {name: sglang, version: 0.5.3}, "
+        "model: {source: 'hf://a/b', adapters: [{name: de, source: 'hf://a/de'}]}",
+        (
+            "spec.model.adapters: sglang 0.5.3 cannot serve adapters by their names; "
+            "use sglang 0.5.4 or later",
+        ),
+    ),
     "facts that nobody has verified": Case(
         "engine: {name: triton}, model: {source: 'hf://a/b'}, tasks: [rerank]",
         ("warning: spec.tasks[0]: triton cannot do rerank; use chat, completion",),

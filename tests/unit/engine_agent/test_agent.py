@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from pointsman.api import EngineName, Task
+from pointsman.catalog.adapter_report import AdapterReport, list_digest
 from pointsman.catalog.metric_report import read_report
+from pointsman.engine_agent.adapter_settings import AdapterSettings
 from pointsman.engine_agent.agent import Agent
 from pointsman.engine_agent.liveness import Patience
 from pointsman.engine_agent.settings import AgentSettings, EngineSettings, asked_task
@@ -188,6 +191,42 @@ async def test_it_says_which_metrics_its_engine_has(scene: Scene) -> None:
     missing = {one.engine_name for one in report.missing}
     assert "vllm:kv_cache_usage_perc" in missing
     assert not missing & {"vllm:num_requests_running", "vllm:iteration_tokens_total_count"}
+
+
+async def test_it_is_ready_once_the_engine_has_its_adapters(tmp_path: Path) -> None:
+    """A list that is not there yet holds it back for a while, and no longer."""
+    engine, port, drain_port = Engine(), free_port(), free_port()
+    beside = EngineSettings(EngineName.VLLM, "127.0.0.1", engine.port, "m", (Task.CHAT,))
+    loads = AdapterSettings(
+        tmp_path / "adapters.json", tmp_path, nothing_to_bring, look_seconds=0.02, held_back_seconds=0.5
+    )
+    settings = AgentSettings(beside, 60, "127.0.0.1", port, drain_port, loads)
+    running = asyncio.create_task(Agent(settings, QUICK).run())
+    try:
+        await engine.start()
+        async with aiohttp.ClientSession() as session:
+            scene = Scene(engine, port, drain_port, session)
+            await scene.until("/readyz", 503, "adapters are being loaded")
+            await scene.until("/readyz", 200)
+            assert await scene.said("/adapters") == (200, AdapterReport("").to_json())
+            assert (await scene.said("/adapters", drain_port))[0] == 404
+            loads.file.write_text('{"adapters": []}')
+            await scene.until("/adapters", 200, list_digest('{"adapters": []}'))
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await engine.end()
+
+
+async def nothing_to_bring(item: Mapping[str, str]) -> str:
+    raise AssertionError(f"{item} was not listed")
+
+
+async def test_an_agent_that_loads_no_adapters_tells_of_none(scene: Scene) -> None:
+    await scene.engine.start()
+    await scene.until("/readyz", 200)
+    assert (await scene.said("/adapters"))[0] == 404
 
 
 def test_readiness_asks_for_what_answers_json() -> None:

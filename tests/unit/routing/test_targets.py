@@ -252,5 +252,8 @@ def test_an_adapter_is_the_model_that_is_asked_for() -> None:
     tuned = deployment("a", served_names=["org/base"], adapters=["de"])
     assert (upstream_model(tuned), upstream_model(tuned, "de")) == ("org/base", "de")
     assert [can_answer_as(tuned, adapter) for adapter in ("", "de", "fr")] == [True, True, False]
+    other = deployment("a", engine="sglang", served_names=["org/base"], adapters=["acme/de:v1"])
+    assert upstream_model(other, "acme/de:v1") == "org/base:acme/de:v1"
+    assert upstream_model(other) == "org/base"
     far = hosted("openai", URL)
     assert [can_answer_as(far, adapter) for adapter in ("", "de")] == [True, False]

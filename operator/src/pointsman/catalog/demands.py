@@ -123,6 +123,14 @@ class _Asked:
         if model.adapters and not launch.adapters:
             what = f"{self._engine.name} cannot serve adapters by their names"
             yield self._unmet("spec.model.adapters", what, "use vllm or sglang, or remove them")
+        elif (
+            model.adapters
+            and self._known is not None
+            and not in_range(self._known, launch.adapters_since, None)
+        ):
+            what = f"{self._name} cannot serve adapters by their names"
+            todo = f"use {self._engine.name} {launch.adapters_since} or later"
+            yield self._unmet("spec.model.adapters", what, todo)
         if len(model.served_names) > 1 and self._facts.served_names != "many":
             what = f"{self._engine.name} answers to one name"
             yield self._unmet("spec.model.servedNames", what, "keep one; a ModelRoute can give it more")

@@ -165,6 +165,8 @@ class Launch(Record):
     """What a single file is called where the source does not name one."""
     adapters: StrictBool = False
     """Whether clients can ask for an adapter by its name."""
+    adapters_since: EngineVersion | None = None
+    """The first version that clients can; None: all that are known."""
     live_adapters: LiveAdapters | None = None
     """None: another list of adapters is another start."""
     chat_template: StrictBool = False

@@ -26,7 +26,7 @@ from pointsman.workloads.adapters import FILE
 _ASKERS = 8
 _SETTLED_SECONDS = 30.0
 """An engine that starts again takes its replica out, which is asked as soon as it is back."""
-_AGAIN = Backoff(1.0, 10.0, jitter=0.2)
+_AGAIN = Backoff(0.5, 5.0, jitter=0.2)
 """While something is awaited: the longer nothing changes, the more rarely."""
 _SILENT_TIMES = 3
 """An agent that did not answer so often in a row is one that says nothing."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pointsman.addresses import in_url
-from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.api import EngineName, ModelDeployment, ObjectKey
 
 # Envoy's defaults (1,024 and 3 retries) turn a busy target's death into refused retries. A replica that
 # states no concurrency is given this many requests; the floor leaves room for the queue that every engine
@@ -17,6 +17,8 @@ _FLOOR = 4096
 # Providers whose OpenAI-shaped API answers stream_options with an error or does without it.
 _WITHOUT_STREAM_OPTIONS = frozenset({"mistral"})
 _KEY_HEADER = {"azure": "api-key"}
+# They take an adapter's name alone for the model's, and answer without the adapter.
+_ADAPTERS_OF_A_MODEL = frozenset({EngineName.SGLANG})
 
 NO_ADAPTER = "its ModelDeployment lists no such adapter"
 """Why a target cannot be used whose adapter is not, or not yet, one of its deployment's."""
@@ -94,9 +96,10 @@ def can_answer_as(deployment: ModelDeployment, adapter: str) -> bool:
 
 def upstream_model(deployment: ModelDeployment, adapter: str = "") -> str:
     """The name that the target knows its model by, or its adapter."""
-    if adapter:
-        return adapter
     spec = deployment.spec
+    if adapter:
+        of_model = spec.engine is not None and spec.engine.name in _ADAPTERS_OF_A_MODEL
+        return f"{upstream_model(deployment)}:{adapter}" if of_model else adapter
     if spec.hosted is not None:
         return spec.hosted.model
     if spec.model is not None and spec.model.served_names:
