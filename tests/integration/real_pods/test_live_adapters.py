@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -123,7 +122,6 @@ def asking(gateway: GatewayProcess, *models: str) -> Iterator[list[str]]:
                     failures.append(f"{model} was answered as {answers[-1]}")
             except (urllib.error.URLError, OSError) as error:
                 failures.append(f"{model}: {error}")
-                time.sleep(0.05)
 
     wanted = {"base": "chat", "german": GERMAN}
     threads = [threading.Thread(target=ask, args=(model, wanted[model])) for model in models]

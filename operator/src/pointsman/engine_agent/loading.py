@@ -5,6 +5,7 @@ Nothing is remembered that could not be seen: an agent that begins anew goes on 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -147,9 +148,7 @@ class AdapterLoading:
             loaded = await engine.adapters()
         except TimeoutError:
             return  # it is busy
-        former = self._loaded or {}
-        if loaded is None or any(loaded.get(name) != path for name, path in former.items()):
-            # The engine is none, or not the one that was told.
+        if _is_another(self._loaded, loaded):
             self._caught_up, self._awaited_since = False, None
         self._loaded = loaded
         if loaded is None or not self._digest:
@@ -178,3 +177,10 @@ class AdapterLoading:
             loaded[change.name] = change.path
             self._log.info("loaded", adapter=change.name, path=change.path)
         self._tried(one, trouble)
+
+
+def _is_another(former: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:
+    """Whether the engine went, came, or is not the one that was told: it lacks what it had."""
+    if former is None or now is None:
+        return former is not now
+    return any(now.get(name) != path for name, path in former.items())
