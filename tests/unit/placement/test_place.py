@@ -277,3 +277,16 @@ def test_the_fleets_own_accelerator_has_facts() -> None:
     settings = fleet(accelerators=[{"name": "lab-card", "resource": "example.com/card", "facts": facts}])
     found = placed(own(model={"contextLength": 8192}), settings)
     assert (found.accelerator, found.pools[0].resource) == ("lab-card", "example.com/card")
+
+
+def test_room_is_made_for_all_adapters_that_may_come_to_running_pods() -> None:
+    def slots(count: int, **engine: Any) -> int | None:
+        adapters = [{"name": f"a{number}", "source": f"s3://adapters/{number}"} for number in range(count)]
+        model = {**FP8, "adapters": adapters}
+        found = placed(own(model=model, engine_overlay=engine), fleet_with("H100-SXM"))
+        return found.pools[0].max_concurrency
+
+    none, one, eight, more = (slots(count) for count in (0, 1, 8, 20))
+    assert one == eight == more
+    assert none != one
+    assert slots(1, version="0.30.0") != one
