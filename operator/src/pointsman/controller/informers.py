@@ -50,7 +50,7 @@ class Informers:
         before_them: Mapping[Kind, Sequence[Listener]],
         served: Callable[[Selection, bool], None],
     ) -> None:
-        """What deployments own. Of a kind `before_them` are told before `children` are; `served` of whether it
+        """What deployments own. Of a kind `before_them` hear before `children` do; `served` of whether it
         can be listed.
         """
         labelled = label_selector({}, present=(DEPLOYMENT,))
