@@ -13,12 +13,12 @@ import pytest
 
 from tests.integration.gateway.scene import answers
 from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, own, wait_until
-from tests.integration.real_pods.asking import asked_for
+from tests.integration.real_pods.asking import asked_for, gateway_of_pods
 from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support import manifests
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.installation import GatewayProcess
+from tests.support.cluster.installation import GatewayProcess, Installation
 from tests.support.cluster.process_node import NodeSettings, RunningNode
 from tests.support.engines.adapters import CONFIGURATION
 from tests.support.polling import eventually
@@ -41,6 +41,12 @@ def node(control_plane: ControlPlane, settings: NodeSettings, tmp_path: Path) ->
         folders[image] = str(folder)
     stated = replace(settings, image_volumes={**settings.image_volumes, **folders})
     with RunningNode(control_plane, stated) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(installation: Installation, admin: Admin) -> Iterator[GatewayProcess]:
+    with gateway_of_pods(installation, admin) as running:
         yield running
 
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from tests.integration.operator.deployments import API, GEMMA, IMAGE, KIND, message, own, wait_until
-from tests.integration.real_pods.asking import asked_for
+from tests.integration.real_pods.asking import asked_for, gateway_of_pods
 from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support import manifests
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.cluster.installation import GatewayProcess
+from tests.support.cluster.installation import GatewayProcess, Installation
 from tests.support.cluster.process_node import NodeSettings, RunningNode
 from tests.support.engines.adapters import CONFIGURATION
 from tests.support.event_loop_thread import EventLoopThread
@@ -54,6 +54,12 @@ def hub() -> Iterator[Hub]:
 @pytest.fixture
 def node(control_plane: ControlPlane, settings: NodeSettings, hub: Hub) -> Iterator[RunningNode]:
     with RunningNode(control_plane, replace(settings, environment={"HF_ENDPOINT": hub.url})) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(installation: Installation, admin: Admin) -> Iterator[GatewayProcess]:
+    with gateway_of_pods(installation, admin) as running:
         yield running
 
 
@@ -123,7 +129,7 @@ def asking(gateway: GatewayProcess, *models: str) -> Iterator[list[str]]:
             except (urllib.error.URLError, OSError) as error:
                 failures.append(f"{model}: {error}")
 
-    wanted = {"base": "chat", "german": GERMAN}
+    wanted = {"live-base": "chat", "live-german": GERMAN}
     threads = [threading.Thread(target=ask, args=(model, wanted[model])) for model in models]
     for thread in threads:
         thread.start()
@@ -142,18 +148,22 @@ def test_adapters_come_change_and_go_in_running_pods(
     admin: Admin, namespace: str, gateway: GatewayProcess, hub: Hub
 ) -> None:
     admin.create(tuned(**{GERMAN: DE}), namespace)
-    for name, target in (("german", f"chat/{GERMAN}"), ("french", f"chat/{FRENCH}"), ("base", "chat")):
+    for name, target in (
+        ("live-german", f"chat/{GERMAN}"),
+        ("live-french", f"chat/{FRENCH}"),
+        ("live-base", "chat"),
+    ):
         admin.create(manifests.route(name, [target], namespace=namespace), namespace)
     wait_until(admin, "chat", namespace, START_SECONDS, Ready=READY, Progressing=("True", "Complete"))
     until_loaded(admin, namespace, GERMAN)
-    eventually(lambda: answers(gateway, "german") == GERMAN, START_SECONDS, "the route is programmed")
-    eventually(lambda: answers(gateway, "base") == "chat", START_SECONDS, "the route is programmed")
+    eventually(lambda: answers(gateway, "live-german") == GERMAN, START_SECONDS, "the route is programmed")
+    eventually(lambda: answers(gateway, "live-base") == "chat", START_SECONDS, "the route is programmed")
     before = engines(admin, namespace)
 
-    with asking(gateway, "base", "german"):
+    with asking(gateway, "live-base", "live-german"):
         relist(admin, namespace, {GERMAN: DE, FRENCH: FR})
         until_loaded(admin, namespace, GERMAN, FRENCH)
-        eventually(lambda: answers(gateway, "french") == FRENCH, SEEN_SECONDS, "the gateway knows it")
+        eventually(lambda: answers(gateway, "live-french") == FRENCH, SEEN_SECONDS, "the gateway knows it")
 
         relist(admin, namespace, {GERMAN: DE_LATER, FRENCH: FR, "support-it": NOWHERE})
         found = wait_until(
@@ -180,7 +190,7 @@ def test_adapters_come_change_and_go_in_running_pods(
             "the others are unloaded",
         )
         for path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter"):
-            assert status_of(gateway, path, {"model": "german", "lora_name": GERMAN}) == 404
+            assert status_of(gateway, path, {"model": "live-german", "lora_name": GERMAN}) == 404
     assert (engines(admin, namespace), restarts(admin, namespace)) == (before, 0)
 
     crash(next(iter(before.values())))
