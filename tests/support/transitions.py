@@ -49,6 +49,13 @@ _POOLS = [
     {"name": "first", "accelerator": "L4", "maxReplicas": 1},
     {"name": "second", "accelerator": "L4", "maxReplicas": 4},
 ]
+_GERMAN = {"name": "de", "source": "hf://acme/de"}
+_ADAPTERS: tuple[list[Json], ...] = (
+    [_GERMAN],
+    [{**_GERMAN, "revision": "2"}],
+    [_GERMAN, {"name": "fr", "source": "s3://adapters/fr"}],
+    [_GERMAN, {"name": "it", "source": "pvc://adapters/it"}],
+)
 _TEMPLATES: tuple[Json, ...] = (
     {"labels": {"team": "chat"}, "annotations": {"example.com/owner": "chat"}},
     {"tolerations": [{"key": "spot", "operator": "Exists"}], "nodeSelector": {"kubernetes.io/os": "linux"}},
@@ -112,6 +119,8 @@ def _of_our_own(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         spec |= {"model": {**_GEMMA, **model}, "engine": draw(_engines("llama.cpp"))}
     else:
+        if draw(st.booleans()):
+            model["adapters"] = draw(st.sampled_from(_ADAPTERS))
         spec |= {"model": {**_QWEN, **model}, "engine": draw(_engines("vllm"))}
         if draw(st.booleans()):
             spec["hardware"] = draw(
