@@ -26,14 +26,16 @@ from tests.support.cluster.process_node import NodeSettings, RunningNode
 from tests.support.packaged_weights import gemma_file
 from tests.support.polling import eventually_async
 
+pytestmark = pytest.mark.timeout(500)
+
 Json = dict[str, Any]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 STREAM_TOKENS = 400
 """More than an engine on two cores makes while the gateways may not know yet that its pod ends."""
-STREAM_SECONDS = 240
-"""Within that it has made them on a machine that does much else."""
+SLOW_SECONDS = 240
+"""Within that it has started, or made them, on a machine that does much else."""
 
 
 @pytest.fixture
@@ -76,7 +78,9 @@ async def ready_pod(admin: Admin, namespace: str, stated: Json | None = None) ->
     for made in rendered(stated or own("chat")):
         metadata = {key: made["metadata"].get(key, {}) for key in ("labels", "annotations")}
         admin.create({**made, "metadata": {**metadata, "name": made["metadata"]["name"]}}, namespace)
-    return str((await seen(admin, namespace, "chat", ready=True, within_seconds=100))["status"]["podIP"])
+    return str(
+        (await seen(admin, namespace, "chat", ready=True, within_seconds=SLOW_SECONDS))["status"]["podIP"]
+    )
 
 
 async def test_the_quickstart_runs_in_a_cluster_as_it_is(
@@ -97,11 +101,10 @@ async def agent_says(address: str, path: str) -> tuple[int, str]:
         return answer.status, (await answer.text()).strip()
 
 
-@pytest.mark.timeout(500)
 async def test_it_is_ready_after_a_real_token_and_a_running_stream_outlives_its_pod(
     node: RunningNode, admin: Admin, namespace: str
 ) -> None:
-    stated = own("chat", drain={"timeout": f"{STREAM_SECONDS}s"})
+    stated = own("chat", drain={"timeout": f"{SLOW_SECONDS}s"})
     address = await ready_pod(admin, namespace, stated)
     status, page = await agent_says(address, "/metrics")
     told = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
@@ -114,7 +117,7 @@ async def test_it_is_ready_after_a_real_token_and_a_running_stream_outlives_its_
                 "Count on and on.",
                 max_tokens=STREAM_TOKENS,
                 ignore_eos=True,
-                deadline_seconds=STREAM_SECONDS,
+                deadline_seconds=SLOW_SECONDS,
             )
         )
 
