@@ -17,9 +17,9 @@ from pointsman_autoscaler.simulator.scenario import Controls, Scenario, Simulate
 from pointsman_autoscaler.simulator.workloads import Lengths, from_rates, steady
 from pointsman_autoscaler.view import View
 
-LEVELS = (1, 2, 4, 8)
+LEVELS = (1, 2, 4)
 """Numbers of replicas that are measured; between them lines, beyond them the last one's share."""
-_WINDOWS = (4, 4, 2, 2)
+_WINDOWS = (4, 3, 2)
 """Of each level: many replicas see as many requests in less time."""
 _WINDOW_SECONDS = 300.0
 # Rates this near to each other differ by luck alone in so few windows.
