@@ -62,9 +62,9 @@ class Seen:
                 if math.isinf(edge):
                     return lower, math.inf
                 low = lower or edge / 2
-                at = math.log(low) + (rank - below) / (count - below) * math.log(edge / low)
-                quarter = math.log(edge / low) / 4
-                return math.exp(at - quarter), math.exp(at + quarter)
+                width = math.log(edge / low)
+                at = math.log(low) + (rank - below) / (count - below) * width
+                return math.exp(at - width / 4), math.exp(at + width / 4)
             below, lower = count, edge
         return None
 

@@ -23,13 +23,14 @@ Vector = NDArray[np.float64]
 _SPREAD = (0.2, 0.3, 1.0, 0.3, 0.3)
 # A window's mean against the law at its mean load.
 _NOISE = 0.05
-# Residuals beyond so many of their usual size count less; Huber's usual constant.
-_HUBER = 1.5
+# Residuals beyond so many times their median count less: Huber's usual 1.5 standard deviations.
+_HUBER = 2.2
 # What is remembered of one direction: so many looks.
 _KEEP = 0.98
-_USUAL_RESIDUAL = 0.25
-_LEAST_RESIDUAL = 0.01
-_SLOW = 0.05
+# The median is followed in steps of so much: half of them up, half of them down.
+_STEP = 0.15
+_USUAL_RESIDUAL = 0.15
+_LEAST_RESIDUAL, _MOST_RESIDUAL = 0.01, 10.0
 # No coefficient is less or more than this multiple of its prior.
 _LEAST, _MOST = 0.1, 10.0
 # Means of fewer tokens are more noise than law.
@@ -85,10 +86,9 @@ class LawFit:
             residuals.append(residual)
             weight = min(1.0, _HUBER * self._residual / max(residual, 1e-9))
             self._add(row, weight * min(1.0, look.tokens / _ENOUGH_TOKENS), keep)
-        # In the middle: one strange window does not make all of them usual.
         middle = sorted(residuals)[len(residuals) // 2]
-        change = min(middle, 4 * self._residual) - self._residual
-        self._residual = max(self._residual + (_SLOW if change < 0 else 4 * _SLOW) * change, _LEAST_RESIDUAL)
+        step = _STEP if middle > self._residual else -_STEP
+        self._residual = min(max(self._residual * math.exp(step), _LEAST_RESIDUAL), _MOST_RESIDUAL)
         self._solve()
 
     def has_moved(self, look: Look, share: float) -> bool:

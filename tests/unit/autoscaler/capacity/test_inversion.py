@@ -10,6 +10,7 @@ import pytest
 from pointsman.placement.demand import Bound
 from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.capacity import Capacity, Learner, Workload
+from pointsman_autoscaler.capacity.services import cache_limit
 from tests.support.simulated_pods import Scraped, Traffic, flavour
 
 # Some 32 billion parameters on two H100, and a mixture on as many.
@@ -123,6 +124,12 @@ def test_what_does_not_fit_does_not_run(slots: int, cache_tokens: int, binding: 
     found = Learner(flavour(DENSE, slots, cache_tokens), loose).capacity(USUAL)
     assert found.binding == binding
     assert found.requests_per_second < _capacity(DENSE, USUAL, loose).requests_per_second / 3
+
+
+def test_the_cache_holds_the_crowd_and_not_only_its_mean() -> None:
+    # Ten requests of 1,200 tokens fit.
+    p95, p99 = (cache_limit(USUAL, 12_000, (replace(TTFT, quantile=q),), 256) for q in (0.95, 0.99))
+    assert 4.5 < p99 < p95 < 6.5
 
 
 def test_bounds_below_an_empty_replica_are_said_to_be_out_of_reach() -> None:

@@ -82,6 +82,15 @@ def test_one_load_alone_says_nothing_about_others() -> None:
     assert np.all(np.abs(fit.multiples - 1) < 0.35)
 
 
+def test_loads_that_hardly_differ_say_little_about_coefficients() -> None:
+    fit, rng = LawFit(DENSE), np.random.default_rng(7)
+    for _ in range(500):
+        running, noise = float(rng.uniform(19, 21)), float(rng.lognormal(0, 0.05))
+        fit.learn([_look(DENSE, running, 1000, 200, noise)])
+    assert np.all(np.abs(fit.multiples - 1) < 0.35)
+    assert _error(fit, DENSE) < 0.05
+
+
 def test_a_long_night_does_not_take_away_what_the_day_taught() -> None:
     truth = _multiplied(DENSE, (1.2, 0.8, 1.0, 1.3))
     fit = LawFit(DENSE)
@@ -102,11 +111,11 @@ def test_a_truth_that_changes_is_followed() -> None:
     assert _error(fit, slower) < 0.04
 
 
-def test_a_few_windows_that_are_far_off_hardly_count() -> None:
+def test_windows_that_are_far_off_hardly_count() -> None:
     fit, clean = LawFit(DENSE), LawFit(DENSE)
     looks = _varied(DENSE, 200)
     odd = [
-        replace(look, seconds=look.seconds * 8) if index % 20 == 7 else look
+        replace(look, seconds=look.seconds * 2) if index % 5 == 2 else look
         for index, look in enumerate(looks)
     ]
     for look, other in zip(odd, looks, strict=True):

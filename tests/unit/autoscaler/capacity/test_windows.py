@@ -89,6 +89,12 @@ def test_a_pod_that_does_not_serve_says_nothing(changes: dict[str, Any]) -> None
     assert _windows(_every(15, 240), **changes) == []
 
 
+def test_what_lies_in_the_future_waits() -> None:
+    windows, samples = PodWindows("p"), _every(60, 180)
+    assert len(windows.take(_pod(samples), BEGIN + 60)) == 1
+    assert len(windows.take(_pod(samples), BEGIN + 180)) == 2
+
+
 def test_each_sample_is_taken_once() -> None:
     windows, samples = PodWindows("p"), _every(15, 300)
     found = [windows.take(_pod(samples[:count]), BEGIN + 1000) for count in range(len(samples) + 1)]
