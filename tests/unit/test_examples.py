@@ -35,7 +35,7 @@ def deployments() -> Mapping[str, dict[str, Any]]:
         f"{file.parent.name}/{document['metadata']['name']}": document
         for file in sorted(EXAMPLES.rglob("*.yaml"))
         for document in yaml.safe_load_all(file.read_text())
-        if document["kind"] == "ModelDeployment" and "engine" in document["spec"]
+        if document.get("kind") == "ModelDeployment" and "engine" in document["spec"]
     }
 
 
