@@ -12,6 +12,8 @@ from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.view import Startup
 from tests.support.observations import BOUNDS, NOW, ahead, pool
 
+# Each draws some forty numbers and solves some integer programmes.
+FEW = examples(max_examples=60)
 NAMES = ("a100", "h100", "l40s", "spot-a", "spot-b")
 
 
@@ -111,11 +113,13 @@ def within(observation: Observation, replicas: dict[str, int]) -> None:
             assert replicas[each.name] >= each.flavour.minimum
 
 
+@FEW
 @given(observations())
 def test_limits_are_kept(observation: Observation) -> None:
     within(observation, dict(decide(observation).replicas))
 
 
+@FEW
 @given(observations(seen=(Seen.ALL,)), amounts(1, 60))
 def test_the_budget_is_kept_but_for_the_least_that_is_allowed(
     observation: Observation, budget: float
@@ -135,6 +139,7 @@ def test_the_budget_is_kept_but_for_the_least_that_is_allowed(
     assert decision.cost_per_hour <= max(budget, unavoidable) + 1e-6
 
 
+@FEW
 @given(observations(seen=(Seen.STALE, Seen.PART, Seen.NOTHING)))
 def test_missing_data_never_takes_a_replica_away(observation: Observation) -> None:
     observation = replace(observation, settings=replace(observation.settings, budget_per_hour=None))
@@ -146,6 +151,7 @@ def test_missing_data_never_takes_a_replica_away(observation: Observation) -> No
             assert decision.replicas[each.name] >= allowed
 
 
+@FEW
 @given(observations(), amounts(0, 40))
 def test_more_load_never_means_less_capacity(observation: Observation, more: float) -> None:
     load = observation.load
@@ -172,6 +178,7 @@ def test_more_load_never_means_less_capacity(observation: Observation, more: flo
         assert carried(dict(second.replicas)) >= carried(dict(first.replicas)) - 1e-6
 
 
+@FEW
 @given(observations(), st.randoms(use_true_random=False))
 def test_the_order_of_pools_changes_nothing(observation: Observation, random: object) -> None:
     shuffled = list(observation.pools)
@@ -179,11 +186,13 @@ def test_the_order_of_pools_changes_nothing(observation: Observation, random: ob
     assert decide(replace(observation, pools=tuple(shuffled))) == decide(observation)
 
 
+@FEW
 @given(observations())
 def test_the_same_observation_gives_the_same_decision(observation: Observation) -> None:
     assert decide(observation) == decide(replace(observation))
 
 
+@FEW
 @given(observations(seen=(Seen.ALL,)), amounts(0, 599))
 def test_after_more_there_are_not_fewer_within_the_hold(observation: Observation, ago: float) -> None:
     """Whatever the load does, but for limits, idleness and a flavour that does not start."""
@@ -202,6 +211,7 @@ def test_after_more_there_are_not_fewer_within_the_hold(observation: Observation
     assert all(decision.replicas[name] >= count for name, count in asked.items())
 
 
+@FEW
 @given(observations())
 def test_what_is_said_is_one_line_and_the_status_has_no_moving_numbers(observation: Observation) -> None:
     decision = decide(observation)
@@ -216,6 +226,7 @@ def test_what_is_said_is_one_line_and_the_status_has_no_moving_numbers(observati
         assert (again.sentence == decision.sentence) or again.replicas != decision.replicas
 
 
+@FEW
 @given(observations(seen=(Seen.ALL,)))
 def test_one_more_is_never_predicted_to_attain_less(observation: Observation) -> None:
     decision = decide(observation)
@@ -228,16 +239,17 @@ def test_one_more_is_never_predicted_to_attain_less(observation: Observation) ->
             assert other.cost_per_hour < decision.cost_per_hour
 
 
-@examples(max_examples=40)
+@examples(max_examples=25)
 @given(st.lists(amounts(0, 60), min_size=5, max_size=40))
 def test_replicas_do_not_turn_twice_within_the_hold(rates: list[float]) -> None:
     """Up, down and up again takes at least the hold, however the load jumps."""
-    asked, last_up, needs = 1, None, []
+    asked, last_up = 1, None
+    needs: list[tuple[float, float]] = []
     ups_and_downs: list[tuple[int, int]] = []
     for step, rate in enumerate(rates):
         now = NOW + 60.0 * step
         needs = [(at, need) for at, need in needs if at > now - 600.0]
-        past = Past(max((need for _, need in needs), default=0.0), 0.0, last_up)
+        past = Past(need=max((need for _, need in needs), default=0.0), last_up_seconds=last_up)
         seen = Observation(
             now,
             ScalingSettings(BOUNDS),

@@ -48,8 +48,9 @@ def _chosen(observation: Observation, plan: Plan, limits: Limits, need: Need) ->
         return _Chosen(replicas, reason, frozenset())
     wanted, lacking = _solved(plan.needed)
     replicas = _solved(plan.held)[0]
-    if not plan.needed.is_allowed(replicas):
-        # What holds does not fit the limits any more: they decide.
+    load_alone = replace(plan.needed, rows=plan.needed.rows[:1])
+    if not load_alone.is_allowed(replicas) or not (lacking or load_alone.carries(replicas)):
+        # What holds does not fit the limits any more, or the load: they decide.
         replicas = wanted
     holds = {_why_held(observation)} if replicas != wanted and sum(replicas) >= sum(wanted) else set()
     replicas = _make_before_break(plan, need, replicas, asked)

@@ -68,11 +68,12 @@ class Past:
     """What earlier decisions leave to this one."""
 
     need: float = 0.0
-    """The largest need of the hold window, in requests a second."""
+    """The largest need of the last `hold_seconds`, in requests a second."""
     tokens: float = 0.0
-    """The largest need of the hold window, in tokens."""
+    """The same, in tokens."""
+    calm_need: float = 0.0
+    """The largest need of the last `calm_seconds`, in requests a second."""
     last_up_seconds: float | None = None
-    last_change_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,13 @@ class Tuning:
 
     attainment: float | None = None
     """The risk: the probability with which the load ahead must be within capacity; None: the settings'."""
-    hold_seconds: float = 900.0
+    hold_seconds: float = 300.0
     """A replica goes when it was not needed for so long; at least a start-up time, which its return costs."""
+    calm_seconds: float = 1200.0
+    """One that is near to what is needed goes only after so long: it is the one that would come and go."""
     clear_seconds: float = 60.0
     """A backlog is worked off within this, or within the start-up time where that is longer."""
-    amortised_seconds: float = 3600.0
+    amortised_seconds: float = 1800.0
     """A change of the mix must earn its start-ups in this time."""
     has_forecast: bool = True
     has_learned_capacity: bool = True

@@ -25,7 +25,7 @@ _LEAST_MINUTES = 3
 # Before outcomes: as many of a normal distribution, half as wide again as the scale says.
 _IMAGINED, _IMAGINED_WIDTH = 60, 1.5
 _QUANTILES_EVERY = 5
-# Further off, load made a step that nothing foretold: nobody keeps replicas for the next one, and a step counts
+# Further off, load made a step that nothing foretold: nobody keeps replicas for the next, and a step counts
 # in each minute until it is seen. So many scales are a quarter of a large load.
 _LARGEST_RESIDUAL = 4.0
 # For the same reason nothing is learned from it but that load went up or down.

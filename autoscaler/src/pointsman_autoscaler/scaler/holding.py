@@ -16,28 +16,27 @@ class Holding:
         self._needs: deque[tuple[float, float]] = deque()
         self._tokens: deque[tuple[float, float]] = deque()
         self._last_up: float | None = None
-        self._last_change: float | None = None
         self._direction = 0
         self._reversals: deque[float] = deque(maxlen=16)
 
-    def past(self, now_seconds: float, window_seconds: float) -> Past:
+    def past(self, now_seconds: float, hold_seconds: float, calm_seconds: float) -> Past:
         """As of now. Times that have not come yet are of a clock that was set back: they are forgotten."""
         for series in (self._needs, self._tokens):
-            while series and series[0][0] <= now_seconds - window_seconds:
+            while series and series[0][0] <= now_seconds - max(hold_seconds, calm_seconds):
                 series.popleft()
             while series and series[-1][0] > now_seconds:
                 series.pop()
         if self._last_up is not None and self._last_up > now_seconds:
             self._last_up = now_seconds
         return Past(
-            need=self._needs[0][1] if self._needs else 0.0,
-            tokens=self._tokens[0][1] if self._tokens else 0.0,
+            need=_largest_since(self._needs, now_seconds - hold_seconds),
+            tokens=_largest_since(self._tokens, now_seconds - hold_seconds),
+            calm_need=_largest_since(self._needs, now_seconds - calm_seconds),
             last_up_seconds=self._last_up,
-            last_change_seconds=self._last_change,
         )
 
     def slowness(self, now_seconds: float) -> float:
-        """How much longer than usual replicas are held, because they went up and down lately."""
+        """How much longer than usual calm is kept, because replicas went up and down lately."""
         while self._reversals and not now_seconds - _REVERSALS_SECONDS < self._reversals[0] <= now_seconds:
             self._reversals.popleft()
         return min(_SLOWER ** max(0, len(self._reversals) - 1), _SLOWEST)
@@ -56,7 +55,11 @@ class Holding:
             if direction == -self._direction:
                 self._reversals.append(now)
             self._direction = direction
-            self._last_change = now
+
+
+def _largest_since(series: deque[tuple[float, float]], since_seconds: float) -> float:
+    """Values fall from the oldest to the newest: the first in time is the largest."""
+    return next((value for at_seconds, value in series if at_seconds > since_seconds), 0.0)
 
 
 def _push(series: deque[tuple[float, float]], at_seconds: float, value: float) -> None:

@@ -103,7 +103,7 @@ class Scaler:
             pools=pools,
             load=self._load(view, ahead_seconds) if sight is not Seen.NOTHING else None,
             seen=sight,
-            past=self._holding.past(now, tuning.hold_seconds),
+            past=self._holding.past(now, tuning.hold_seconds, tuning.calm_seconds),
             scheduled=self._calendar.minimum(now, ahead_seconds),
             trim=self._attaining.trim,
             tuning=tuning,
@@ -176,8 +176,11 @@ class Scaler:
 
     def _held_longer(self, now_seconds: float, ahead_seconds: float) -> Tuning:
         tuning = self._tuning
-        hold = max(tuning.hold_seconds, ahead_seconds) * self._holding.slowness(now_seconds)
-        return tuning if hold == tuning.hold_seconds else replace(tuning, hold_seconds=hold)
+        hold = max(tuning.hold_seconds, ahead_seconds)
+        calm = tuning.calm_seconds * self._holding.slowness(now_seconds)
+        if (hold, calm) == (tuning.hold_seconds, tuning.calm_seconds):
+            return tuning
+        return replace(tuning, hold_seconds=hold, calm_seconds=calm)
 
 
 def _ahead_seconds(pools: tuple[Pool, ...]) -> float:

@@ -146,6 +146,12 @@ SCENES = {
     "fewer would do, but they were needed a moment ago": Scene(
         observation(pool(asked=4), load=load(2.0), past=Past(need=11.0)), {"h100": 4}, Reason.HELD
     ),
+    "far more than is needed goes soon, the last one near it stays": Scene(
+        # 6.0 × 1.25 and one replica: 10.5 of the 30 that were needed some time ago.
+        observation(pool(asked=10), load=load(6.0), past=Past(need=6.0, calm_need=30.0)),
+        {"h100": 4},
+        Reason.HELD,
+    ),
     "what was needed is kept as far as it is there, and not brought back": Scene(
         observation(pool(asked=3), load=load(2.0), past=Past(need=30.0)), {"h100": 3}, Reason.HELD
     ),

@@ -1,0 +1,57 @@
+"""The integer programme of a mix: looking at all, and the solver, find the same price."""
+
+import math
+
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from pointsman_autoscaler.decision.programme import Programme, Row, by_looking, by_solver, most
+
+
+@st.composite
+def programmes(draw: st.DrawFn) -> Programme:
+    count = draw(st.integers(1, 3))
+
+    def each(least: float, most: float) -> tuple[float, ...]:
+        return tuple(round(draw(st.floats(least, most)), 1) for _ in range(count))
+
+    lows = tuple(draw(st.integers(0, 2)) for _ in range(count))
+    highs = tuple(low + draw(st.integers(0, 6)) for low in lows)
+    rows = tuple(Row(each(0.0, 5.0), draw(st.integers(0, 30))) for _ in range(draw(st.integers(1, 2))))
+    total_low = max(sum(lows), min(draw(st.integers(0, 6)), sum(highs)))
+    return Programme(
+        prices=each(0.5, 9.0),
+        switch=each(0.0, 1.0),
+        now=tuple(draw(st.integers(0, 6)) for _ in range(count)),
+        lows=lows,
+        highs=highs,
+        rows=rows,
+        total_low=total_low,
+        total_high=total_low + draw(st.integers(0, 10)),
+        budget=draw(st.one_of(st.none(), st.integers(1, 60).map(float))),
+    )
+
+
+@examples(max_examples=80)
+@given(programmes())
+def test_both_ways_agree(programme: Programme) -> None:
+    looked, solved = by_looking(programme), by_solver(programme)
+    assert (looked is None) == (solved is None)
+    if looked is not None and solved is not None:
+        assert programme.is_allowed(looked)
+        assert programme.carries(looked)
+        assert math.isclose(programme.cost(looked), programme.cost(solved), rel_tol=1e-4, abs_tol=1e-4)
+
+
+@examples(max_examples=80)
+@given(programmes())
+def test_the_most_keeps_limits_and_is_near_what_is_asked(programme: Programme) -> None:
+    lows = programme.price(programme.lows)
+    if programme.budget is not None and programme.budget < lows:
+        return
+    replicas = most(programme)
+    for low, count, high in zip(programme.lows, replicas, programme.highs, strict=True):
+        assert low <= count <= high
+    assert sum(replicas) <= programme.total_high
+    assert programme.budget is None or programme.price(replicas) <= programme.budget + 1e-6
