@@ -70,6 +70,7 @@ def main(listen: str, gateway_pods: str, prometheus: str) -> None:
         gateways=gateways_at("", gateway_pods),
         policy_of=Proportional,
         look_seconds=0.3,
+        settling_seconds=0.0,
         patience=Patience(stale_seconds=4.0, unread_seconds=2.0),
     )
     asyncio.run(Autoscaler(find_credentials("", ""), settings).run())

@@ -14,6 +14,7 @@ from pointsman.workloads import (
     Renewal,
     controller_revision,
     freeze,
+    frozen_placement,
     frozen_rendering,
     renewal,
     spec_hash,
@@ -74,6 +75,7 @@ def test_a_revision_gives_back_what_it_keeps() -> None:
     assert (revision["kind"], revision["revision"]) == ("ControllerRevision", 3)
     assert revision["metadata"]["name"] == f"m-{kept.name}"
     assert frozen_rendering(revision) == kept
+    assert frozen_placement(revision) == kept.placement
 
 
 def test_a_revision_that_keeps_it_as_objects_is_read_too() -> None:
@@ -95,6 +97,8 @@ def test_a_revision_that_cannot_be_read_says_so(revision: dict[str, Any], want: 
     with pytest.raises(PointsmanError) as refused:
         frozen_rendering(revision)
     assert want in str(refused.value)
+    with pytest.raises(PointsmanError):
+        frozen_placement(revision)
 
 
 def test_the_hash_of_a_spec_is_the_same_in_each_release() -> None:

@@ -26,6 +26,7 @@ from pointsman.kube.objects import (
 from pointsman.kube.ports import Reader, Selection
 from pointsman.kube.store import Store
 from pointsman.placement import Placement
+from pointsman.workloads import frozen_placement
 from pointsman.workloads.naming import DEPLOYMENT
 from pointsman_autoscaler.loop.replicas import deployment_of, replica_of
 from pointsman_autoscaler.loop.settings import AutoscalerSettings
@@ -152,12 +153,10 @@ class Cluster:
         known = self._flavours.get(key)
         if known is not None and known[0] == basis:
             return known[1]
-        try:
-            placement = Placement.from_json(newest["data"]["placement"])
+        placement: Placement | None = newest["data"]
+        found: tuple[Flavour, ...] = ()
+        if placement is not None:
             found = flavours_of(deployment, placement, self._settings.fleet, self._catalog)
-        except (PointsmanError, KeyError, TypeError, ValueError) as error:
-            _log.warning("placement_unreadable", deployment=str(key), reason=str(error))
-            found = ()
         flavours = {flavour.name: flavour for flavour in found}
         self._flavours[key] = (basis, flavours)
         return flavours
@@ -200,9 +199,13 @@ def _without_managers(obj: KubeObject) -> KubeObject:
 
 def _placement_alone(revision: KubeObject) -> KubeObject:
     """Renderings are tens of kilobytes, and there are some of each deployment."""
-    kept = {name: revision[name] for name in (*_POD_PARTS, "revision") if name in revision}
-    placement = (revision.get("data") or {}).get("placement")
-    return _without_managers({**kept, "data": {"placement": placement}})
+    kept: dict[str, Any] = {name: revision[name] for name in (*_POD_PARTS, "revision") if name in revision}
+    try:
+        kept["data"] = frozen_placement(revision)
+    except PointsmanError as error:
+        _log.warning("placement_unreadable", reason=str(error))
+        kept["data"] = None
+    return _without_managers(kept)
 
 
 def _pod_alone(pod: KubeObject) -> KubeObject:

@@ -35,7 +35,7 @@ class AutoscalerMetrics:
         self._registry.register(self._recommendations)
         self._decisions = Counter(
             "decisions",
-            "Looks at deployments, by how they ended: decided, pinned, blind, not_placed or failed.",
+            "Looks at deployments, by how they ended: decided, settling, blind, not_placed or failed.",
             ("outcome",),
             namespace=_PREFIX,
             registry=self._registry,

@@ -108,7 +108,11 @@ class Autoscaler:
             async with self._source(cluster) as source:
                 look_seconds = self._settings.look_seconds or source.look_seconds
                 self._rounds = Rounds(
-                    self._settings.policy_of, self._metrics, look_seconds, self._settings.patience
+                    self._settings.policy_of,
+                    self._metrics,
+                    look_seconds,
+                    self._settings.patience,
+                    self._settings.settling_seconds,
                 )
                 await together({"look": self._rounds.run(cluster, source, actor)})
         finally:

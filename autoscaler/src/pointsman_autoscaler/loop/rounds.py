@@ -12,7 +12,7 @@ from pointsman.api import ModelDeployment, ObjectKey
 from pointsman.api.modeldeployment_status import ScalingState
 from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, elapsed_seconds
-from pointsman.kube.errors import KubeError, LeadershipLost
+from pointsman.kube.errors import LeadershipLost
 from pointsman_autoscaler.loop.metrics import AutoscalerMetrics, Recommended
 from pointsman_autoscaler.loop.policies import decision_of, is_urgent, wish_of
 from pointsman_autoscaler.loop.steps import Wish
@@ -30,6 +30,9 @@ _MOST_OF_A_CORE = 4.0
 """A round's processor time comes at most once in so many times as long."""
 _EARLY_SECONDS = 1.0
 """A look that comes so much before a policy's time is one that is due."""
+
+SETTLING_SECONDS = 300.0
+"""As long as Kubernetes' own autoscaler looks back before it takes replicas away."""
 
 PolicyOf = Callable[[ScalingSettings], Policy]
 
@@ -72,12 +75,14 @@ class Rounds:
         metrics: AutoscalerMetrics,
         look_seconds: float,
         patience: Patience = PATIENCE,
+        settling_seconds: float = SETTLING_SECONDS,
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._policy_of = policy_of
         self._metrics = metrics
         self._look_seconds = look_seconds
         self._patience = patience
+        self._settling_seconds = settling_seconds
         self._clock = clock
         self._scaled: dict[ObjectKey, _Scaled] = {}
         self._urgent: set[ObjectKey] = set()
@@ -101,7 +106,13 @@ class Rounds:
 
         async def look(key: ObjectKey, *, at_once: bool) -> None:
             async with turn:
-                await self._look(key, cluster, source, actor, at_once=at_once)
+                try:
+                    await self._look(key, cluster, source, actor, at_once=at_once)
+                except LeadershipLost:
+                    raise
+                except Exception as error:
+                    # One model in trouble is no reason to leave the others alone.
+                    self._failed(key, f"{type(error).__name__}: {error}")
 
         next_round = self._clock()
         while True:
@@ -145,18 +156,17 @@ class Rounds:
         deployment = cluster.deployment(key)
         if deployment is None:
             return
-        try:
-            wanted = self._wanted(key, deployment, view, at_once=at_once)
-            if wanted is not None:
-                await actor.act(deployment, wanted)
-            self._failing.discard(key)
-        except LeadershipLost:
-            raise
-        except KubeError as error:
-            if key not in self._failing:
-                _log.warning("not_written", deployment=str(key), reason=str(error))
-            self._failing.add(key)
-            self._metrics.looked("failed")
+        wanted = self._wanted(key, deployment, view, at_once=at_once)
+        if wanted is not None:
+            await actor.act(deployment, wanted)
+        self._failing.discard(key)
+
+    def _failed(self, key: ObjectKey, reason: str) -> None:
+        """Said once, until a look goes well."""
+        if key not in self._failing:
+            _log.warning("look_failed", deployment=str(key), reason=reason)
+        self._failing.add(key)
+        self._metrics.looked("failed")
 
     def _wanted(
         self, key: ObjectKey, deployment: ModelDeployment, view: View | Blind, *, at_once: bool
@@ -177,7 +187,6 @@ class Rounds:
         try:
             replicas = scaled.policy.decide(view)
         except Exception as error:
-            # One model that cannot be decided on is no reason to leave the others alone.
             _log.exception("not_decided", deployment=str(key))
             self._metrics.looked("failed")
             return Blind(f"internal error: {type(error).__name__}; see the log", ScalingState.NOT_DECIDED)
@@ -185,11 +194,19 @@ class Rounds:
         seconds = time.thread_time() - began
         if isinstance(wanted, Blind):
             return self._in_the_dark(key, scaled, wanted)
+        if self._takes_away_too_soon(scaled, deployment.spec.replicas, wanted.total):
+            self._metrics.looked("settling")
+            return None
         decision = decision_of(scaled.policy)
         predicted = (decision.attainment, decision.cost_per_hour) if decision is not None else (None, None)
         self._metrics.decided(key, Recommended(dict(replicas), *predicted), seconds)
         self._metrics.looked("decided")
         return wanted
+
+    def _takes_away_too_soon(self, scaled: _Scaled, there: int, wanted: int) -> bool:
+        """Whether a policy that has only begun to look would end replicas: of their load it knows little."""
+        is_young = self._clock() - scaled.since < self._settling_seconds
+        return is_young and wanted < there <= scaled.settings.maximum
 
     def _in_the_dark(self, key: ObjectKey, scaled: _Scaled, blind: Blind) -> Blind | None:
         """Whoever has only begun to look need not see yet: a restart is no blindness."""

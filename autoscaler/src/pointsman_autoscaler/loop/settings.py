@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.kube.ports import Selection
+from pointsman_autoscaler.loop.rounds import SETTLING_SECONDS
 from pointsman_autoscaler.policy import Policy
 from pointsman_autoscaler.scaler import Scaler
 from pointsman_autoscaler.settings import ScalingSettings
@@ -29,3 +30,5 @@ class AutoscalerSettings:
     look_seconds: float | None = None
     """How often it looks; None: as often as its source has something else to say."""
     patience: Patience = PATIENCE
+    settling_seconds: float = SETTLING_SECONDS
+    """How long a policy that was begun anew, as at a restart, takes no replica away."""

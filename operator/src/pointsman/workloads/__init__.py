@@ -14,6 +14,7 @@ from pointsman.workloads.rendering import PoolRendering, Rendering
 from pointsman.workloads.revision import (
     Renewal,
     controller_revision,
+    frozen_placement,
     frozen_rendering,
     renewal,
     revision_name,
@@ -32,6 +33,7 @@ __all__ = [
     "Surroundings",
     "controller_revision",
     "freeze",
+    "frozen_placement",
     "frozen_rendering",
     "refusals",
     "render",

@@ -10,6 +10,7 @@ from pointsman.api import ModelDeployment
 from pointsman.catalog.adapters import all_downloaded
 from pointsman.errors import PointsmanError
 from pointsman.json_text import dumped, loaded
+from pointsman.placement import Placement
 from pointsman.workloads import naming
 from pointsman.workloads.render import owner_reference
 from pointsman.workloads.rendering import Rendering
@@ -93,6 +94,19 @@ def revision_name(deployment: ModelDeployment, rendering: Rendering) -> str:
 
 def frozen_rendering(revision: Mapping[str, Any]) -> Rendering:
     """The rendering that a ControllerRevision keeps. PointsmanError where it cannot be read."""
+    return Rendering.from_json(_stated(revision))
+
+
+def frozen_placement(revision: Mapping[str, Any]) -> Placement:
+    """The placement of that rendering, for whoever needs no more. PointsmanError where it cannot be read."""
+    try:
+        return Placement.from_json(_stated(revision)["placement"])
+    except (KeyError, TypeError, ValueError) as error:
+        name = revision.get("metadata", {}).get("name", "")
+        raise PointsmanError("the ControllerRevision holds no placement", where=str(name)) from error
+
+
+def _stated(revision: Mapping[str, Any]) -> Mapping[str, Any]:
     data = revision.get("data")
     try:
         stated = loaded(data[_TEXT]) if isinstance(data, Mapping) and _TEXT in data else data
@@ -105,7 +119,7 @@ def frozen_rendering(revision: Mapping[str, Any]) -> Rendering:
             where=str(name),
             todo="delete it, it is made anew",
         )
-    return Rendering.from_json(stated)
+    return stated
 
 
 def _pruned(value: Any) -> Any:

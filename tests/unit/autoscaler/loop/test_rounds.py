@@ -38,9 +38,10 @@ class World:
     refused: dict[ObjectKey, Exception] = field(default_factory=dict)
     look_seconds: float = 0.01
 
-    def add(self, name: str, most: int = 3) -> None:
+    def add(self, name: str, most: int = 3, replicas: int = 1) -> None:
         spec = {"scaling": {"maxReplicas": most}}
-        self.deployments[key(name)] = deployment(name, metadata={"uid": f"uid-{name}"}, spec=spec)
+        uid = {"uid": f"uid-{name}"}
+        self.deployments[key(name)] = deployment(name, metadata=uid, replicas=replicas, spec=spec)
 
     @property
     def keys(self) -> Sequence[ObjectKey]:
@@ -93,10 +94,10 @@ class Patient(Most):
 
 @asynccontextmanager
 async def running(
-    world: World, policy: type[Most] = Most, patience: Patience | None = None
+    world: World, policy: type[Most] = Most, patience: Patience | None = None, settling_seconds: float = 0.0
 ) -> AsyncIterator[tuple[Rounds, asyncio.Task[None]]]:
     patience = patience or Patience(stale_seconds=0.0)
-    rounds = Rounds(policy, AutoscalerMetrics(), world.look_seconds, patience)
+    rounds = Rounds(policy, AutoscalerMetrics(), world.look_seconds, patience, settling_seconds)
     task = asyncio.create_task(rounds.run(world, world, world))
     try:
         yield rounds, task
@@ -157,6 +158,31 @@ async def test_blindness_is_told_but_not_by_whoever_has_only_begun_to_look() -> 
     async with running(world):
         await eventually_async(lambda: world.of(A), 30, "a look")
     assert world.of(A)[0] == DARK
+
+
+async def test_one_that_cannot_be_looked_at_holds_up_no_other() -> None:
+    world = World(refused={A: ValueError("a mistake of ours")})
+    world.add("a")
+    world.add("b")
+    async with running(world):
+        await eventually_async(lambda: len(world.of(B)) > 3, 30, "looks")
+
+
+@dataclass
+class One(Most):
+    def decide(self, view: View) -> Mapping[str, int]:
+        return {"default": 1}
+
+
+async def test_whoever_has_only_begun_to_look_takes_nothing_away() -> None:
+    world = World()
+    world.add("a", 5, replicas=3)
+    world.add("b", 2, replicas=3)
+    async with running(world, One, settling_seconds=1000.0):
+        await eventually_async(lambda: world.of(B), 30, "a look at one above its maximum")
+    assert world.of(A) == []
+    async with running(world, One):
+        await eventually_async(lambda: world.of(A), 30, "a look")
 
 
 async def test_an_api_server_that_is_away_is_tried_again() -> None:
