@@ -71,7 +71,8 @@ def _plan(
     if not observation.tuning.has_mix and is_seen:
         highs = _one_flavour(pools, rates, limits.lows, highs)
     load = observation.load
-    tokens = load.tokens if load is not None else 0.0
+    tokens = _step_up(load.tokens, len(pools)) if load is not None else 0.0
+    rate_needed = _step_up(need.requests_per_second, len(pools))
     hedge = _hedge_rows(observation, pools, rates, need)
     now = tuple(pool.asked for pool in pools)
     needed = Programme(
@@ -80,7 +81,7 @@ def _plan(
         now=now,
         lows=limits.lows,
         highs=highs,
-        rows=_rows(pools, rates, lost, need.requests_per_second, tokens) + hedge,
+        rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge,
         total_low=limits.total_low if barred else min(limits.total_low, sum(highs)),
         total_high=limits.total_high,
         budget=limits.budget,
@@ -93,7 +94,7 @@ def _plan(
         )
         # What was needed lately is kept, but never brought back: that would be a second reason to grow.
         near = need.requests_per_second * _NEAR + max(rates, default=0.0)
-        kept = max(need.requests_per_second, min(max(past.need, min(past.calm_need, near)), reached))
+        kept = max(rate_needed, min(max(past.need, min(past.calm_need, near)), reached))
         held_tokens = math.fsum(pool.tokens * pool.asked for pool in pools)
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
         held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + hedge)
@@ -117,9 +118,9 @@ def _rows(
 ) -> tuple[Row, ...]:
     """What must be carried, in requests a second and, where all caches are known, in tokens."""
     gone = math.fsum(rate * count for rate, count in zip(rates, lost, strict=True))
-    rows: tuple[Row, ...] = (Row(rates, _step_up(need + gone, len(pools))),)
+    rows: tuple[Row, ...] = (Row(rates, need + gone),)
     if tokens > 0 and all(pool.tokens > 0 for pool in pools):
-        rows += (Row(tuple(pool.tokens for pool in pools), _step_up(tokens, len(pools))),)
+        rows += (Row(tuple(pool.tokens for pool in pools), tokens),)
     return rows
 
 
