@@ -113,7 +113,9 @@ class Learner:
                 if seen is not None:
                     self._compare(bound, correction, seen)
         if any(abs(factor / self._factors[bound] - 1) > _SAME for bound, factor in self.factors.items()):
-            self._forget_answers()
+            # Stations look at the factors each time.
+            self._factors.update(self.factors)
+            self._capacities.clear()
 
     def _compare(self, bound: Bound, correction: Correction, seen: Seen) -> None:
         """At the load at which it was seen, with what is believed now."""
@@ -138,7 +140,6 @@ class Learner:
         self._stations.clear()
         self._capacities.clear()
         self._law = self.law
-        self._factors = self.factors
 
     def _worked_out(self, workload: Workload) -> Capacity:
         station = self._station(workload)
