@@ -20,6 +20,8 @@ _AGAIN = 0.25
 # Near to what is needed: a quarter more and one replica. That far the load of ten minutes is from the next in
 # one of twenty (ServeGen, m-large).
 _NEAR = 1.25
+# Whoever grows one small replica at a time must not end with many of them in place of a few large ones.
+_WORTH = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,9 @@ def _plan(
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
         held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + hedge)
         if _rose_within(observation, observation.tuning.hold_seconds):
-            held = _not_below(held, now, highs)
+            held = _growing(held, now, highs)
         elif _rose_within(observation, observation.tuning.calm_seconds):
-            held = _one_way(held, now, highs)
+            held = _worth_it(held, _one_way(held, now, highs))
     if observation.seen is not Seen.ALL:
         held = _not_below(held, now, highs)
     return Plan(pools, rates, lost, needed, held, bool(hedge), barred)
@@ -165,6 +167,23 @@ def _one_flavour(
 def _rose_within(observation: Observation, seconds: float) -> bool:
     rose = observation.past.last_up_seconds
     return rose is not None and 0 <= observation.now_seconds - rose < seconds
+
+
+def _growing(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...]) -> Programme:
+    """No pool shrinks; where another mix is worth it, its flavours grow beside what is there."""
+    kept = _not_below(programme, now, highs)
+    if _worth_it(programme, kept) is kept:
+        return kept
+    towards = _not_below(kept, cheapest(programme) or now, highs)
+    return towards if cheapest(towards) is not None else kept
+
+
+def _worth_it(free: Programme, one_way: Programme) -> Programme:
+    """Without flavours that change places, unless that saves a tenth."""
+    replicas, best = cheapest(one_way), cheapest(free)
+    if replicas is None or (best is not None and free.price(best) < _WORTH * free.price(replicas)):
+        return free
+    return one_way
 
 
 def _one_way(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...]) -> Programme:
