@@ -3,7 +3,8 @@
 After so many requests the seen quantile is compared with the predicted one at the same load. The factor
 follows their ratio as online conformal prediction does, faster up than down: it settles where windows above
 the corrected prediction are a third of the others by their distance. Loads far below the bound say nothing
-about the load at it, and a queue that is worked off says nothing about a steady one.
+about the load at it, and a queue that is worked off says nothing about a steady one. What was seen is
+believed less as time goes by: replicas that were added for it keep latencies away from the bound.
 """
 
 import math
@@ -23,8 +24,14 @@ _BEYOND = 10
 _LONGEST_SECONDS = 900.0
 # Shares of the bound between which a latency begins to say something about the load at the bound.
 _SILENT, _TELLING = 0.4, 0.9
-# A queue this long beside so many running answers is worked off, it is no tail.
-_BACKLOG, _BACKLOG_SHARE = 4.0, 0.5
+# A queue this long is worked off, it is no tail: where the mean wait is half of what the tail may be, the
+# tail is far above it (three times the mean at p95, of waits that fall exponentially). A few always wait.
+_BACKLOG, _MEAN_WAIT_SHARE = 4.0, 0.5
+# Of bounds without a time to the first token: people wait two seconds for a beginning, as placement has it.
+_USUAL_WAIT_SECONDS = 2.0
+_MOST_PODS = 4096
+# What was seen counts half after so long.
+_HALF_LIFE_SECONDS = 3600.0
 
 
 @dataclass(slots=True)
@@ -72,9 +79,13 @@ class Seen:
 class Correction:
     """Of one bound."""
 
-    def __init__(self, bound: Bound) -> None:
+    def __init__(self, bound: Bound, first_token_seconds: float = _USUAL_WAIT_SECONDS) -> None:
+        """`first_token_seconds` is what a wait is bounded by, whatever this bound is of."""
         self._bound = bound
+        self._most_wait = first_token_seconds * _MEAN_WAIT_SHARE
         self._log = 0.0
+        self._last_seconds: float | None = None
+        self._unsettled: dict[str, float] = {}
         self._seen = Seen()
 
     @property
@@ -83,8 +94,9 @@ class Correction:
 
     def add(self, window: Window) -> Seen | None:
         """What is to be compared, once there is enough of it."""
+        self._forget(window.ends_seconds)
         histogram = window.ttft if self._bound.metric == "ttft" else window.itl
-        if histogram is None or not histogram.count or not window.arrived or _works_off(window):
+        if histogram is None or not histogram.count or not window.arrived or not self._is_settled(window):
             return None
         seen = self._seen
         if window.ends_seconds - seen.begins_seconds > 2 * _LONGEST_SECONDS:
@@ -112,7 +124,20 @@ class Correction:
         off = min(max(math.log(nearest / predicted_seconds), math.log(LEAST)), math.log(MOST)) - self._log
         self._log += weight * (_UP if off > 0 else _DOWN) * off
 
+    def _forget(self, now_seconds: float) -> None:
+        passed = now_seconds - self._last_seconds if self._last_seconds is not None else 0.0
+        if passed > 0:
+            self._log *= 0.5 ** (passed / _HALF_LIFE_SECONDS)
+        if passed >= 0 or -passed > _LONGEST_SECONDS:  # windows of several pods are not quite in order
+            self._last_seconds = now_seconds
 
-def _works_off(window: Window) -> bool:
-    waiting = window.waiting or 0.0
-    return waiting > max(_BACKLOG, _BACKLOG_SHARE * (window.running or 0.0))
+    def _is_settled(self, window: Window) -> bool:
+        """Whether no queue is worked off, nor was in the window before: its last first tokens come in this."""
+        per_second = (window.arrived or 0.0) / window.seconds
+        if (window.waiting or 0.0) > max(_BACKLOG, per_second * self._most_wait):
+            self._unsettled[window.pod] = window.ends_seconds
+            return False
+        until = self._unsettled.pop(window.pod, -math.inf)
+        if len(self._unsettled) > _MOST_PODS:
+            self._unsettled.clear()
+        return window.ends_seconds - window.seconds > until + window.seconds / 2

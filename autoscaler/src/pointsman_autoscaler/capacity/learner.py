@@ -34,7 +34,9 @@ class Learner:
         self._bounds = bounds
         self._fit = None if flavour.law is None else LawFit(flavour.law)
         self._curve = CurveFit()
-        self._corrections = {bound: Correction(bound) for bound in bounds}
+        waits = [bound.seconds for bound in bounds if bound.metric == "ttft"]
+        loosest = (max(waits),) if waits else ()
+        self._corrections = {bound: Correction(bound, *loosest) for bound in bounds}
         self._pods: dict[str, PodWindows] = {}
         self._stations: dict[Workload, Station] = {}
         self._capacities: dict[Workload, Capacity] = {}

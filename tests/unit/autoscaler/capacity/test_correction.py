@@ -82,3 +82,21 @@ def test_the_largest_latencies_lie_beyond_all_buckets() -> None:
     beyond = Histogram(EDGES, (*(200.0 for _ in EDGES[:-1]), 250.0), 500.0)
     correction = Correction(BOUND)
     assert _told(correction, [replace(_window(3.0), ttft=beyond)] * 100, 1.5) > 2.0
+
+
+def test_the_first_tokens_after_a_queue_was_worked_off_say_nothing_either() -> None:
+    """250 requests a minute with a wait of 0.4 s keep 1.7 waiting on the mean; twice four is a queue."""
+    queued = _window(3.0, waiting=9.0, ends=1000.0)
+    after = [_window(3.0, ends=1060.0), _window(3.0, ends=1120.0)]
+    correction = Correction(BOUND, 0.8)
+    assert _told(correction, [queued, after[0]], 0.7) == 1.0
+    assert _told(correction, [after[1]], 0.7) > 1.2
+    others = Correction(BOUND, 0.8)
+    assert _told(others, [queued, replace(after[0], pod="q")], 0.7) > 1.2, "another replica had no queue"
+
+
+def test_what_was_seen_counts_half_after_an_hour() -> None:
+    correction = Correction(BOUND)
+    before = math.log(_told(correction, [_window(3.0)], 1.0))
+    _told(correction, [_window(0.15, ends=1000.0 + 3600.0)], 0.01)
+    assert math.log(correction.factor) == pytest.approx(before / 2, rel=0.02)
