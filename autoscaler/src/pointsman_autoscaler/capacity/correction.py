@@ -132,7 +132,7 @@ class Correction:
             self._last_seconds = now_seconds
 
     def _is_settled(self, window: Window) -> bool:
-        """Whether no queue is worked off, nor was in the window before: its last first tokens come in this."""
+        """Whether no queue is worked off, nor was in the window before: its first tokens come in this one."""
         per_second = (window.arrived or 0.0) / window.seconds
         if (window.waiting or 0.0) > max(_BACKLOG, per_second * self._most_wait):
             self._unsettled[window.pod] = window.ends_seconds
