@@ -1,4 +1,4 @@
-"""The one who knows the future: replicas are there when they are needed, and nobody pays less than the bound."""
+"""The one who knows the future: replicas are there when they are needed, and nobody beats the bound."""
 
 from __future__ import annotations
 
