@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,11 @@ import click
 
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.examination import examine
+from pointsman.api.fleet import PrometheusSettings
 from pointsman.catalog import shipped_catalog
 from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
+from pointsman_autoscaler.signals.history import arrivals, recorded_rates
 from pointsman_autoscaler.simulator.contenders import OURS, Contender, parse, settings_of_knob
 from pointsman_autoscaler.simulator.report.comparison import Comparison, Tried
 from pointsman_autoscaler.simulator.report.document import document
@@ -39,11 +42,20 @@ Examples:
 @click.option(
     "--trace",
     "trace_file",
-    required=True,
+    default="",
     type=click.Path(dir_okay=False),
     help="CSV: TIMESTAMP,ContextTokens,GeneratedTokens a request, or "
     "t_seconds,arrivals_per_second[,interarrival_cv] an interval.",
 )
+@click.option(
+    "--prometheus", default="", help="Instead: the URL of a Prometheus that recorded the load.", metavar="URL"
+)
+@click.option(
+    "--query",
+    default="",
+    help="What to ask it, as one rate in requests a second. [default: what gateways sent to the deployment]",
+)
+@click.option("--days", type=click.FloatRange(0.01, 60), default=7, show_default=True, help="How far back.")
 @click.option("--deployment", default="", help="Its name, where the files have several with scaling.")
 @click.option(
     "--against",
@@ -77,6 +89,9 @@ Examples:
 def command(
     paths: tuple[str, ...],
     trace_file: str,
+    prometheus: str,
+    query: str,
+    days: float,
     deployment: str,
     against: str,
     tune: bool,
@@ -104,11 +119,11 @@ def command(
     resources = [located.resource for located in examination.objects]
     chosen = _chosen([one for one in resources if isinstance(one, ModelDeployment)], deployment)
     fleet = next((one for one in resources if isinstance(one, FleetSettings)), FleetSettings())
-    trace = read_trace(_text(Path(trace_file)), trace_file)
+    name, text = _recorded(chosen, trace_file, prometheus, query, days)
+    trace = read_trace(text, name)
     context = (chosen.spec.model.context_length if chosen.spec.model is not None else None) or 0
-    arrivals = arrivals_of(trace, load, LENGTHS[kind](), context, seed)
-    name = Path(trace_file).name
-    made = study(chosen, fleet, shipped_catalog(), arrivals, trace_name=name, startup=startup)
+    load_there = arrivals_of(trace, load, LENGTHS[kind](), context, seed)
+    made = study(chosen, fleet, shipped_catalog(), load_there, trace_name=name, startup=startup)
     comparison = _compared(made.scenario, peers, tune, seed, fleet.currency)
     if report:
         _write(Path(report), page(comparison, made.facts))
@@ -137,6 +152,18 @@ def _chosen(deployments: Sequence[ModelDeployment], name: str) -> ModelDeploymen
     raise PointsmanError(what, where="--deployment", todo=f"name one of {names}")
 
 
+def _recorded(
+    deployment: ModelDeployment, trace_file: str, prometheus: str, query: str, days: float
+) -> tuple[str, str]:
+    """A name and the text of a trace."""
+    if bool(trace_file) == bool(prometheus):
+        raise PointsmanError("a recorded load is needed, and one alone", where="--trace, --prometheus")
+    if trace_file:
+        return Path(trace_file).name, _text(Path(trace_file))
+    asked = query or arrivals(deployment.key)
+    return "Prometheus", recorded_rates(PrometheusSettings(url=prometheus), asked, days * _DAY, time.time())
+
+
 def _compared(
     scenario: Scenario, peers: Sequence[Contender], tune: bool, seed: int, currency: str
 ) -> Comparison:
@@ -155,10 +182,10 @@ def _compared(
 
 
 def _title(scenario: Scenario) -> str:
-    arrivals = scenario.arrivals
+    load = scenario.arrivals
     p90 = scenario.flavours[0].startup.quantiles.p90_seconds
-    days = f"{arrivals.span_seconds / _DAY:.3g} days"
-    return f"{days}, {len(arrivals):,} requests ({arrivals.description}), start-up p90 {p90:.0f} s"
+    days = f"{load.span_seconds / _DAY:.3g} days"
+    return f"{days}, {len(load):,} requests ({load.description}), start-up p90 {p90:.0f} s"
 
 
 @contextmanager
