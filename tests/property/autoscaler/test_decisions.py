@@ -199,7 +199,7 @@ def test_after_more_there_are_not_fewer_within_the_hold(observation: Observation
     observation = replace(
         observation,
         pools=tuple(replace(each, barred=False, pending_seconds=()) for each in observation.pools),
-        settings=replace(observation.settings, budget_per_hour=None, idle_after_seconds=None),
+        settings=replace(observation.settings, maximum=200, budget_per_hour=None, idle_after_seconds=None),
         past=Past(last_up_seconds=NOW - ago),
         tuning=Tuning(hold_seconds=600.0),
     )

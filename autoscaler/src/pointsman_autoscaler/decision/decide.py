@@ -49,7 +49,8 @@ def _chosen(observation: Observation, plan: Plan, limits: Limits, need: Need) ->
     wanted, lacking = _solved(plan.needed)
     replicas = _solved(plan.held)[0]
     load_alone = replace(plan.needed, rows=plan.needed.rows[:1])
-    if not load_alone.is_allowed(replicas) or not (lacking or load_alone.carries(replicas)):
+    is_enough = lacking or load_alone.carries(replicas) or observation.seen is not Seen.ALL
+    if not (is_enough and load_alone.is_allowed(replicas)):
         # What holds does not fit the limits any more, or the load: they decide.
         replicas = wanted
     holds = {_why_held(observation)} if replicas != wanted and sum(replicas) >= sum(wanted) else set()

@@ -5,7 +5,7 @@ from collections import deque
 from pointsman_autoscaler.decision import Decision, Past
 
 # Directions that changed are remembered so long, to be slower while load goes up and down.
-_REVERSALS_SECONDS = 3600.0
+_REVERSALS_SECONDS = 7200.0
 _SLOWER, _SLOWEST = 1.5, 3.0
 
 

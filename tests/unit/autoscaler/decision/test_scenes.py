@@ -218,6 +218,28 @@ SCENES = {
         {"h100": 1},
         Reason.PARTLY_BLIND,
     ),
+    "a full house changes places at once where the load does not fit otherwise": Scene(
+        observation(
+            pool("fast", rate=6.0, maximum=3),
+            pool("slow", rate=1.0, price=1.0, asked=4),
+            load=load(11.9),
+            settings=settings(maximum=4),
+            past=Past(last_up_seconds=NOW - 1),
+        ),
+        {"fast": 2, "slow": 0},
+        Reason.LOAD,
+    ),
+    "half the replicas say nothing, so none changes places": Scene(
+        observation(
+            pool("fast", rate=6.0, maximum=3),
+            pool("slow", rate=1.0, price=1.0, asked=4),
+            load=load(11.9),
+            settings=settings(maximum=4),
+            seen=Seen.PART,
+        ),
+        {"fast": 0, "slow": 4},
+        Reason.PARTLY_BLIND,
+    ),
     "nothing was asked for long enough": Scene(
         observation(pool(asked=1), load=load(0.0, idle=601.0), settings=settings(idle=600.0)),
         {"h100": 0},
