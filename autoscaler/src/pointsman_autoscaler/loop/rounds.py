@@ -212,6 +212,8 @@ class Rounds:
         """Whoever has only begun to look need not see yet: a restart is no blindness."""
         self._metrics.looked("blind")
         if self._clock() - scaled.since < self._patience.stale_seconds:
+            # Rates need two looks: the second is not waited for longer than it must be.
+            scaled.asked_at = float("-inf")
             return None
         self._metrics.is_blind(key)
         return blind

@@ -185,6 +185,16 @@ async def test_whoever_has_only_begun_to_look_takes_nothing_away() -> None:
         await eventually_async(lambda: world.of(A), 30, "a look")
 
 
+async def test_whoever_saw_nothing_yet_is_asked_again_at_the_next_look() -> None:
+    world = World(views={A: DARK})
+    world.add("a")
+    async with running(world, Patient, patience=Patience(stale_seconds=1000.0)):
+        world.add("b")
+        await eventually_async(lambda: world.of(B), 30, "rounds go on")
+        del world.views[A]
+        await eventually_async(lambda: world.of(A), 30, "it is asked once it sees")
+
+
 async def test_an_api_server_that_is_away_is_tried_again() -> None:
     world = World(refused={A: Unreachable("away")})
     world.add("a")
