@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from pointsman_autoscaler.decision.decision import Alternative, Decision, Reason
 from pointsman_autoscaler.decision.limits import Limits, clipped, limits_of
-from pointsman_autoscaler.decision.need import Need, need_of
+from pointsman_autoscaler.decision.need import NOTHING, Need, need_of
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.plan import Plan, plan_of
 from pointsman_autoscaler.decision.programme import Programme, cheapest, most
@@ -167,7 +167,7 @@ def _binding(plan: Plan, replicas: tuple[int, ...]) -> str:
 def _attainment(plan: Plan, need: Need, replicas: tuple[int, ...]) -> float:
     """How likely the load ahead is within what they carry."""
     carried = plan.carried(replicas)
-    if need.ahead.mean <= 0:
+    if need.ahead.mean <= NOTHING:
         return _SUREST
     return min(need.ahead.probability_below(carried), _SUREST) if carried > 0 else 0.0
 

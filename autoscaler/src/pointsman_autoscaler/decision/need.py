@@ -11,6 +11,8 @@ from pointsman_autoscaler.settings import ScalingSettings
 _STEP_DEVIATIONS = 3.0
 # Nobody plans for more than this on the word of one distribution.
 _MOST_CERTAIN = 0.9995
+# Requests a second that are none: one in four months. Means that fade never quite reach zero.
+NOTHING = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def need_of(observation: Observation) -> Need:
     is_burst = waits > budget and load.backlog_requests >= 1.0
     clearing = _clearing(observation, load.newest if is_step else load.now) if is_burst else 0.0
     total = max(planned, ahead.mean + clearing)
-    return Need(total, ahead, total / ahead.mean if ahead.mean > 0 else 1.0, clearing, is_burst)
+    return Need(total, ahead, total / ahead.mean if ahead.mean > NOTHING else 1.0, clearing, is_burst)
 
 
 def risk(observation: Observation) -> float:

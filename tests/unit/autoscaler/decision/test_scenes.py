@@ -376,3 +376,9 @@ def test_headroom_shrinks_with_scale() -> None:
 def test_bounds_of_settings_are_in_the_sentence_where_they_cannot_be_reached() -> None:
     seen = observation(pool(reachable=False), load=load(10.0), settings=ScalingSettings(BOUNDS))
     assert "ttft p95 800 ms, itl p95 60 ms" in decide(seen).sentence
+
+
+def test_a_load_that_has_faded_is_none() -> None:
+    decision = decide(observation(pool(), load=load(1e-53, idle=9999.0), settings=settings(idle=600.0)))
+    assert decision.attainment > 0.99
+    assert "× 1.00 headroom" in decision.detail
