@@ -20,7 +20,9 @@ GATEWAY_NAMES = ("attempts_total", "active_requests", "held_requests", "first_to
 _SUM = "first_token_seconds_sum"
 
 _LINE = re.compile(r"^(pointsman_\w+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+# Possessive, and from the beginning of a name alone: a page of anybody's takes time in its length, not in its
+# square.
+_LABEL = re.compile(r'\b(\w++)="((?:[^"\\]++|\\.)*+)"')
 
 # How attempts end that say nothing against the replica: `attempt_class` of the gateway.
 _NO_FAILURE = frozenset({"ok", "rejected", "client_gone", "context_overflow", "refusal"})

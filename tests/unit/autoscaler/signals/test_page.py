@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
@@ -39,6 +40,22 @@ def test_an_engine_is_read_as_far_as_it_speaks() -> None:
 @pytest.mark.parametrize("page", ["", "<html>", 'pointsman_engine_metric_available{name="x"} 0'])
 def test_a_page_of_no_engine_is_no_sample(page: str) -> None:
     assert engine_sample(5.0, rows(page)) is None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param("a" * 200_000, id="a name without an end"),
+        pytest.param('a="' + "\\" * 200_000, id="a value without an end"),
+        pytest.param('a="\\' * 60_000, id="values within values"),
+        pytest.param("a{} " * 60_000, id="many that may be the last bracket"),
+    ],
+)
+def test_whoever_writes_a_page_does_not_choose_how_long_it_takes(labels: str) -> None:
+    """Anybody's pod may have our labels, and its page is read between the renewals of a lease."""
+    began = time.process_time()
+    list(rows(f"pointsman_engine_x{{{labels}}} 1\n"))
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize(
