@@ -66,14 +66,14 @@ def steps(deployment: ModelDeployment, wrote: str, wanted: Wish | Blind, now: da
         return Steps()
     former = deployment.status.scaling or ScalingStatus()
     there = deployment.spec.replicas
-    if scaling.mode is ScalingMode.ADVISE:
-        state = _blind(former, there, wanted) if isinstance(wanted, Blind) else _advising(wanted)
+    if _advises(deployment):
+        state = _blind(deployment, former, wanted) if isinstance(wanted, Blind) else _advising(wanted)
         return _written(deployment, former, state, None, now)
     pin = _pin(deployment, former, wrote, now)
     if pin is not None:
         return _written(deployment, former, pin, None, now)
     if isinstance(wanted, Blind):
-        return _written(deployment, former, _blind(former, there, wanted), None, now)
+        return _written(deployment, former, _blind(deployment, former, wanted), None, now)
     active = _state(ScalingState.ACTIVE, wanted.total, _pools(wanted), wanted.sentence)
     return _written(deployment, former, active, wanted.total if wanted.total != there else None, now)
 
@@ -115,10 +115,25 @@ def _advising(wanted: Wish) -> ScalingStatus:
     return _state(ScalingState.ADVISING, wanted.total, _pools(wanted), wanted.sentence, _ADVICE)
 
 
-def _blind(former: ScalingStatus, there: int, blind: Blind) -> ScalingStatus:
-    """What was split stays so, where it is for the number that there is."""
-    pools = former.pools if former.for_replicas == there else ()
+def _blind(deployment: ModelDeployment, former: ScalingStatus, blind: Blind) -> ScalingStatus:
+    """What runs stays split as it is: by the last word for this number, or as the operator says where there
+    is none. Advice splits nothing.
+    """
+    there = deployment.spec.replicas
+    if former.for_replicas == there and former.state != ScalingState.ADVISING:
+        pools = former.pools
+    elif _advises(deployment):
+        pools = ()
+    else:
+        now = deployment.status.pools
+        is_whole = sum(pool.replicas for pool in now) == there
+        pools = tuple(PoolReplicas(name=one.name, replicas=one.replicas) for one in now) if is_whole else ()
     return _state(blind.state, there, pools, former.reason, blind.reason)
+
+
+def _advises(deployment: ModelDeployment) -> bool:
+    scaling = deployment.spec.scaling
+    return scaling is not None and scaling.mode is ScalingMode.ADVISE
 
 
 def _pin(

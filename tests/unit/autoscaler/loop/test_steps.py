@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pointsman.api import ModelDeployment
-from pointsman.api.modeldeployment_status import ScalingState
+from pointsman.api.modeldeployment_status import ScalingState, ScalingStatus
 from pointsman_autoscaler.loop.steps import MANAGER, Steps, Told, Wish, steps
 from pointsman_autoscaler.signals.watched import Blind
 from tests.support.builders import deployment
@@ -39,10 +39,15 @@ def said(state: str = "Active", replicas: int = 2, generation: int = 5, **more: 
 
 
 def found(
-    replicas: int = 2, mode: str = "active", generation: int = 5, scaling: dict[str, Any] | None = None
+    replicas: int = 2,
+    mode: str = "active",
+    generation: int = 5,
+    scaling: dict[str, Any] | None = None,
+    split: list[dict[str, Any]] | None = None,
 ) -> ModelDeployment:
     made = deployment("m", replicas=replicas, spec={"scaling": {"mode": mode, "maxReplicas": 9}})
-    status = type(made.status).model_validate({} if scaling is None else {"scaling": scaling})
+    stated = {} if scaling is None else {"scaling": scaling}
+    status = type(made.status).model_validate({**stated, "pools": split or []})
     meta = made.metadata.model_copy(update={"generation": generation})
     return made.model_copy(update={"status": status, "metadata": meta})
 
@@ -102,6 +107,27 @@ CASES = {
         wish(a=5),
         "kubectl",
         {"state": "Advising", "forReplicas": 5, "observedGeneration": 5},
+    ),
+    "what was advised splits nothing in the dark": Case(
+        found(mode="advise", scaling=said("Advising")),
+        BLIND,
+        "kubectl",
+        {"state": "MetricsBlind", "forReplicas": 2, "pools": []},
+        want_told=("MetricsBlind",),
+    ),
+    "nor when it is to be done from now on": Case(
+        found(scaling=said("Advising")),
+        BLIND,
+        "kubectl",
+        {"state": "MetricsBlind", "forReplicas": 2, "pools": []},
+        want_told=("MetricsBlind",),
+    ),
+    "in the dark nothing moves between pools, though the last word was for another number": Case(
+        found(scaling=said(replicas=4, generation=6), split=pools(a=0, b=2)),
+        BLIND,
+        "kubectl",
+        {"state": "MetricsBlind", "forReplicas": 2, "pools": pools(a=0, b=2)},
+        want_told=("MetricsBlind",),
     ),
     "what was advised is no number of ours": Case(
         found(scaling=said("Advising", 5)), wish(a=4), "kubectl", {"state": "Active", "forReplicas": 4}, 4
@@ -197,7 +223,8 @@ def after(before: ModelDeployment, made: Steps) -> ModelDeployment:
     """The deployment with what was written."""
     result = before
     if made.scaling is not None:
-        status = type(before.status).model_validate({"scaling": dict(made.scaling)})
+        said = ScalingStatus.model_validate(dict(made.scaling))
+        status = before.status.model_copy(update={"scaling": said})
         result = result.model_copy(update={"status": status})
     if made.replicas is not None:
         spec = result.spec.model_copy(update={"replicas": made.replicas})
