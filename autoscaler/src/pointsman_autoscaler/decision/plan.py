@@ -8,7 +8,7 @@ from pointsman_autoscaler.decision.hedge import domains, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
 from pointsman_autoscaler.decision.need import Need, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
-from pointsman_autoscaler.decision.programme import Programme, Row, cheapest
+from pointsman_autoscaler.decision.programme import Programme, Row, cheapest, most
 from pointsman_autoscaler.decision.supply import late, stuck
 
 # Needs of several flavours are rounded up to steps of half a per cent: the same programme is worked out once.
@@ -83,11 +83,13 @@ def _plan(
         now=now,
         lows=limits.lows,
         highs=highs,
-        rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge,
+        rows=(),
         total_low=limits.total_low if barred else min(limits.total_low, sum(highs)),
         total_high=limits.total_high,
         budget=limits.budget,
     )
+    tokens = _within_limits(needed, pools, tokens)
+    needed = replace(needed, rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge)
     held = needed
     if observation.tuning.has_hysteresis:
         past = observation.past
@@ -124,6 +126,15 @@ def _rows(
     if tokens > 0 and all(pool.tokens > 0 for pool in pools):
         rows += (Row(tuple(pool.tokens for pool in pools), tokens),)
     return rows
+
+
+def _within_limits(programme: Programme, pools: Sequence[Pool], tokens: float) -> float:
+    """Full caches ask for as many tokens as limits let them have, rather than for none."""
+    row = Row(tuple(pool.tokens for pool in pools), tokens)
+    if tokens <= 0 or not any(row.each):
+        return tokens
+    replicas = most(replace(programme, rows=(row,)))
+    return min(tokens, math.fsum(each * count for each, count in zip(row.each, replicas, strict=True)))
 
 
 def _hedge_rows(

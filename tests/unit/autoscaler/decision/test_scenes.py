@@ -181,6 +181,15 @@ SCENES = {
         {"h100": 4},
         Reason.SATURATION,
     ),
+    "caches fill up beyond what may be there: as many as may": Scene(
+        observation(
+            pool(asked=2, tokens=250_000.0),
+            load=load(2.0, tokens=850_000.0),
+            settings=settings(maximum=3),
+        ),
+        {"h100": 3},
+        Reason.SATURATION,
+    ),
     "nothing is seen: what is there stays": Scene(
         observation(pool(asked=4), load=None, seen=Seen.NOTHING), {"h100": 4}, Reason.BLIND
     ),
