@@ -18,9 +18,12 @@ _log = structlog.get_logger(__name__)
 
 _PATH = "/metrics"
 _PATIENCE = aiohttp.ClientTimeout(total=5.0, connect=2.0)
-_AT_ONCE = 64
+_AT_ONCE = 512
 """Pages that are read at the same time."""
-_AGENT_BYTES = 2**20
+_OF_ONE_MODEL = 256
+"""A thousand replicas of one, each of which answers too late, take 20 s, and leave room for others."""
+_AGENT_BYTES = 2**18
+"""Some hundred rows are 10 kB."""
 _GATEWAY_BYTES = 64 * 2**20
 """A thousand models on some routes each are some 20 MB."""
 _STEP_SECONDS = 1.0
@@ -74,7 +77,13 @@ class DirectSource:
             for one in watched.replicas
             if one.is_ready and not one.is_draining and one.metrics is not None
         }
-        pages = asyncio.gather(*(self._page(address, _AGENT_BYTES) for address in agents.values()))
+        turn = asyncio.Semaphore(_OF_ONE_MODEL)
+
+        async def page_of(address: Address) -> str | None:
+            async with turn:
+                return await self._page(address, _AGENT_BYTES)
+
+        pages = asyncio.gather(*(page_of(address) for address in agents.values()))
         look = await self._gateways_now()
         for name, page in zip(agents, await pages, strict=True):
             sample = None if page is None else engine_sample(self._clock(), rows(page))

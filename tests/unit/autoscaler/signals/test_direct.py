@@ -12,6 +12,7 @@ from pointsman.addresses import Address
 from pointsman_autoscaler.signals.direct import DirectSource
 from pointsman_autoscaler.signals.watched import Blind, Watched
 from pointsman_autoscaler.view import View
+from tests.support.polling import eventually_async
 from tests.support.ports import free_port
 from tests.unit.autoscaler.signals.pages_stand_in import KEY, Page, watched
 
@@ -90,6 +91,17 @@ async def test_one_that_hangs_holds_up_no_other() -> None:
         hanging = asyncio.create_task(made.view(watched(slow.address)))
         try:
             async with asyncio.timeout(4.0):
+                await made.view(watched(quick.address))
+        finally:
+            hanging.cancel()
+
+
+async def test_hundreds_that_hang_hold_up_no_other() -> None:
+    async with Page(pause_seconds=30.0) as slow, Page() as quick, source() as (made, _):
+        hanging = asyncio.create_task(made.view(watched(*[slow.address] * 400)))
+        try:
+            await eventually_async(lambda: slow.asked >= 200, 30, "many are asked at the same time")
+            async with asyncio.timeout(3.0):
                 await made.view(watched(quick.address))
         finally:
             hanging.cancel()
