@@ -206,7 +206,12 @@ async def test_a_start_clears_what_a_killed_gateway_left_and_a_stop_leaves_nothi
     for left in ("admin.sock", "discovery.sock", "else"):
         (scene.folder / left).write_text("left")
     await serve(scene)
-    assert {path.name for path in scene.folder.iterdir()} == {"admin.sock", "discovery.sock", "envoy.json"}
+    assert {path.name for path in scene.folder.iterdir()} == {
+        "admin.sock",
+        "discovery.sock",
+        "envoy.json",
+        "hold.sock",
+    }
     assert scene.folder.stat().st_mode & 0o077 == 0, "nobody else reaches the sockets"
     await scene.gateway.stop(0)
     assert not scene.folder.exists()

@@ -90,7 +90,21 @@ def _alone() -> RoutingInput:
     )
 
 
+def _at_zero() -> RoutingInput:
+    """One of the two that may rest does."""
+    may_rest = {"scaling": {"maxReplicas": 3, "idle": {"after": "15m"}}}
+    return routing_input(
+        deployment("resting", spec=may_rest),
+        deployment("running", spec=may_rest),
+        deployment("spare"),
+        route("chat", {"resting": 1}, fallback=["spare"], first_token="8s", metadata=_CREATED),
+        route("code", {"running": 1}, metadata=_CREATED),
+        endpoints={"running": [8001], "spare": [8002]},
+    )
+
+
 INPUTS = {
+    "at-zero": _at_zero,
     "quickstart": _quickstart,
     "hosted": _hosted,
     "clients": _clients,

@@ -179,7 +179,8 @@ class Scene:
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "gateway-0", "labels": GATEWAY_LABELS},
-            "spec": {"containers": [container], "nodeName": "elsewhere"},
+            # On no node: those on a node that is not there are deleted after a while.
+            "spec": {"containers": [container], "schedulerName": "nobody"},
         }
         self.admin.create(pod, SYSTEM)
         self._stack.callback(self.admin.delete, "v1", "Pod", "gateway-0", SYSTEM, grace_seconds=0)

@@ -1,4 +1,4 @@
-"""The autoscaler with a policy that tests can foresee, and little patience:
+"""The autoscaler with a policy that tests can foresee, or our own, and little patience:
 `python -m tests.support.cluster.quick_autoscaler`.
 
 One replica for each two requests that were in flight at once in the last seconds, as gateways say it, else
@@ -23,6 +23,7 @@ from pointsman.kube.gateways import gateways_at
 from pointsman.local.listening import parse_listen
 from pointsman_autoscaler.loop.process import Autoscaler
 from pointsman_autoscaler.loop.settings import AutoscalerSettings
+from pointsman_autoscaler.scaler import Scaler
 from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.signals.memory import Patience
 from pointsman_autoscaler.view import View
@@ -53,11 +54,20 @@ class Proportional:
         return {first: wanted, **dict.fromkeys(others, 0)}
 
 
+class Brisk(Scaler):
+    """Our own policy, asked at each look."""
+
+    @property
+    def interval_seconds(self) -> float:
+        return 0.0
+
+
 @click.command()
+@click.option("--own-policy", is_flag=True)
 @click.option("--listen")
 @click.option("--gateway-pods", default="")
 @click.option("--prometheus", default="")
-def main(listen: str, gateway_pods: str, prometheus: str) -> None:
+def main(listen: str, gateway_pods: str, prometheus: str, own_policy: bool) -> None:
     log_as_json(sys.stderr)
     served = parse_listen(listen)
     metrics = {"metrics": {"prometheus": {"url": prometheus}}} if prometheus else {}
@@ -68,7 +78,7 @@ def main(listen: str, gateway_pods: str, prometheus: str) -> None:
         address=served.host,
         port=served.port,
         gateways=gateways_at("", gateway_pods),
-        policy_of=Proportional,
+        policy_of=Brisk if own_policy else Proportional,
         look_seconds=0.3,
         settling_seconds=0.0,
         patience=Patience(stale_seconds=4.0, unread_seconds=2.0),

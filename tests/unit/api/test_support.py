@@ -92,11 +92,9 @@ CASES = {
     ),
     "active scaling, which is the default": own("scaling: {maxReplicas: 2}", local="spec.scaling.mode"),
     "advised scaling": own("scaling: {mode: advise, maxReplicas: 2}", local="spec.scaling.mode"),
-    "scaling to zero": own(
-        "scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling.mode", cluster="spec.scaling"
-    ),
+    "scaling to zero": own("scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling.mode"),
     "scaling to zero when idle": own(
-        "scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling.mode", cluster="spec.scaling"
+        "scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling.mode"
     ),
     "zero by someone else": own("scaling: {mode: 'off', minReplicas: 0, maxReplicas: 2}"),
     "scaling by someone else": own("scaling: {mode: 'off', maxReplicas: 2}"),

@@ -57,6 +57,13 @@ def scaled_to_zero(cluster: Cluster) -> None:
     cluster.run_pods()
 
 
+def idle(cluster: Cluster) -> None:
+    started(cluster)
+    cluster.change(own_model(replicas=0, scaling={"maxReplicas": 2, "idle": {"after": "10m"}}))
+    cluster.settle()
+    cluster.run_pods()
+
+
 def scaled_from_two_to_one(cluster: Cluster) -> None:
     cluster.change(own_model(replicas=2))
     started(cluster)
@@ -193,6 +200,9 @@ CASES = {
     "scaled to zero it keeps its objects": Case(
         scaled_to_zero,
         said={"Available": ("False", "ScaledToZero"), "Ready": ("False", "ScaledToZero")},
+    ),
+    "at zero while nobody asks it is well": Case(
+        idle, said={"Available": ("True", "Idle"), "Ready": ("True", "Idle")}, words="requests are held"
     ),
     "of several replicas one may be disturbed at a time": Case(
         manifest=own_model(replicas=2), kinds=[*MADE, "PodDisruptionBudget"]

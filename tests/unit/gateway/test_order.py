@@ -32,6 +32,25 @@ def test_everything_arrives_in_a_new_envoy() -> None:
     assert wire.session.settled()
 
 
+def test_what_comes_again_as_it_was_is_in_use_once_envoy_has_heard_of_all_between() -> None:
+    """The answer to what was between is still on its way: until then Envoy may go by that."""
+    wire = settled_wire()
+    first = FIRST[ENDPOINTS]["a"]
+    assert wire.session.goes_by(first)
+    between = resource_set(
+        listener(), cluster("a", endpoints="a"), endpoints("a", 8001), scope("chat", ["a"])
+    )
+    wire.update(between)
+    wire.update(FIRST)
+    looks = [wire.session.goes_by(first)]
+    while wire.deliver_response():
+        looks.append(wire.session.goes_by(first))
+    assert wire.session.holds(first), "by what it said last"
+    assert not any(looks)
+    wire.settle()
+    assert wire.session.goes_by(first)
+
+
 def test_without_any_cluster_envoy_is_told_so_at_once() -> None:
     wire = DiscoveryWire(ResourceStore(), EnvoyStandIn())
     wire.update(resource_set(listener()))

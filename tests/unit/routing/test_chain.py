@@ -6,9 +6,11 @@ import pytest
 
 from pointsman.api import FallbackReason
 from pointsman.routing.chain import Chain, cluster_use, route_uses, rule_chain
+from pointsman.routing.settings import HoldSettings
 from pointsman.routing.targets import ClusterUse, Ejection
 from tests.support.builders import deployment, hosted, key, route, rule
 
+HOLD = HoldSettings(seconds=60)
 HOSTED = "https://api.example.com/v1"
 EXISTING = {
     one.key: one
@@ -24,7 +26,7 @@ EXISTING = {
 
 def chain_of(stated: dict[str, Any]) -> Chain | None:
     chat = route("chat", rules=[stated])
-    return rule_chain(chat.spec.rules[0], chat, EXISTING)
+    return rule_chain(chat.spec.rules[0], chat, EXISTING, HOLD)
 
 
 def attempts_of(stated: dict[str, Any]) -> list[dict[str, int]]:

@@ -25,6 +25,8 @@ _LINE = re.compile(r"^(pointsman_\w+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'\b(\w++)="((?:[^"\\]++|\\.)*+)"')
 
 # How attempts end that say nothing against the replica: `attempt_class` of the gateway.
+# A request that was held is one with the attempt that follows.
+_HELD = "held"
 _NO_FAILURE = frozenset({"ok", "rejected", "client_gone", "context_overflow", "refusal"})
 
 Row = tuple[str, Mapping[str, str], float]
@@ -106,6 +108,8 @@ class TargetLook:
         if not math.isfinite(value):
             return
         if name == "attempts_total":
+            if labels.get("class") == _HELD:
+                return
             self._count(self.ATTEMPTS, value)
             if labels.get("class") not in _NO_FAILURE:
                 self._count(self.FAILED, value)

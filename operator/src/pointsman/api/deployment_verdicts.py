@@ -6,6 +6,9 @@ from pointsman.api.verdicts import FALSE, TRUE, Verdict
 FORMER_VERSION_SERVES = "FormerVersionServes"
 """Why a deployment is available when no replica of its stated version is ready."""
 
+IDLE = "Idle"
+"""Why a deployment is available while nothing of it runs."""
+
 HOSTED_IS_COMPLETE = Verdict("Progressing", TRUE, "Complete", "nothing runs here: the provider hosts it")
 HOSTED_IS_AVAILABLE = Verdict("Available", TRUE, "Hosted")
 COMPLETE = Verdict("Progressing", TRUE, "Complete", "every replica runs this version")
@@ -21,6 +24,8 @@ def available(deployment: ModelDeployment, *, ready_of_version: int, ready: int)
         return Verdict("Available", TRUE, "ReplicasReady", "")
     if ready:
         return Verdict("Available", TRUE, FORMER_VERSION_SERVES, "replicas of the former version serve")
+    if deployment.spec.replicas == 0 and deployment.may_rest:
+        return Verdict("Available", TRUE, IDLE, "nothing runs; requests are held while a replica starts")
     if deployment.spec.replicas == 0:
         return Verdict("Available", FALSE, "ScaledToZero", "spec.replicas is 0")
     return Verdict("Available", FALSE, "NoReplicaReady", "no replica can answer yet")

@@ -15,7 +15,7 @@ from pointsman.api.podoverlay import PodOverlay
 from pointsman.api.record import Record, Rule
 from pointsman.api.resource import Resource
 from pointsman.api.scalars import PositiveDuration
-from pointsman.api.scaling import Scaling
+from pointsman.api.scaling import Scaling, ScalingMode
 from pointsman.api.serving import Engine, Model
 
 
@@ -155,6 +155,16 @@ class ModelDeployment(Resource):
         if self.spec.model is None:
             return ()
         return self.spec.model.served_names or (self.metadata.name,)
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether an autoscaler may take its last replica away while nothing is asked. Requests that come
+        then are held until one is back.
+        """
+        scaling = self.spec.scaling
+        if scaling is None or scaling.mode is ScalingMode.OFF:
+            return False
+        return scaling.idle is not None or scaling.min_replicas == 0
 
     @property
     def adapter_names(self) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from pointsman.api.findings import Finding, Severity
 from pointsman.api.located import Located, Stated
 from pointsman.api.nodes import Path
 from pointsman.api.record import Record
-from pointsman.api.scaling import Scaling, ScalingMode
 
 Mode = Literal["any", "local", "cluster"]
 """Where the objects will run: as processes on one machine, in a cluster, or not said."""
@@ -50,11 +49,6 @@ def _from(*schemes: str) -> Callable[[Any], bool]:
     return lambda source: str(source).startswith(tuple(f"{scheme}://" for scheme in schemes))
 
 
-def _keeps_one(scaling: Scaling) -> bool:
-    """Whether the autoscaler leaves a replica, or leaves all of it to somebody else."""
-    return scaling.mode is ScalingMode.OFF or (scaling.idle is None and scaling.min_replicas > 0)
-
-
 _GAPS = (
     _Gap("ModelRoute", "spec.canary", _BOTH),
     _Gap("ModelRoute", "spec.limits", _BOTH),
@@ -79,14 +73,6 @@ _GAPS = (
         what="is not supported in local mode yet",
         todo='write mode: "off" and set replicas',
         fits=_one_of("off"),
-    ),
-    _Gap(
-        "ModelDeployment",
-        "spec.scaling",
-        _CLUSTER,
-        what="goes to zero, which is not supported yet: no request is held while nothing runs",
-        todo="remove idle, and write minReplicas: 1 or more",
-        fits=_keeps_one,
     ),
     _Gap("ModelDeployment", "spec.allowedRoutes.namespaces", _BOTH, todo="write Same", fits=_one_of("Same")),
     _Gap(

@@ -59,16 +59,17 @@ _GAUGES = {
         "resting_replicas", "gauge", "Replicas of a target that are left alone after failures."
     ),
 }
+HELD = Family("held_requests", "gauge", "Requests that wait for the first replica of a target at zero.")
 COST = Family("cost_total", "counter", "What hosted models asked for the tokens, in the fleet's currency.")
 
 
 def series_names() -> frozenset[str]:
-    """The series that Envoy's counts become, for whoever asks a Prometheus for them."""
+    """The series that say what targets do, for whoever asks a Prometheus for them."""
     plain = {family.name for family in (*_COUNTERS.values(), *_GAUGES.values())}
     parts = {
         f"{family.name}_{part}" for family in _HISTOGRAMS.values() for part in ("bucket", "sum", "count")
     }
-    return frozenset(f"{_NAMESPACE}{name}" for name in plain | parts)
+    return frozenset(f"{_NAMESPACE}{name}" for name in plain | parts | {HELD.name})
 
 
 # Envoy's response flags, in the words of a route's `fallback.when`.
@@ -79,7 +80,12 @@ _CLASS_BY_FLAG = (
     ({"UH", "NC"}, "no_capacity"),
     ({"DC", "DR"}, "client_gone"),
 )
-_CLASS_BY_VERDICT = {"contextOverflow": "context_overflow", "refusal": "refusal", "noCapacity": "no_capacity"}
+_CLASS_BY_VERDICT = {
+    "contextOverflow": "context_overflow",
+    "refusal": "refusal",
+    "noCapacity": "no_capacity",
+    "held": "held",
+}
 
 
 def attempt_class(code: str, flags: str, verdict: str) -> str:

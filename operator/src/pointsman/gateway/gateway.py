@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import secrets
 import shutil
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pointsman.api import ObjectKey
@@ -13,10 +14,13 @@ from pointsman.gateway.answering import PATIENCE, Patience
 from pointsman.gateway.bootstrap import DISCOVERY_SOCKET
 from pointsman.gateway.discovery import DiscoveryServer
 from pointsman.gateway.envoy import Envoy
+from pointsman.gateway.hold import Hold
 from pointsman.gateway.programming import deafness, route_programming
 from pointsman.gateway.run_folder import make_run_folder
 from pointsman.gateway.store import ResourceStore
 from pointsman.routing import Compiler, ProxySettings, RouteProgramming, RoutingInput
+from pointsman.routing.names import endpoints_name
+from pointsman.routing.resources import ENDPOINTS
 
 _GROWN = 1.2
 """From so many times the routes on, the collector is told that they stay: with 1,000 routes it stopped
@@ -41,11 +45,13 @@ class Gateway:
     def __init__(
         self, settings: ProxySettings, places: GatewayPlaces, *, patience: Patience = PATIENCE
     ) -> None:
+        settings = replace(settings, hold=replace(settings.hold, word=secrets.token_hex(16)))
         self._compiler = Compiler(settings)
         self._store = ResourceStore()
         self._discovery = DiscoveryServer(self._store, lambda: self.given.secrets.values())
         self._folder = places.folder
         self.given = RoutingInput()
+        self.hold = Hold(settings.hold, self._can_answer, self.changed)
         self._settled_routes = 0
         self._inputs = 0
         self.envoy = Envoy(settings, self._folder, places.log_file, places.on_envoy_start, patience)
@@ -56,6 +62,7 @@ class Gateway:
         Raises PointsmanError if the folder cannot be used or Envoy cannot be started.
         """
         make_run_folder(self._folder)
+        await self.hold.start(self._folder)
         await self._discovery.start(self._folder / DISCOVERY_SOCKET)
         await self.envoy.start()
 
@@ -112,8 +119,17 @@ class Gateway:
     async def stop(self, drain_seconds: float, leaving_seconds: float = 0.0) -> None:
         """Drain (see `Envoy.stop`), end Envoy, remove the folder."""
         await self.envoy.stop(drain_seconds, leaving_seconds)
+        await self.hold.stop()
         await self._discovery.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _can_answer(self, deployment: ObjectKey) -> bool:
+        """Whether Envoy knows of a replica that can."""
+        session = self._discovery.session
+        wanted = self._store.wanted((ENDPOINTS, endpoints_name(deployment)))
+        if session is None or wanted is None or not self.given.endpoints.get(deployment):
+            return False
+        return session.goes_by(wanted)
 
     def _is_settled(self) -> bool:
         session = self._discovery.session

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from pointsman.errors import PointsmanError
 from pointsman.gateway.cost import CostMeter
-from pointsman.gateway.exposition import COST, Family, Sample, page, renamed
+from pointsman.gateway.exposition import COST, HELD, Family, Sample, page, renamed
 from pointsman.gateway.gateway import Gateway
 
 _log = structlog.get_logger(__name__)
@@ -97,9 +97,19 @@ class MetricsPage:
             _REFUSED: sum(not state.accepted for state in states),
         }
         families.append((COST, self._costs.spent()))
+        families.append((HELD, self._held()))
         families += [(family, [Sample(family.name, {}, float(value))]) for family, value in own.items()]
         families += self._also()
         return page(families)
+
+    def _held(self) -> list[Sample]:
+        """Of each target for which requests may be held: that there are none is news, too."""
+        held = self._gateway.hold.held
+        may_rest = [key for key, one in self._gateway.given.deployments.items() if one.may_rest]
+        return [
+            Sample(HELD.name, {"target": str(key)}, float(held.get(key, 0)))
+            for key in sorted({*may_rest, *held})
+        ]
 
     async def _counted(self) -> list[tuple[Family, list[Sample]]] | None:
         """What Envoy has counted, which the costs learn too; None while it is away."""

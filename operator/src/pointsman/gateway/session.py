@@ -181,6 +181,15 @@ class DeltaSession:
         known = self._types.get(resource.type_url)
         return known is not None and known.acked.get(resource.name) == resource.version
 
+    def goes_by(self, resource: Resource) -> bool:
+        """`holds`, and no other version is on its way: what comes and goes may come again as it was."""
+        return self.holds(resource) and not any(
+            one.name == resource.name
+            for flight in self._in_flight.values()
+            if flight.type_url == resource.type_url
+            for one in flight.resources
+        )
+
     def _subscribed(self, type_url: str) -> Iterable[str]:
         known = self._types.get(type_url)
         if known is None:

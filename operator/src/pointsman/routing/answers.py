@@ -51,6 +51,17 @@ REFUSED = Answer(
 )
 NO_CAPACITY = Answer(503, "No replica of this model is ready; try again in a moment.", "no_capacity", SERVER)
 
+STARTED = Answer(503, "A replica of this model has begun; try again now.", "started", SERVER)
+STARTING = Answer(
+    503, "This model is being started and takes long; try again in a while.", "starting", SERVER
+)
+MANY_WAIT = Answer(
+    503,
+    "This model is being started, and too many wait for it; try again in a while.",
+    "too_many_waiting",
+    SERVER,
+)
+
 OVERLOADED = Answer(503, "This gateway holds as much as it can; try again in a moment.", "overloaded", SERVER)
 
 BY_SCOPE = {

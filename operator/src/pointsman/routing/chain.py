@@ -1,6 +1,6 @@
 """A rule -> the order in which its targets are tried, and what makes the next one be tried."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from pointsman.api import (
     RouteRule,
     Target,
 )
-from pointsman.routing.names import RETRY_HEADER
+from pointsman.routing.names import HOLD_HEADER, RETRY_HEADER
+from pointsman.routing.settings import HoldSettings
 from pointsman.routing.targets import ClusterUse, Ejection, can_answer_as, cluster_name, replica_count
 from pointsman.routing.typed import known, newer
 
@@ -37,6 +38,9 @@ _BY_HEADER = (FallbackReason.CONTEXT_OVERFLOW, FallbackReason.REFUSAL, FallbackR
 # 5 more picks a retry in six went there again; with 40, one in a hundred thousand. A pick takes 0.1 µs.
 _PICKS_OF_ANOTHER_REPLICA = 40
 
+# An attempt more for the hold, and one where the replica that it waited for went at once.
+_ATTEMPTS_OF_HELD = 2
+
 Group = tuple[tuple[str, int], ...]
 """Clusters with their weights."""
 
@@ -50,6 +54,10 @@ class Chain:
     stream_attempt_seconds: float | None
     plain_attempt_seconds: float | None
     hashed: bool
+    may_hold: bool = False
+    """Whether a target may be at zero, so that its answer may be that of a hold."""
+    hold_seconds: float = 0.0
+    """What a hold may add to the times of this chain; its attempts' limits have it already."""
 
 
 def rule_targets(rule: RouteRule) -> tuple[Target | FallbackTarget, ...]:
@@ -100,10 +108,22 @@ def is_usable(key: ObjectKey, use: ClusterUse, usable: Mapping[ObjectKey, ModelD
 
 
 def rule_chain(
-    rule: RouteRule, route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]
+    rule: RouteRule,
+    route: ModelRoute,
+    usable: Mapping[ObjectKey, ModelDeployment],
+    hold: HoldSettings,
+    resting: Collection[ObjectKey] = (),
 ) -> Chain | None:
-    """The attempts of a rule over the targets that can be used; None where there is none."""
+    """The attempts of a rule over the targets that can be used; None where there is none.
+
+    A hold is an attempt, after which the same target is tried: those that are `resting`, for which requests
+    are held as no replica can answer, stand in it more often. A hold's time counts neither as the request's
+    nor as an attempt's; but that of a fallback does, or it would lengthen what the primary may take.
+    """
     namespace = route.metadata.namespace
+
+    def rests(targets: Iterable[Answering]) -> bool:
+        return any(ObjectKey(namespace, one.deployment) in resting for one in targets)
 
     def cluster(target: Answering) -> str | None:
         key, use = ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter)
@@ -115,25 +135,37 @@ def rule_chain(
         if target.weight > 0 and (name := cluster(target)) is not None
     )
     fallbacks = [
-        ((name, 1),)
+        (target, ((name, 1),))
         for target in (rule.fallback.targets if rule.fallback else ())
         if (name := cluster(target)) is not None
     ]
     first = [primary] if primary else []
     if primary and (not fallbacks or _has_other_replica(rule, namespace, usable)):
         first = [primary, primary]
-    groups = (*first, *fallbacks)
-    if not groups:
+    attempts = len(first) + len(fallbacks)
+    if not attempts:
         return None
+    is_held = bool(primary) and rests(target for target in rule.targets if target.weight > 0)
+    if is_held:
+        first += [primary] * _ATTEMPTS_OF_HELD
+    groups = (*first, *(group for target, group in fallbacks for _ in range(1 + rests([target]))))
     when = frozenset(rule.fallback.when) if rule.fallback and fallbacks else frozenset()
     limit = rule.timeouts.first_token
-    plain = rule.timeouts.request.seconds / len(groups) if FallbackReason.TIMEOUT in when else None
+    held_seconds = hold.seconds if is_held else 0.0
+    plain = rule.timeouts.request.seconds / attempts if FallbackReason.TIMEOUT in when else None
+    may_hold = any(
+        usable[key].may_rest
+        for target in rule_targets(rule)
+        if (key := ObjectKey(namespace, target.deployment)) in usable
+    )
     return Chain(
         groups,
-        _retry(rule, when, len(groups)),
-        limit.seconds if limit else None,
-        plain,
+        _retry(rule, when, len(groups), hold.word if may_hold else ""),
+        limit.seconds + held_seconds if limit else None,
+        None if plain is None else plain + held_seconds,
         rule.affinity is not None,
+        may_hold,
+        held_seconds,
     )
 
 
@@ -146,10 +178,11 @@ def _has_other_replica(rule: RouteRule, namespace: str, usable: Mapping[ObjectKe
     return any(is_usable(key, use, usable) and replica_count(usable[key]) > 1 for key, use in keys)
 
 
-def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int) -> dict[str, Any]:
+def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int, hold_word: str) -> dict[str, Any]:
+    """`hold_word` is what the answer of a hold says, "" where none comes."""
     on = ["connect-failure", "refused-stream", "reset"]
     codes: list[int] = []
-    headers: list[str] = []
+    headers: list[tuple[str, str]] = []
     if not when:
         codes += _OTHER_REPLICA_ERRORS
     if FallbackReason.SERVER_ERROR in when:
@@ -161,7 +194,9 @@ def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int) -> d
     ):
         # Replicas from before a change of the adapters serve beside newer ones until these have taken over.
         codes.append(_ADAPTER_NOT_LOADED)
-    headers += [reason.value for reason in _BY_HEADER if reason in when]
+    headers += [(RETRY_HEADER, reason.value) for reason in _BY_HEADER if reason in when]
+    if hold_word:
+        headers.append((HOLD_HEADER, hold_word))
     if when and FallbackReason.CONNECT_FAILURE not in when:
         # Envoy counts an attempt that ran out of time as a reset.
         timed = {FallbackReason.TIMEOUT, FallbackReason.FIRST_TOKEN_TIMEOUT} & when
@@ -174,7 +209,7 @@ def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int) -> d
         "retry_on": ",".join(on),
         "num_retries": attempts - 1,
         "retriable_status_codes": sorted(codes),
-        "retriable_headers": [{"name": RETRY_HEADER, "string_match": {"exact": value}} for value in headers],
+        "retriable_headers": [{"name": name, "string_match": {"exact": value}} for name, value in headers],
         "retry_host_predicate": [
             {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": known(_PREVIOUS_HOSTS)}
         ],

@@ -48,21 +48,26 @@ class Compiler:
         self._fixed = listeners(settings), error_scopes(settings)
         self._memory: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
         self._fresh: dict[tuple[Any, ...], tuple[tuple[Any, ...], Any]] = {}
-        self._assignments: dict[ObjectKey, tuple[tuple[Endpoint, ...], Resource]] = {}
+        self._assignments: dict[ObjectKey, tuple[tuple[tuple[Endpoint, ...], bool], Resource]] = {}
+        self._resting: frozenset[ObjectKey] = frozenset()
         self._last: tuple[RoutingInput, ResourceSet] | None = None
 
     def compile(self, given: RoutingInput) -> ResourceSet:
         """Every resource of a gateway with this input."""
         last, self._last = self._last, None
-        made = self._whole(given) if last is None or _differs(last[0], given) else self._moved(last[1], given)
+        resting, self._resting = self._resting, _resting(given)
+        if last is None or resting != self._resting or _differs(last[0], given):
+            made = self._whole(given)
+        else:
+            made = self._moved(last[1], given)
         self._last = given, made
         return made
 
     def _moved(self, last: Mapping[str, Mapping[str, Resource]], given: RoutingInput) -> ResourceSet:
         """Only replicas came or went, which is what happens most."""
         assignments = {
-            name: self._endpoints(key, given.endpoints.get(key, ()))
-            for key in given.deployments
+            name: self._endpoints(deployment, given)
+            for key, deployment in given.deployments.items()
             if (name := endpoints_name(key)) in last[ENDPOINTS]
         }
         return {**last, ENDPOINTS: assignments}
@@ -100,7 +105,7 @@ class Compiler:
                     shared = made[SECRET].get(secret.name, secret)
                     add(replace(secret, owners=secret.owners | shared.owners))
             if deployment.spec.hosted is None:
-                add(self._endpoints(key, given.endpoints.get(key, ())))
+                add(self._endpoints(deployment, given))
         for (key, use), routes in sorted(owners.items(), key=lambda item: (item[0][0], item[0][1].suffix())):
             if key in usable:
                 add(self._cluster(usable[key], use, secrets[key], frozenset(routes)))
@@ -156,12 +161,14 @@ class Compiler:
         )
         return made
 
-    def _endpoints(self, key: ObjectKey, replicas: tuple[Endpoint, ...]) -> Resource:
+    def _endpoints(self, deployment: ModelDeployment, given: RoutingInput) -> Resource:
+        key = deployment.key
+        replicas, rests = given.endpoints.get(key, ()), key in self._resting
         last = self._assignments.get(key)
-        if last is not None and last[0] == replicas:
+        if last is not None and last[0] == (replicas, rests):
             return last[1]
-        made = load_assignment(endpoints_name(key), replicas, self._settings)
-        self._assignments[key] = replicas, made
+        made = load_assignment(endpoints_name(key), replicas, self._settings, may_rest=rests)
+        self._assignments[key] = (replicas, rests), made
         return made
 
     def _cluster(
@@ -192,9 +199,12 @@ class Compiler:
                 route.spec,
                 names,
                 who,
-                tuple((k, d.spec.replicas, d.adapter_names) for k, d in concerned.items()),
+                tuple(
+                    (k, d.spec.replicas, d.adapter_names, d.may_rest, k in self._resting)
+                    for k, d in concerned.items()
+                ),
             ),
-            lambda: route_scopes(route, names, concerned, who, self._settings),
+            lambda: route_scopes(route, names, concerned, who, self._settings, self._resting),
         )
         return made
 
@@ -243,6 +253,13 @@ def _targets(route: ModelRoute) -> tuple[tuple[ObjectKey, str], ...]:
         named.append(route.spec.mirror)
     namespace = route.metadata.namespace
     return tuple(dict.fromkeys((ObjectKey(namespace, one.deployment), one.adapter or "") for one in named))
+
+
+def _resting(given: RoutingInput) -> frozenset[ObjectKey]:
+    """The deployments for which requests are held: no replica of theirs can answer, and one is to come."""
+    return frozenset(
+        key for key, one in given.deployments.items() if one.may_rest and not given.endpoints.get(key)
+    )
 
 
 def _owners(given: RoutingInput, names: Mapping[ObjectKey, list[str]]) -> _Owners:

@@ -42,8 +42,12 @@ def with_tombstone(replicas: list[dict[str, Any]], settings: ProxySettings) -> l
     return [{"priority": 0, "lb_endpoints": replicas}, {"priority": 1, "lb_endpoints": [tombstone]}]
 
 
-def load_assignment(name: str, replicas: tuple[Endpoint, ...], settings: ProxySettings) -> Resource:
-    """The endpoints of one deployment, in a stable order."""
+def load_assignment(
+    name: str, replicas: tuple[Endpoint, ...], settings: ProxySettings, *, may_rest: bool = False
+) -> Resource:
+    """The endpoints of one deployment, in a stable order; of one that may rest and has none, where requests
+    are held.
+    """
     message = ClusterLoadAssignment()
     message.CopyFrom(_alike(settings))
     message.cluster_name = name
@@ -52,6 +56,9 @@ def load_assignment(name: str, replicas: tuple[Endpoint, ...], settings: ProxySe
         entry.endpoint.address.socket_address.address = found.address
         entry.endpoint.address.socket_address.port_value = found.port
         entry.metadata.filter_metadata[TARGET_METADATA].fields["target"].string_value = name
+    if may_rest and not replicas:
+        # It names no target: none has answered.
+        message.endpoints[0].lb_endpoints.add().endpoint.address.pipe.path = settings.hold.socket
     return resource(ENDPOINTS, name, message)
 
 

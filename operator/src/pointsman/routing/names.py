@@ -12,6 +12,8 @@ CLIENT_HEADER = "x-pm-client"
 OPEN_HEADER = "x-pm-open"
 PATH_HEADER = "x-pm-path"
 RETRY_HEADER = "x-pm-retry"
+# Its value is a secret of one gateway process: what a replica says of itself lets no request go.
+HOLD_HEADER = "x-pm-hold"
 
 # What clients see of the path that their request took.
 TARGET_HEADER = "x-pointsman-target"

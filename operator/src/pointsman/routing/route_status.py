@@ -170,7 +170,8 @@ def _references(targets: tuple[TargetStatus, ...], unresolved: str) -> Verdict:
 
 def why_unready(deployment: ModelDeployment, status: ModelDeploymentStatus) -> str:
     """Why a deployment cannot answer, by what is said of it; "" if it can."""
-    if deployment.spec.hosted is None and not deployment.spec.replicas and not status.ready_replicas:
+    is_at_zero = deployment.spec.hosted is None and not deployment.spec.replicas and not deployment.may_rest
+    if is_at_zero and not status.ready_replicas:
         # What else is missing, such as weights that are not here yet, is not what keeps it from answering.
         return NO_REPLICA
     ready = next((one for one in status.conditions if one.type == "Ready"), None)

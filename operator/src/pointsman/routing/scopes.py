@@ -4,7 +4,7 @@ Envoy finds a scope by hashing the name, so a thousand models cost no more than 
 changed resource for each of its names; and a route that Envoy refuses takes no other with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,7 @@ from pointsman.routing.names import (
     AFFINITY_HEADER,
     ATTEMPTS_HEADER,
     BYTES_HEADER,
+    HOLD_HEADER,
     RETRY_HEADER,
     STREAM_HEADER,
     TARGET_HEADER,
@@ -51,10 +52,17 @@ def route_scopes(
     usable: Mapping[ObjectKey, ModelDeployment],
     admission: Admission | None,
     settings: ProxySettings,
+    resting: Collection[ObjectKey] = (),
 ) -> list[Resource]:
-    """The scopes of a route. `usable` are the deployments that exist and whose credentials do."""
+    """The scopes of a route. `usable` are the deployments that exist and whose credentials do; requests for
+    those that are `resting` are held.
+    """
     named = str(route.key)
-    rules = _rules(route, usable) if admission is not None else [_answered(NO_AUTHENTICATION, name=named)]
+    rules = (
+        _rules(route, usable, settings, resting)
+        if admission is not None
+        else [_answered(NO_AUTHENTICATION, name=named)]
+    )
     who = admission or Admission(open=True)
     owners = frozenset({route.key})
     clusters = frozenset(cluster_name(key, use) for key, use in usable_uses(route, usable))
@@ -107,12 +115,17 @@ def _alike(who: Admission, settings: ProxySettings) -> ScopedRouteConfiguration:
     return parse({"route_configuration": configuration}, ScopedRouteConfiguration())
 
 
-def _rules(route: ModelRoute, usable: Mapping[ObjectKey, ModelDeployment]) -> list[Route]:
+def _rules(
+    route: ModelRoute,
+    usable: Mapping[ObjectKey, ModelDeployment],
+    settings: ProxySettings,
+    resting: Collection[ObjectKey],
+) -> list[Route]:
     entries: list[Route] = []
     for index, rule in enumerate(route.spec.rules):
         match = _match(rule)
         name = f"{route.key}#{index}"
-        chain = rule_chain(rule, route, usable)
+        chain = rule_chain(rule, route, usable, settings.hold, resting)
         if chain is None:
             entries.append(_answered(NO_TARGET, match, name))
         else:
@@ -147,22 +160,27 @@ def _tried(
     Of an answer in one piece nothing comes before it is done, so a first-token or an idle timeout would cut
     every long one: it has the request's own timeout.
     """
+    request_seconds = rule.timeouts.request.seconds + chain.hold_seconds
     action: dict[str, Any] = {
         "inline_cluster_specifier_plugin": specifier(chain),
-        "timeout": seconds(rule.timeouts.request.seconds),
-        "idle_timeout": seconds(rule.timeouts.request.seconds),
+        "timeout": seconds(request_seconds),
+        "idle_timeout": seconds(request_seconds),
         "retry_policy": dict(chain.retry),
     }
     if rule.affinity is not None:
         action["hash_policy"] = [{"header": {"header_name": rule.affinity.header or AFFINITY_HEADER}}]
     if mirrors:
         action["request_mirror_policies"] = mirrors
-    plain = parse({"name": name, "match": match, "route": action, "response_headers_to_add": _TRACE}, Route())
+    entry = {"name": name, "match": match, "route": action, "response_headers_to_add": _TRACE}
+    if chain.may_hold:
+        entry["response_headers_to_remove"] = [HOLD_HEADER]
+    plain = parse(entry, Route())
     plain.route.retry_policy.MergeFromString(_REFRESH_CLUSTER_ON_RETRY)
     streamed = Route()
     streamed.CopyFrom(plain)
     parse({"name": STREAM_HEADER, "string_match": {"exact": "true"}}, streamed.match.headers.add())
-    streamed.route.idle_timeout.FromTimedelta(timedelta(seconds=rule.timeouts.idle.seconds))
+    idle_seconds = rule.timeouts.idle.seconds + chain.hold_seconds
+    streamed.route.idle_timeout.FromTimedelta(timedelta(seconds=idle_seconds))
     _limit_attempts(plain, chain.plain_attempt_seconds)
     _limit_attempts(streamed, chain.stream_attempt_seconds)
     return [plain] if _same_limits(chain, rule) else [streamed, plain]

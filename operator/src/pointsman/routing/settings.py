@@ -1,8 +1,27 @@
 """How one gateway process is set up: addresses and limits, apart from what it serves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSettings:
+    """How requests are held for deployments that may be at zero, while no replica of theirs can answer.
+
+    `socket` is where that is done, in Envoy's folder. `word`, another for each gateway, tells its answers
+    from those of replicas. The bounds are of one deployment and of all; what is above them is refused.
+    `seconds`: nine of ten engines have begun within three minutes where their weights are near.
+    Envoy keeps the bodies, in a quarter of its memory at most.
+    """
+
+    socket: str = "hold.sock"
+    word: str = field(default="word", repr=False)
+    seconds: float = 300.0
+    requests: int = 256
+    requests_in_all: int = 1024
+    body_bytes: int = 64 * MIB
+    body_bytes_in_all: int = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +44,7 @@ class ProxySettings:
     workers: int = 1
     processor: str = "x86_64"
     trusted_ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
+    hold: HoldSettings = HoldSettings()
 
     @property
     def held_request_bytes(self) -> int:

@@ -7,7 +7,14 @@ import time
 
 import pytest
 
-from pointsman_autoscaler.signals.page import engine_sample, gateway_looks, gateway_rows, histogram, rows
+from pointsman_autoscaler.signals.page import (
+    TargetLook,
+    engine_sample,
+    gateway_looks,
+    gateway_rows,
+    histogram,
+    rows,
+)
 from pointsman_autoscaler.view import EngineSample, Histogram
 
 ENGINE = """# HELP pointsman_engine_requests_running Running.
@@ -98,6 +105,17 @@ def test_what_a_gateway_says_is_added_up_by_target() -> None:
 
 def test_a_gateway_whose_envoy_is_away_says_nothing_of_requests() -> None:
     assert gateway_looks(rows("pointsman_gateway_envoy_up{} 0\n", gateway_rows())) is None
+
+
+def test_a_request_that_was_held_has_arrived_once() -> None:
+    page = """
+pointsman_gateway_attempts_total{target="chat/a",code="503",class="held"} 5
+pointsman_gateway_attempts_total{target="chat/a",code="200",class="ok"} 5
+pointsman_gateway_attempts_total{target="chat/a",code="503",class="no_capacity"} 2
+"""
+    looks = gateway_looks(rows(page, gateway_rows()))
+    assert looks is not None
+    assert looks["chat/a"].counters == {TargetLook.ATTEMPTS: 7.0, TargetLook.FAILED: 2.0}
 
 
 def test_requests_that_are_held_are_seen_where_a_gateway_holds_any() -> None:

@@ -11,6 +11,7 @@ from pointsman.api.deployment_verdicts import (
     COMPLETE,
     HOSTED_IS_AVAILABLE,
     HOSTED_IS_COMPLETE,
+    IDLE,
     STARTING,
     ready_like,
 )
@@ -65,7 +66,9 @@ def own(
     if holds:
         kept = f"{deployment.spec.replicas} replicas are kept as they ran: nobody has written spec.replicas"
         available = replace(available, message=f"{available.message}; {kept}".removeprefix("; "))
-    if available.status is TRUE or (available.reason == "ScaledToZero" and refusal is None):
+    # Where nothing runs, whether a replica could be started is all that there is to say.
+    at_zero = available.reason in ("ScaledToZero", IDLE)
+    if (at_zero and refusal is None) or (not at_zero and available.status is TRUE):
         ready = ready_like(available)
     else:
         # That weights are on their way explains nothing where something else is wrong, nor does an adapter.

@@ -209,10 +209,13 @@ static int events(struct attempt *attempt, struct body *body, int is_all) {
 
 int answer_headers(struct attempt *attempt, int is_all) {
   void *envoy = attempt->envoy;
-  // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's.
+  // A verdict is ours to give, and each of its words is a series of metrics. "noCapacity" is the tombstone's,
+  // "held" is said where requests are held; it lets none go, that takes a word which no target knows.
   struct text said = header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
   if (same(said, TEXT("noCapacity"))) {
     set_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"), TEXT("noCapacity"));  // and nothing beside it
+  } else if (same(said, TEXT("held"))) {
+    set_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"), TEXT("held"));
   } else if (said.at) {
     remove_header(envoy, RESPONSE_HEADERS, TEXT("x-pm-retry"));
   }
