@@ -18,6 +18,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 
 from pointsman.api import ObjectKey
 from pointsman.api.fleet import PrometheusSettings
+from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman_autoscaler.signals import promql
 from pointsman_autoscaler.signals.memory import PATIENCE, Memory, Patience
 from pointsman_autoscaler.signals.page import engine_sample, gateway_looks
@@ -35,6 +36,11 @@ _FIRST_SECONDS = 600.0
 _AGAIN_SECONDS = 120.0
 _ERRORS = (OSError, PrometheusApiClientException, ValueError, KeyError, TypeError, TimeoutError)
 """Errors of requests are OSErrors; the others are answers that are none of Prometheus."""
+_GIVEN_UP = 32
+"""So many questions in a row without any answer are its end, and not that of one question."""
+_QUIET_SECONDS = 10.0
+"""So long nobody asks a Prometheus that was given up: a thousand models would wait in vain one by one."""
+_SAID_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -54,15 +60,22 @@ class PrometheusSource:
     """Prometheus itself looks no more often."""
 
     def __init__(
-        self, settings: PrometheusSettings, clock: Callable[[], float], patience: Patience = PATIENCE
+        self,
+        settings: PrometheusSettings,
+        clock: Callable[[], float],
+        patience: Patience = PATIENCE,
+        elapsed: Clock = elapsed_seconds,
     ) -> None:
         self._settings = settings
+        self._elapsed = elapsed
         self._clock = clock
         self._patience = patience
         self._known: dict[ObjectKey, _Known] = {}
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="prometheus")
         self._local = threading.local()
-        self._problem = ""
+        self._unanswered = 0
+        self._quiet_until = 0.0
+        self._said_at = float("-inf")
 
     async def __aenter__(self) -> "PrometheusSource":
         return self
@@ -78,24 +91,37 @@ class PrometheusSource:
         if known is None:
             known = self._known[watched.key] = _Known(Memory(self._patience))
         now = self._clock()
+        if self._is_given_up():
+            known.failing_since = now if known.failing_since is None else known.failing_since
+            return self._seen(known, known.memory.view(watched, now), now)
         try:
             await self._look(watched.key, known)
         except _ERRORS as error:
-            problem = type(error).__name__
-            if problem != self._problem:
-                _log.warning("prometheus_failed", url=self._settings.url, reason=str(error) or problem)
-            self._problem = problem
+            self._failed(known, error)
             known.failing_since = now if known.failing_since is None else known.failing_since
         else:
             known.failing_since = None
-            self._problem = ""
+            self._unanswered = 0
         return self._seen(known, known.memory.view(watched, self._clock()), now)
+
+    def _is_given_up(self) -> bool:
+        return self._unanswered >= _GIVEN_UP and self._elapsed() < self._quiet_until
+
+    def _failed(self, known: _Known, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._unanswered += 1
+            self._quiet_until = self._elapsed() + _QUIET_SECONDS
+        if known.failing_since is None and self._elapsed() - self._said_at >= _SAID_SECONDS:
+            self._said_at = self._elapsed()
+            reason = str(error) or type(error).__name__
+            _log.warning("prometheus_failed", url=self._settings.url, reason=reason)
 
     def _seen(self, known: _Known, seen: View | Blind, now: float) -> View | Blind:
         """What was seen lately counts while Prometheus is asked in vain; after that nothing does."""
         if known.failing_since is not None:
             is_over = now - known.failing_since >= self._patience.stale_seconds
-            why = f"Prometheus at {self._settings.url} does not answer ({self._problem})"
+            # Without the error, which may be another one each time.
+            why = f"Prometheus at {self._settings.url} does not answer; the autoscaler's log says how"
             return Blind(why) if is_over or isinstance(seen, Blind) else seen
         if isinstance(seen, Blind):
             if not known.has_series:

@@ -111,6 +111,32 @@ async def test_without_replicas_a_prometheus_that_is_gone_is_blindness_too_in_ti
         assert await made.view(watched()) == blind
 
 
+async def test_the_reason_is_the_same_whatever_the_error() -> None:
+    """It is written to every deployment: an error that changes would be written at every look."""
+    async with PrometheusStandIn() as prometheus, asking(prometheus.url) as (made, _):
+        prometheus.text = "<html>"
+        first = await made.view(NO_ADDRESS)
+        prometheus.status = 503
+        assert await made.view(NO_ADDRESS) == first
+
+
+async def test_one_that_answers_nobody_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """A thousand models would wait in vain one by one, for longer than a process may seem to hang."""
+    token, elapsed = tmp_path / "token", Clock()
+    async with PrometheusStandIn() as prometheus:
+        settings = PrometheusSettings(url=prometheus.url, bearer_token_file=str(token))
+        async with PrometheusSource(settings, Clock(), elapsed=elapsed) as made:
+            for _ in range(40):
+                assert isinstance(await made.view(NO_ADDRESS), Blind)
+            token.write_text("there now")
+            assert isinstance(await made.view(NO_ADDRESS), Blind)
+            assert prometheus.queries == []
+            elapsed.now += 10.0
+            prometheus.engines = [series(RUNNING, (1000, 1), pod="pod-0")]
+            assert isinstance(await made.view(NO_ADDRESS), View)
+            assert isinstance(await made.view(NO_ADDRESS), View)
+
+
 async def test_the_token_is_read_anew(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first\n")
