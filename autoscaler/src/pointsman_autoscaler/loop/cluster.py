@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pointsman.addresses import Address
 from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.api.modeldeployment_status import ScalingState
 from pointsman.api.scaling import ScalingMode
 from pointsman.catalog import Catalog
 from pointsman.errors import PointsmanError
@@ -188,8 +189,13 @@ def asked(deployment: ModelDeployment, pools: Sequence[str]) -> Mapping[str, int
         return {pools[0]: deployment.spec.replicas}
     told = {pool.name: pool.replicas for pool in deployment.status.pools}
     said = deployment.status.scaling
-    if said is not None and said.for_replicas == deployment.spec.replicas and said.pools:
-        told = {pool.name: pool.replicas for pool in said.pools}
+    if said is not None and said.state != ScalingState.ADVISING:
+        decided = {pool.name: pool.replicas for pool in said.pools}
+        # The operator follows a split under these conditions alone.
+        if said.for_replicas == deployment.spec.replicas == sum(decided.values()) and set(decided) <= set(
+            pools
+        ):
+            told = decided
     return {name: told.get(name, 0) for name in pools}
 
 

@@ -19,18 +19,22 @@ def deployment_of(pod: KubeObject) -> ObjectKey | None:
 
 
 def replica_of(pod: KubeObject, former: Replica | None = None, port: int = AGENT_PORT) -> Replica | None:
-    """None for one that has ended. `former` is what it was: when it was ready first does not change."""
+    """None for one that has ended. `former` is what it was: when it was ready first does not change, but for
+    another of its name, as groups of nodes make them.
+    """
     status = pod.get("status") or {}
     if status.get("phase") in ("Succeeded", "Failed"):
         return None
     ready = is_ready(pod)
-    first = former.ready_seconds if former is not None else None
+    created_seconds = _seconds(metadata(pod).get("creationTimestamp")) or 0.0
+    is_same = former is not None and former.created_seconds == created_seconds
+    first = former.ready_seconds if former is not None and is_same else None
     host = str(status.get("podIP") or "")
     return Replica(
         name=key_of(pod).name,
         flavour=labels_of(pod).get(naming.POOL, ""),
         metrics=Address(host, port) if host else None,
-        created_seconds=_seconds(metadata(pod).get("creationTimestamp")) or 0.0,
+        created_seconds=created_seconds,
         ready_seconds=first if first is not None else (_ready_since(status) if ready else None),
         is_ready=ready,
         is_draining=is_being_deleted(pod),

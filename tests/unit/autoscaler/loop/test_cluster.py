@@ -55,6 +55,14 @@ def test_when_it_was_ready_first_does_not_change() -> None:
     assert again.ready_seconds == first.ready_seconds
 
 
+def test_another_of_its_name_has_not_been_ready() -> None:
+    """After a watch that broke, the end of the former one is not seen."""
+    first = read(pod("True"))
+    another = pod("False")
+    another["metadata"]["creationTimestamp"] = "2026-11-22T14:00:00Z"
+    assert read(another, first).ready_seconds is None
+
+
 def test_one_that_has_not_been_ready_has_no_such_time() -> None:
     assert read(pod("False")).ready_seconds is None
     assert read(pod()).ready_seconds is None
@@ -105,6 +113,23 @@ POOLS = [{"name": "spot", "replicas": 2}, {"name": "reserved", "replicas": 1}]
             {"pools": POOLS, "scaling": {"forReplicas": 9, "pools": [{"name": "reserved", "replicas": 9}]}},
             {"spot": 2, "reserved": 1},
             id="what was decided for another number is past",
+        ),
+        pytest.param(
+            {"pools": POOLS, "scaling": {"forReplicas": 3, "pools": [{"name": "old", "replicas": 3}]}},
+            {"spot": 2, "reserved": 1},
+            id="what was decided for pools that are gone is past",
+        ),
+        pytest.param(
+            {
+                "pools": POOLS,
+                "scaling": {
+                    "forReplicas": 3,
+                    "pools": [{"name": "reserved", "replicas": 3}],
+                    "state": "Advising",
+                },
+            },
+            {"spot": 2, "reserved": 1},
+            id="what was advised was not told",
         ),
     ],
 )
