@@ -168,6 +168,16 @@ async def test_a_client_that_hangs_up_is_held_no_more(scene: Scene) -> None:
     assert own.log.total == 2
 
 
+async def test_a_gateway_that_leaves_answers_those_that_it_holds(scene: Scene) -> None:
+    await at_zero(scene)
+    asked = asyncio.create_task(scene.client.chat("chat"))
+    await held(scene, 1)
+    await scene.gateway.stop(1.5)
+    answer = await asked
+    assert (answer.status, error_of(answer)["code"]) == (503, "starting")
+    assert_nothing_leaked(answer, [])
+
+
 async def test_a_replica_that_goes_as_it_comes_costs_no_request(scene: Scene) -> None:
     """It dies when it is asked: the request waits for the next."""
     await at_zero(scene)

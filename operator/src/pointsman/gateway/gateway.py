@@ -26,6 +26,9 @@ _GROWN = 1.2
 """From so many times the routes on, the collector is told that they stay: with 1,000 routes it stopped
 everything for 0.09 s every few seconds. Seldom, because what is garbage at that moment stays too."""
 
+_OF_DRAIN_FOR_HELD = 0.9
+"""The rest is for fallbacks to answer in."""
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayPlaces:
@@ -117,8 +120,11 @@ class Gateway:
         await self._discovery.progressed()
 
     async def stop(self, drain_seconds: float, leaving_seconds: float = 0.0) -> None:
-        """Drain (see `Envoy.stop`), end Envoy, remove the folder."""
+        """Drain (see `Envoy.stop`), end Envoy, remove the folder. Who is still held is answered before."""
+        held_seconds = drain_seconds * _OF_DRAIN_FOR_HELD
+        last_call = asyncio.get_running_loop().call_later(held_seconds, self.hold.give_up)
         await self.envoy.stop(drain_seconds, leaving_seconds)
+        last_call.cancel()
         await self.hold.stop()
         await self._discovery.stop()
         shutil.rmtree(self._folder, ignore_errors=True)

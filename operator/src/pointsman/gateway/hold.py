@@ -44,6 +44,7 @@ class Hold:
         self._requests: Counter[ObjectKey] = Counter()
         self._bytes: Counter[ObjectKey] = Counter()
         self._waiting: dict[ObjectKey, asyncio.Event] = {}
+        self._gave_up = False
         self._in_vain: set[str] = set()
         self._runner: web.AppRunner | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -79,6 +80,12 @@ class Hold:
         if self._runner is not None:
             await self._runner.cleanup()
         self._path.close()
+
+    def give_up(self) -> None:
+        """Nobody waits any more: better an answer than a connection that breaks."""
+        self._gave_up = True
+        for event in self._waiting.values():
+            event.set()
 
     async def _keep_watching(self) -> None:
         while True:
@@ -116,8 +123,8 @@ class Hold:
         )
 
     async def _wait(self, key: ObjectKey) -> Answer:
-        if self._can_answer(key):
-            return STARTED
+        if self._gave_up or self._can_answer(key):
+            return self._let_go(key)
         event = self._waiting.setdefault(key, asyncio.Event())
         try:
             async with asyncio.timeout(self._settings.seconds):
@@ -128,7 +135,10 @@ class Hold:
             # The last one leaves nothing behind.
             if self._requests[key] == 1 and self._waiting.get(key) is event:
                 del self._waiting[key]
-        return STARTED
+        return self._let_go(key)
+
+    def _let_go(self, key: ObjectKey) -> Answer:
+        return STARTING if self._gave_up and not self._can_answer(key) else STARTED
 
     def _has_room(self, key: ObjectKey, size: int) -> bool:
         most = self._settings
