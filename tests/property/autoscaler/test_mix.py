@@ -55,3 +55,11 @@ def test_the_most_keeps_limits_and_is_near_what_is_asked(programme: Programme) -
         assert low <= count <= high
     assert sum(replicas) <= programme.total_high
     assert programme.budget is None or programme.price(replicas) <= programme.budget + 1e-6
+
+
+def test_what_carries_next_to_nothing_is_one_that_carries_too_little() -> None:
+    """A capacity that was learned from garbage may be any number above zero."""
+    rows = (Row((5e-324, 5e-324), 9.0),)
+    programme = Programme((1.0, 1.0), (0.0, 0.0), (1, 1), (1, 0), (3, 5), rows, 1, 6, None)
+    assert by_looking(programme) is None
+    assert most(programme) == (3, 3)

@@ -166,7 +166,7 @@ def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> t
         wanted = programme.total_low - sum(replicas)
         if worth[pool] > 0:
             missing = least * (1 - _SHARE) - _carried(worth, tuple(replicas))
-            wanted = max(wanted, math.ceil(missing / worth[pool] - _ROUNDING))
+            wanted = max(wanted, math.ceil(min(missing / worth[pool], room) - _ROUNDING))
         replicas[pool] += max(0, min(room, wanted))
     return tuple(replicas)
 
@@ -186,7 +186,7 @@ def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:
             continue
         if row.each[-1] <= 0:
             return None
-        last = max(last, math.ceil(missing / row.each[-1] - _ROUNDING))
+        last = max(last, math.ceil(min(missing / row.each[-1], programme.highs[-1] + 1) - _ROUNDING))
     return last if last <= programme.highs[-1] else None
 
 
@@ -197,6 +197,6 @@ def _useful_highs(programme: Programme) -> tuple[int, ...]:
         wanted = max(low, programme.total_low)
         for row in programme.rows:
             if row.each[pool] > 0:
-                wanted = max(wanted, math.ceil(row.least / row.each[pool] - _ROUNDING))
+                wanted = max(wanted, math.ceil(min(row.least / row.each[pool], high) - _ROUNDING))
         useful.append(max(low, min(high, programme.total_high, wanted)))
     return tuple(useful)

@@ -29,6 +29,9 @@ _LABEL = re.compile(r'\b(\w++)="((?:[^"\\]++|\\.)*+)"')
 _HELD = "held"
 _NO_FAILURE = frozenset({"ok", "rejected", "client_gone", "context_overflow", "refusal"})
 
+_MOST = 1e15
+"""Nothing that is counted comes so far; what is made of larger numbers need not be finite."""
+
 Row = tuple[str, Mapping[str, str], float]
 """Name, labels, value."""
 
@@ -57,7 +60,7 @@ def engine_sample(at_seconds: float, found: Iterable[Row]) -> EngineSample | Non
             continue
         if "le" in labels:
             edges.setdefault(ours.removesuffix("_bucket"), {})[labels["le"]] = value
-        elif math.isfinite(value) and value >= 0:
+        elif 0 <= value <= _MOST:
             plain[ours] = value
 
     def histogram_of(name: MetricName) -> Histogram | None:
@@ -86,7 +89,7 @@ def histogram(edges: Mapping[str, float], total_seconds: float | None) -> Histog
     bounds, counts = tuple(edge for edge, _ in by_edge), tuple(count for _, count in by_edge)
     if not bounds or bounds[-1] != math.inf or total_seconds is None:
         return None
-    if not all(map(math.isfinite, counts)) or any(b < a for a, b in pairwise(counts)):
+    if not all(0 <= count <= _MOST for count in counts) or any(b < a for a, b in pairwise(counts)):
         return None
     return Histogram(bounds, counts, total_seconds)
 
@@ -105,7 +108,7 @@ class TargetLook:
 
     def add(self, name: str, labels: Mapping[str, str], value: float) -> None:
         """One row of it, its name without the gateways' prefix."""
-        if not math.isfinite(value):
+        if not 0 <= value <= _MOST:
             return
         if name == "attempts_total":
             if labels.get("class") == _HELD:

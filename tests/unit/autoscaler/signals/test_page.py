@@ -49,6 +49,12 @@ def test_a_page_of_no_engine_is_no_sample(page: str) -> None:
     assert engine_sample(5.0, rows(page)) is None
 
 
+@pytest.mark.parametrize("text", ["1e308", "-1", "NaN", "+Inf", "2e15"])
+def test_what_no_engine_counts_was_not_seen(text: str) -> None:
+    page = f"pointsman_engine_requests_waiting {text}\npointsman_engine_requests_running 1\n"
+    assert engine_sample(5.0, rows(page)) == EngineSample(5.0, running=1.0)
+
+
 @pytest.mark.parametrize(
     "labels",
     [
