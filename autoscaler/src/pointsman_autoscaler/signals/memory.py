@@ -13,7 +13,8 @@ from pointsman_autoscaler.signals.totals import Totals
 from pointsman_autoscaler.signals.watched import Blind, Replica, Watched
 from pointsman_autoscaler.view import EngineSample, GatewaySample, Pod, View
 
-_KEPT_SECONDS = 900.0
+_KEPT_SECONDS = 660.0
+"""Ten minutes and some: of a replica they are about 100 kB."""
 _APART_SECONDS = 14.0
 """Samples that are kept lie so far apart, but for the newest: looks may come more often."""
 

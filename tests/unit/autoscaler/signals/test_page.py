@@ -84,6 +84,14 @@ def test_a_histogram_that_is_not_whole_was_not_seen(edges: dict[str, float]) -> 
     assert histogram(edges, 1.0) is None
 
 
+def test_bounds_are_kept_once() -> None:
+    """A replica's samples would be twice as large."""
+    first, second = (histogram({"0.5": count, "+Inf": count}, 1.0) for count in (1.0, 2.0))
+    assert first is not None
+    assert second is not None
+    assert first.bounds is second.bounds
+
+
 GATEWAY = """pointsman_gateway_active_requests{target="chat/a"} 4
 pointsman_gateway_attempts_total{route="chat/r",rule="0",target="chat/a",code="200",class="ok"} 10
 pointsman_gateway_attempts_total{route="chat/r",rule="1",target="chat/a",adapter="x",code="200",class="ok"} 5
