@@ -8,6 +8,7 @@ import pytest
 from pointsman.api import ModelDeployment
 from pointsman.controller.modeldeployment.pools import split
 
+OFF = "off"
 POOLS = {"spot": (0, 6), "reserved": (1, 4)}
 
 
@@ -19,6 +20,7 @@ class Case:
     said: dict[str, int] = field(default_factory=dict)
     state: str = "Active"
     was: dict[str, int] = field(default_factory=dict)
+    mode: str = "active"
 
 
 CASES = {
@@ -33,6 +35,22 @@ CASES = {
     "nor one that is advice": Case(5, {"spot": 4, "reserved": 1}, 5, {"reserved": 5}, "Advising"),
     "nothing moves while it is about to write another number": Case(
         5, {"spot": 1, "reserved": 4}, 6, {"spot": 4, "reserved": 2}, was={"spot": 1, "reserved": 4}
+    ),
+    "nothing moves when it is switched off": Case(
+        5,
+        {"spot": 1, "reserved": 4},
+        5,
+        {"spot": 1, "reserved": 4},
+        was={"spot": 1, "reserved": 4},
+        mode="off",
+    ),
+    "another's number is split in order, though it was once the autoscaler's": Case(
+        5,
+        {"spot": 4, "reserved": 1},
+        5,
+        {"spot": 1, "reserved": 4},
+        was={"spot": 5, "reserved": 1},
+        mode="off",
     ),
     "nor one that names a pool that is gone": Case(5, {"spot": 4, "reserved": 1}, 5, {"old": 5}),
 }
@@ -59,6 +77,7 @@ def test_split(case: Case) -> None:
                 "engine": {"name": "vllm"},
                 "hardware": {"pools": pools},
                 "replicas": case.replicas,
+                "scaling": {"mode": case.mode, "maxReplicas": 20},
             },
             "status": status,
         }

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from pointsman.api import ModelDeployment
 from pointsman.api.modeldeployment_status import PoolStatus, ScalingState, ScalingStatus
+from pointsman.api.scaling import ScalingMode
 
 
 def split(deployment: ModelDeployment, pools: Sequence[str]) -> Mapping[str, int]:
     """Replicas of each pool, in the order of the pools; their sum is spec.replicas.
 
-    The autoscaler's split counts while it is for the replicas that are wanted now, and no mere advice.
-    Otherwise the minima are filled first, then the pools in the order in which the spec prefers them. What no
-    pool may take goes to the last: a person who asks for more than the pools' maxima is not ignored.
+    The autoscaler's split counts while it is for the replicas that are wanted now, and no mere advice; where it
+    was switched off, until another number is wanted: the same number later is somebody else's. Otherwise the
+    minima are filled first, then the pools in the order in which the spec prefers them. What no pool may take
+    goes to the last: a person who asks for more than the pools' maxima is not ignored.
     """
     wanted = deployment.spec.replicas
     if len(pools) == 1:
@@ -20,9 +22,16 @@ def split(deployment: ModelDeployment, pools: Sequence[str]) -> Mapping[str, int
     if scaling is None or scaling.state == ScalingState.ADVISING:
         return _in_order(deployment, pools, wanted)
     given = _autoscalers(scaling, wanted, pools)
+    if _is_off(deployment) and given != _as_it_is(deployment.status.pools, wanted, pools):
+        return _in_order(deployment, pools, wanted)
     if given is None and scaling.for_replicas != wanted:
         given = _as_it_is(deployment.status.pools, wanted, pools)
     return given if given is not None else _in_order(deployment, pools, wanted)
+
+
+def _is_off(deployment: ModelDeployment) -> bool:
+    scaling = deployment.spec.scaling
+    return scaling is None or scaling.mode is ScalingMode.OFF
 
 
 def _autoscalers(scaling: ScalingStatus, wanted: int, pools: Sequence[str]) -> Mapping[str, int] | None:
