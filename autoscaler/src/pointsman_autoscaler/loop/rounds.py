@@ -28,6 +28,8 @@ _log = structlog.get_logger("autoscaler")
 _AT_ONCE = 32
 _MOST_OF_A_CORE = 4.0
 """A round's processor time comes at most once in so many times as long."""
+_URGENT_SECONDS = 1.0
+"""Replicas that come and go are urgent all the time: looks at once come no more often."""
 _EARLY_SECONDS = 1.0
 """A look that comes so much before a policy's time is one that is due."""
 
@@ -88,6 +90,7 @@ class Rounds:
         self._urgent: set[ObjectKey] = set()
         self._called = asyncio.Event()
         self._failing: set[ObjectKey] = set()
+        self._looked_at: set[ObjectKey] = set()
         self._began: float | None = None
 
     @property
@@ -124,14 +127,18 @@ class Rounds:
             if is_round:
                 keys |= set(cluster.keys)
                 self._forget(cluster, source)
+            self._looked_at |= keys
             async with asyncio.TaskGroup() as group:
                 for key in sorted(keys):
                     group.create_task(look(key, at_once=key in urgent), name=f"look at {key}")
+            # So many models, or such large pages, that it is work for long: then it comes less often.
+            rest_seconds = (time.thread_time() - cpu_seconds) * _MOST_OF_A_CORE
             if is_round:
-                # So many models, or such large pages, that it is work for long: then it comes less often.
-                spent_seconds = time.thread_time() - cpu_seconds
-                next_round = self._began + max(self._look_seconds, spent_seconds * _MOST_OF_A_CORE)
-            self._began = None
+                next_round = self._began + max(self._look_seconds, rest_seconds)
+            else:
+                rest_seconds = max(_URGENT_SECONDS, rest_seconds)
+            next_urgent, self._began = self._began + rest_seconds, None
+            await asyncio.sleep(max(0.0, min(next_urgent, next_round) - self._clock()))
             try:
                 async with asyncio.timeout(max(0.0, next_round - self._clock())):
                     await self._called.wait()
@@ -139,8 +146,11 @@ class Rounds:
                 continue
 
     def _forget(self, cluster: Followed, source: Source) -> None:
-        for key in self._scaled.keys() - set(cluster.keys):
-            del self._scaled[key]
+        gone = self._looked_at - set(cluster.keys)
+        self._looked_at -= gone
+        self._failing -= gone
+        for key in gone:
+            self._scaled.pop(key, None)
             source.forget(key)
             self._metrics.forget(key)
 

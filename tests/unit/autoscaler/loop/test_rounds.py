@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -129,6 +130,23 @@ async def test_a_policy_is_asked_at_its_own_times_and_at_once_when_it_is_urgent(
         await eventually_async(lambda: len(world.of(A)) == 2, 30, "a look at once")
 
 
+async def test_what_is_urgent_all_the_time_is_looked_at_about_once_a_second() -> None:
+    """Of a thousand replicas that are lost one after the other, each is no reason to read all the others."""
+    world = World(look_seconds=1000.0)
+    world.add("a")
+    async with running(world, Patient) as (rounds, _):
+        await eventually_async(lambda: len(world.of(A)) == 1, 30, "the first look")
+        calls = iter(range(30))
+
+        def all_are_lost() -> bool:
+            rounds.hurry(A)
+            return next(calls, None) is None
+
+        began = time.monotonic()
+        await eventually_async(all_are_lost, 30, "the last is lost")
+        assert 1 < len(world.of(A)) <= 3 + (time.monotonic() - began)
+
+
 async def test_a_policy_that_fails_is_said_and_others_go_on() -> None:
     world = World()
     world.add("a", 1)
@@ -213,6 +231,15 @@ async def test_whoever_no_longer_leads_ends() -> None:
         with pytest.raises(ExceptionGroup) as raised:
             task.result()
         assert raised.group_contains(LeadershipLost)
+
+
+async def test_what_could_not_be_followed_is_forgotten_too() -> None:
+    world = World()
+    world.add("a", 9)
+    async with running(world):
+        await eventually_async(lambda: world.of(A), 30, "a look")
+        del world.deployments[A]
+        await eventually_async(lambda: world.forgotten == [A], 30, "it is forgotten")
 
 
 async def test_what_is_gone_is_forgotten_and_another_of_its_name_begins_anew() -> None:

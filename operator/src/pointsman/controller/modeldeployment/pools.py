@@ -10,10 +10,10 @@ from pointsman.api.scaling import ScalingMode
 def split(deployment: ModelDeployment, pools: Sequence[str]) -> Mapping[str, int]:
     """Replicas of each pool, in the order of the pools; their sum is spec.replicas.
 
-    The autoscaler's split counts while it is for the replicas that are wanted now, and no mere advice; where it
-    was switched off, until another number is wanted: the same number later is somebody else's. Otherwise the
-    minima are filled first, then the pools in the order in which the spec prefers them. What no pool may take
-    goes to the last: a person who asks for more than the pools' maxima is not ignored.
+    The autoscaler's split counts while it is for the replicas that are wanted now, and no mere advice; where
+    it was switched off, until another number is wanted: the same number later is somebody else's.
+    Otherwise the minima are filled first, then the pools in the order in which the spec prefers them. What no
+    pool may take goes to the last: a person who asks for more than the pools' maxima is not ignored.
     """
     wanted = deployment.spec.replicas
     if len(pools) == 1:
