@@ -1,5 +1,7 @@
 """The errors of this project: one base, caught at the edge only."""
 
+from functools import partial
+
 
 class PointsmanError(Exception):
     """What went wrong, where, and what the reader can do about it, each a short phrase.
@@ -12,6 +14,10 @@ class PointsmanError(Exception):
         self.what = what
         self.where = where
         self.todo = todo
+
+    def __reduce__(self) -> tuple[object, tuple[()]]:
+        """Between processes it stays what it says."""
+        return partial(PointsmanError, self.what, where=self.where, todo=self.todo), ()
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

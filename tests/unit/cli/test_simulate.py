@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,9 +36,7 @@ def test_the_outcome_is_a_table_and_a_page_that_needs_no_network(
     page = tmp_path / "out" / "page.html"
     assert simulated(trace, "--against", "hpa,wva=0.7", "--report", str(page)) == 0
     first, header, *rows, last = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(
-        r"0\.0278 days, 1[0-9],[0-9]{3} requests \(as recorded\), start-up p90 [0-9]+ s", first
-    )
+    assert re.fullmatch(r"40 min, 1[0-9],[0-9]{3} requests \(as recorded\), start-up p90 [0-9]+ s", first)
     assert header.split("  ")[0] == "policy"
     assert [re.split(r"\s{2,}", row)[0] for row in rows] == ["pointsman", "hpa", "wva scale_up 0.7"]
     assert all(float(re.split(r"\s{2,}", row)[5]) >= 1.0 for row in rows), "nobody is below the bound"
@@ -67,7 +68,19 @@ def test_the_same_seed_gives_the_same_numbers_as_json(
     ("arguments", "said"),
     [
         (["--against", "hpaa"], "--against: 'hpaa' is nothing to compare with; choose from hpa, "),
-        (["--against", "hpa=high"], "--against: 'high' is no value of target; write hpa=0.7 or hpa"),
+        (["--against", "hpa=high"], "--against: 'high' is no value of target; write hpa="),
+        (["--against", "hpa=nan"], "--against: 'nan' is no value of target; write hpa="),
+        (["--against", "hpa=0"], "--against: '0' is no value of target; write hpa="),
+        (
+            ["--load", "1e9"],
+            "--load: 1e+09 times 12,000 requests are too many to simulate; at most 2.5e+03 can",
+        ),
+        (["--load", "inf"], "--load: inf times 12,000 requests are too many"),
+        (["--load", "1e-9"], "--trace, --load: no request is left to simulate"),
+        (
+            ["--prometheus", "http://x"],
+            "--trace, --prometheus: a recorded load is needed, and one alone; give",
+        ),
         (["--deployment", "other"], "--deployment: no scaled ModelDeployment 'other'; name one of qwen3-32b"),
     ],
 )
@@ -92,3 +105,74 @@ def test_what_cannot_be_simulated_says_why(
     )
     assert simulated(tmp_path / "absent.csv") == 1
     assert "absent.csv: it cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (gzip.compress(HOUR.encode()), "it is no UTF-8 text; unpack it first"),
+        (HOUR.encode("utf-16"), "it is no UTF-8 text; save it as CSV in UTF-8"),
+    ],
+)
+def test_a_trace_that_is_no_text_says_what_to_do(
+    content: bytes, said: str, trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace.write_bytes(content)
+    assert simulated(trace) == 1
+    assert capsys.readouterr().err == f"{trace}: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("0 7 * * 1-5", "0 77 * * 1-5", '"0 77 * * 1-5" is no time of a calendar'),
+        ("Europe/Berlin", "Europe/Berln", "there is no time zone Europe/Berln"),
+    ],
+)
+def test_a_mistake_that_a_simulation_finds_is_one_line(
+    right: str, wrong: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wrong.yaml").write_text((EXAMPLE / "deployment.yaml").read_text().replace(right, wrong))
+    short = tmp_path / "short.csv"
+    short.write_text("time,rate\n0,1\n60,1\n")
+    arguments = ["--trace", str(short), "--against", "", "--report", ""]
+    assert main(["simulate", str(tmp_path / "wrong.yaml"), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_peer_that_prefers_another_pool_begins_with_a_replica_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = tmp_path / "<b>quiet.csv"
+    quiet.write_text("time,rate\n" + "".join(f"{minute * 60},0.5\n" for minute in range(10)))
+    page = tmp_path / "page.html"
+    assert simulated(quiet, "--against", "hpa", "-o", "json", "--report", str(page)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["policies"]["hpa"]["attainedWindows"] == 1.0
+    assert told["policies"]["hpa"]["againstLeast"] >= 1.0
+    assert "&lt;b&gt;quiet.csv" in page.read_text()
+
+
+def test_requests_beyond_the_context_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = tmp_path / "long.csv"
+    long.write_text("time,input_tokens,output_tokens\n0,10000000,100\n9,10,1\n")
+    assert simulated(long, "--against", "", "--report", "") == 0
+    first, _, row = capsys.readouterr().out.splitlines()
+    assert "2 requests (as recorded, 50 % cut to spec.model.contextLength)" in first
+    assert re.split(r"\s{2,}", row)[5] == "-", "there is no whole window to compare with"
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"), [("simulate", "numpy", "autoscaler"), ("operator", "kopf", "cluster")]
+)
+def test_a_module_that_lacks_names_the_extra_that_brings_it(command: str, module: str, extra: str) -> None:
+    script = (
+        f"import sys; sys.modules[{module!r}] = None; from pointsman.cli.main import main; sys.exit(main())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, command, "--help"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr == f'{module} is not installed; install it with: pip install "pointsman[{extra}]"\n'

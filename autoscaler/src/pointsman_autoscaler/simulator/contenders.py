@@ -1,5 +1,6 @@
 """Who takes part in a comparison: our scaling, and peers by short names, with a value of their knob."""
 
+import math
 from dataclasses import dataclass
 
 from pointsman.errors import PointsmanError
@@ -35,10 +36,15 @@ def _parse_one(text: str, where: str) -> Contender:
         known = ", ".join(registry)
         raise PointsmanError(f"{name!r} is nothing to compare with", where=where, todo=f"choose from {known}")
     try:
-        return Contender(name, float(value) if separator else None)
+        number = float(value) if separator else None
+        if number is not None and not (math.isfinite(number) and number > 0):
+            raise ValueError
+        return Contender(name, number)
     except ValueError:
         raise PointsmanError(
-            f"{value!r} is no value of {registry[name].knob}", where=where, todo=f"write {name}=0.7 or {name}"
+            f"{value!r} is no value of {registry[name].knob}",
+            where=where,
+            todo=f"write {name}={registry[name].values[0]:g} or {name}",
         ) from None
 
 

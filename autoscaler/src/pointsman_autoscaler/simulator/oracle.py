@@ -8,6 +8,7 @@ import numpy as np
 
 from pointsman_autoscaler.simulator.arrivals import Arrivals
 from pointsman_autoscaler.simulator.bound import Counts, Floats, Offer, needed, one_flavour, several_flavours
+from pointsman_autoscaler.simulator.clipping import initial
 from pointsman_autoscaler.simulator.scenario import Scenario, SimulatedFlavour
 from pointsman_autoscaler.simulator.steady import Carried, carried
 from pointsman_autoscaler.simulator.workloads import Lengths
@@ -63,7 +64,10 @@ def foresee(scenario: Scenario, mixes: Sequence[Mix] = (), measured: Abilities |
 def least_dollars(scenario: Scenario, foresight: Foresight) -> float:
     """Nobody serves every window for less. Raises ValueError where no replicas serve them."""
     # The measured rates are that exact, and more than four replicas even out bursts that much better.
-    rates, slack = foresight.requests_per_second, 1.05
+    rates, slack = foresight.requests_per_second.copy(), 1.05
+    # A window that the end cuts off need not be paid for as a whole one: it counts as empty.
+    cut_off = int(scenario.arrivals.span_seconds // WINDOW_SECONDS)
+    rates[cut_off:] = 0.0
     offers = []
     for each in scenario.flavours:
         most = np.array([found.most_of_one for found in foresight.carried[each.flavour.name]]) * slack
@@ -76,8 +80,20 @@ def least_dollars(scenario: Scenario, foresight: Foresight) -> float:
         )
     if len(offers) == 1:
         whole = np.maximum(needed(offers[0].share), _least(scenario, len(rates)))
-        return one_flavour(whole, WINDOW_SECONDS, offers[0].price_per_hour, offers[0].startup_seconds)
-    return several_flavours(offers, WINDOW_SECONDS)
+        whole[cut_off:] = 0
+        least = one_flavour(whole, WINDOW_SECONDS, offers[0].price_per_hour, offers[0].startup_seconds)
+    else:
+        least = several_flavours(offers, WINDOW_SECONDS)
+    return max(0.0, least - _begun(scenario))
+
+
+def _begun(scenario: Scenario) -> float:
+    """Dollars for starts that nobody pays: of the replicas that are there at the beginning."""
+    there = initial(scenario)
+    return sum(
+        there[each.flavour.name] * each.flavour.price_per_hour * each.startup.quantiles.p50_seconds / 3600
+        for each in scenario.flavours
+    )
 
 
 class Clairvoyant:

@@ -26,6 +26,9 @@ _WINDOW_SECONDS = 300.0
 _CLOSE_ENOUGH = 1.03
 _STRIDE = 1.15
 _LEAST = 1e-3
+# A replica that carries so many requests a second is not measured further: it carries whatever comes.
+_MOST = 200.0
+_WHATEVER = 1e6
 _QUIET = Controls(missing_scrapes=0.0, failing_starts=0.0, history_seconds=60.0)
 
 
@@ -88,13 +91,18 @@ def _largest(
         scenario = Scenario("steady", load, (own,), apart, _QUIET, {flavour.flavour.name: level})
         return simulate(scenario, _Still(flavour.flavour.name, level), seed).attained_windows >= 0.5
 
-    low = high = guess
-    if is_carried(guess):
-        high = guess * _STRIDE
+    limit = _MOST * level
+    low = high = min(guess, limit)
+    if low == limit and is_carried(limit):
+        return _WHATEVER * level
+    if low < limit and is_carried(low):
+        high = low * _STRIDE
         while is_carried(high):
             low, high = high, high * _STRIDE
+            if low > limit:
+                return _WHATEVER * level
     else:
-        low = guess / _STRIDE
+        low = low / _STRIDE
         while not is_carried(low):
             high, low = low, low / _STRIDE
             if low < _LEAST:

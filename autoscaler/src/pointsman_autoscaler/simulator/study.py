@@ -1,7 +1,8 @@
 """A scenario from what a platform has written: a deployment, its fleet and a recorded load. Pure."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +27,9 @@ LENGTHS: Mapping[str, Callable[[], Lengths]] = {"conversation": conversation, "c
 
 MOST_REQUESTS = 3_000_000
 """A trace with more is thinned, unless its share is stated: more take longer than a minute."""
+
+_TOO_MANY_REQUESTS = 30_000_000
+"""Whatever is stated: more do not fit into the memory of a laptop."""
 
 # Spot capacity is taken back a few times a week in a zone: SkyPilot's traces of nine zones show 94 to 343
 # losses in 45 days.
@@ -73,7 +77,10 @@ def study(
             SimulatedFlavour(flavour, flavour.law, distribution, spot, pool.accelerators_per_replica)
         )
     name = f"{deployment.key} on {trace_name}"
-    scenario = Scenario(name, arrivals, tuple(simulated), settings_of(deployment), Controls())
+    settings = settings_of(deployment)
+    # Every flavour has one that is ready, so that nobody waits for a start to have the one that they prefer.
+    first = {each.flavour.name: min(1, settings.minimum) for each in simulated}
+    scenario = Scenario(name, arrivals, tuple(simulated), settings, Controls(), first)
     return Study(scenario, placement, _facts(scenario, placement, distribution, fleet.currency))
 
 
@@ -85,15 +92,40 @@ def arrivals_of(
     if isinstance(trace, RequestTrace):
         kept = _kept(load, float(len(trace.at_seconds)))
         own = Lengths(trace.input_tokens, trace.output_tokens).within(context_length or 2**30)
-        return from_requests(
+        taken = from_requests(
             RequestTrace(trace.at_seconds, own.input_tokens, own.output_tokens), kept, random
         )
+        whole = (own.input_tokens == trace.input_tokens) & (own.output_tokens == trace.output_tokens)
+        return _cut(_some(taken), float(100 * (1 - whole.mean())))
     requests = float(np.nansum(trace.requests_per_second)) * trace.interval_seconds
-    return from_rates(trace, lengths.within(context_length or 2**30), _kept(load, requests), random)
+    kept = _kept(load, requests)
+    return _some(from_rates(trace, lengths.within(context_length or 2**30), kept, random))
 
 
 def _kept(load: float | None, requests: float) -> float:
-    return load if load is not None else min(1.0, MOST_REQUESTS / max(requests, 1.0))
+    kept = load if load is not None else min(1.0, MOST_REQUESTS / max(requests, 1.0))
+    if not math.isfinite(kept) or kept * requests > _TOO_MANY_REQUESTS:
+        raise PointsmanError(
+            f"{kept:g} times {requests:,.0f} requests are too many to simulate",
+            where="--load",
+            todo=f"at most {_TOO_MANY_REQUESTS / max(requests, 1.0):.3g} can be",
+        )
+    return kept
+
+
+def _some(arrivals: Arrivals) -> Arrivals:
+    if not len(arrivals):
+        raise PointsmanError("no request is left to simulate", where="--trace, --load")
+    return arrivals
+
+
+def _cut(arrivals: Arrivals, too_long: float) -> Arrivals:
+    """Says that requests were not taken as they are."""
+    if not too_long:
+        return arrivals
+    return replace(
+        arrivals, description=f"{arrivals.description}, {too_long:.2g} % cut to spec.model.contextLength"
+    )
 
 
 def _facts(

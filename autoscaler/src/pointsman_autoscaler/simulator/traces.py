@@ -17,6 +17,9 @@ Tokens = NDArray[np.int32]
 _INTERVAL_SECONDS = 600.0
 """Of a trace with one row."""
 _MOST_INTERVALS = 5_000_000
+_SHORTEST_SECONDS = 1.0
+_LATEST_SECONDS = 1e11
+"""Beyond it are milliseconds: in seconds it is the year 5138."""
 # Names of columns as the traces of Azure, Vidur and ServeGen have them, and what Prometheus exports.
 _TIME = ("timestamp", "t_seconds", "arrived_at", "time", "at_seconds")
 _INPUT = ("contexttokens", "num_prefill_tokens", "input_tokens", "input_length", "prompt_tokens")
@@ -58,13 +61,15 @@ class RateTrace:
 
 def read_trace(text: str, where: str) -> RequestTrace | RateTrace:
     """A CSV file with a header. Raises PointsmanError that names the line."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _has_content(line)]
+    told = text.removeprefix("\ufeff").splitlines()
+    lines = [(number, line) for number, line in enumerate(told, 1) if _has_content(line)]
     if not lines:
         raise PointsmanError("the trace is empty", where=where, todo=f"give it columns {_COLUMNS}")
-    header = [name.strip().lower() for name in next(csv.reader([lines[0][1]]))]
+    separator = max(",;\t", key=lines[0][1].count)
+    header = [name.strip().lower() for name in lines[0][1].replace('"', "").split(separator)]
     at = _column(header, _TIME)
     wanted, rate = (_column(header, _INPUT), _column(header, _OUTPUT)), _column(header, _RATE)
-    rows = _Rows(where, header, lines[1:])
+    rows = _Rows(where, header, lines[1:], separator)
     if at is not None and wanted[0] is not None and wanted[1] is not None:
         return _requests(rows, at, wanted[0], wanted[1])
     if at is not None and rate is not None:
@@ -87,10 +92,13 @@ def _column(header: Sequence[str], names: Sequence[str]) -> int | None:
 class _Rows:
     """The lines below a header, read field by field."""
 
-    def __init__(self, where: str, header: Sequence[str], lines: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self, where: str, header: Sequence[str], lines: Sequence[tuple[int, str]], separator: str
+    ) -> None:
         self.where = where
         self._header = header
         self._lines = lines
+        self._separator = separator
         if not lines:
             raise PointsmanError("the trace has a header and no rows", where=where)
 
@@ -98,7 +106,10 @@ class _Rows:
         return [self._row(number, line, readers) for number, line in self._lines]
 
     def _row(self, number: int, line: str, readers: Mapping[int, Callable[[str], float]]) -> list[float]:
-        fields = next(csv.reader([line]))
+        try:
+            fields = next(csv.reader([line], delimiter=self._separator, strict=True))
+        except csv.Error as error:
+            raise PointsmanError(f"no row of a CSV ({error})", where=f"{self.where}:{number}") from None
         found = []
         for column, reader in readers.items():
             text = fields[column].strip() if column < len(fields) else ""
@@ -114,6 +125,10 @@ class _Rows:
 def _requests(rows: _Rows, at: int, given: int, taken: int) -> RequestTrace:
     found = np.array(rows.read({at: _moment, given: _count, taken: _count}))
     found = found[np.argsort(found[:, 0], kind="stable")]
+    if found[-1, 0] <= found[0, 0]:
+        raise PointsmanError(
+            "all requests come at one moment", where=rows.where, todo="give it some minutes of requests"
+        )
     return RequestTrace(
         found[:, 0] - found[0, 0],
         np.maximum(found[:, 1], 1).astype(np.int32),
@@ -128,14 +143,19 @@ def _rates(rows: _Rows, at: int, rate: int, variation: int | None) -> RateTrace:
     steps = np.diff(found[:, 0])
     interval = float(steps.min()) if len(steps) else _INTERVAL_SECONDS
     if interval <= 0:
-        raise PointsmanError("two rows have the same time", where=rows.where)
-    places = np.round((found[:, 0] - found[0, 0]) / interval).astype(int)
-    if places[-1] > _MOST_INTERVALS:
+        twice = found[int(steps.argmin()), 0]
+        raise PointsmanError(f"two rows have the same time ({_said(twice)})", where=rows.where)
+    # Rows are a step apart, or several where some lack, but for some jitter.
+    apart = np.round(steps / interval)
+    interval = float(steps.sum() / apart.sum()) if len(steps) else interval
+    usual = np.sort(apart)[(len(apart) - 1) // 2] if len(apart) else 1
+    if apart.sum() > _MOST_INTERVALS or interval < _SHORTEST_SECONDS or usual > 1:
         raise PointsmanError(
-            f"the rates are of intervals between {interval:g} and {steps.max():g} s",
+            f"the rates are of intervals between {steps.min():g} and {steps.max():g} s",
             where=rows.where,
-            todo="give one row an interval, all of one length",
+            todo="give one row an interval, all of one length, their times in seconds or as dates",
         )
+    places = np.round((found[:, 0] - found[0, 0]) / interval).astype(int)
     rates = np.full(places[-1] + 1, np.nan)
     variations = np.ones(places[-1] + 1)
     rates[places] = found[:, 1]
@@ -147,16 +167,27 @@ def _rates(rows: _Rows, at: int, rate: int, variation: int | None) -> RateTrace:
 def _moment(text: str) -> float:
     """Seconds, or a date with a time (UTC where it names no zone)."""
     try:
-        return _finite(float(text))
+        seconds = _finite(float(text))
     except ValueError:
         pass
+    else:
+        if abs(seconds) > _LATEST_SECONDS:
+            raise ValueError("is too large for seconds; divide milliseconds by 1000")
+        return seconds
     try:
         # Azure writes seven digits of a second.
         head, dot, fraction = text.partition(".")
         moment = datetime.fromisoformat(head + dot + fraction[:6] if dot and fraction.isdigit() else text)
     except ValueError:
-        raise ValueError("is neither seconds nor a date with a time") from None
+        raise ValueError("is neither seconds nor a date with a time, such as 2026-11-22 14:05:00") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _said(seconds: float) -> str:
+    """As a date where it is one."""
+    if seconds < 1e8:
+        return f"{seconds:g} s"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ").removesuffix("+00:00")
 
 
 def _finite(value: float) -> float:
@@ -175,7 +206,7 @@ def _number(text: str) -> float:
 def _count(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 10_000_000:
-        raise ValueError("is no number of tokens")
+        raise ValueError("is no number of tokens from 0 to 10,000,000")
     return value
 
 

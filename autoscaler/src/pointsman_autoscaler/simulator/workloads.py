@@ -173,7 +173,11 @@ def _renewals(rate: float, interarrival_cv: float, seconds: float, random: Gener
     return at[at < seconds]
 
 
+def _round(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e9 else f"{number:.3g}"
+
+
 def _described(kept: float) -> str:
     if kept < 1:
-        return f"thinned to 1 of {1 / kept:,.0f}" if kept < 0.5 else f"thinned to {kept:.0%}"
+        return f"thinned to 1 of {_round(1 / kept)}" if kept < 0.5 else f"thinned to {kept:.0%}"
     return "as recorded" if kept == 1 else f"{kept:g} copies superposed"

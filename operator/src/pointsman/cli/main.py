@@ -39,6 +39,20 @@ COMMANDS = {
     "completion": "Print the completion script for a shell.",
 }
 
+_EXTRAS = {
+    "numpy": "autoscaler",
+    "scipy": "autoscaler",
+    "prometheus_api_client": "autoscaler",
+    "cronsim": "autoscaler",
+    "kopf": "cluster",
+    "kubernetes": "cluster",
+    "xllamacpp": "local",
+    "huggingface_hub": "weights",
+    "httpx2": "weights",
+    "obstore": "weights",
+}
+"""Which extra of pyproject.toml brings a module that not every command needs."""
+
 
 class Subcommands(click.Group):
     """Subcommands by module name, imported on first use."""
@@ -132,6 +146,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _internal_error(error)
         _forget_output()
         _say(f"the output cannot be written ({os.strerror(error.errno or 0)})")
+        return 1
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            return _internal_error(error)
+        _say(f'{error.name} is not installed; install it with: pip install "pointsman[{extra}]"')
         return 1
     except Exception as error:
         return _internal_error(error)

@@ -28,6 +28,7 @@ from pointsman_autoscaler.simulator.traces import read_trace
 
 _FOUND_ERRORS = 1
 _DAY = 86_400.0
+_GZIP = b"\x1f\x8b"
 _USUAL_PEERS = "hpa,keda,wva"
 
 _EXAMPLES = """\b
@@ -104,9 +105,18 @@ def command(
 ) -> int:
     """Play a recorded load to a deployment's scaling settings, without a cluster and without an accelerator.
 
-    Engines are simulated step by step, with start-up times, scrapes, failed starts and bills; "against the
-    bound" compares with what nobody who knows the future could go below. A fleet.yaml among the paths says
-    prices and quotas. A simulation is as good as its laws: autoscaler/README.md says how far they are off.
+    Engines are simulated step by step, with start-up times, scrapes, failed starts and bills; a fleet.yaml
+    among the paths says prices and quotas. A simulation is as good as its laws: autoscaler/README.md says how
+    far they are off.
+
+    \b
+    attainment         the share of 5-minute windows in which every objective held
+    worst 5 min        of the requests of the worst window, how many were within every bound
+    requests met       of all requests, how many were
+    against the bound  the bill, divided by the least at which somebody who knows the future
+                       serves every window; -: nobody can, or no whole window
+    reversals/day      how often replicas of a pool went the other way than before
+    recovery           the longest time from a jump of the load until objectives hold again
 
     Exits with 1 if a file has an error.
     """
@@ -157,7 +167,11 @@ def _recorded(
 ) -> tuple[str, str]:
     """A name and the text of a trace."""
     if bool(trace_file) == bool(prometheus):
-        raise PointsmanError("a recorded load is needed, and one alone", where="--trace, --prometheus")
+        raise PointsmanError(
+            "a recorded load is needed, and one alone",
+            where="--trace, --prometheus",
+            todo="give a CSV file or the URL of a Prometheus",
+        )
     if trace_file:
         return Path(trace_file).name, _text(Path(trace_file))
     asked = query or arrivals(deployment.key)
@@ -184,8 +198,18 @@ def _compared(
 def _title(scenario: Scenario) -> str:
     load = scenario.arrivals
     p90 = scenario.flavours[0].startup.quantiles.p90_seconds
-    days = f"{load.span_seconds / _DAY:.3g} days"
-    return f"{days}, {len(load):,} requests ({load.description}), start-up p90 {p90:.0f} s"
+    return (
+        f"{_span(load.span_seconds)}, {len(load):,} requests ({load.description}), start-up p90 {p90:.0f} s"
+    )
+
+
+def _span(seconds: float) -> str:
+    days = seconds / _DAY
+    if abs(days - 1) < 0.01:
+        return "1 day"
+    if days > 1:
+        return f"{days:.3g} days"
+    return f"{seconds / 3600:.3g} h" if seconds >= 3600 else f"{seconds / 60:.3g} min"
 
 
 @contextmanager
@@ -204,9 +228,13 @@ def _progress() -> Iterator[Callable[[float], None]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PointsmanError(f"it cannot be read ({error})", where=str(path)) from error
+        content = path.read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise PointsmanError(f"it cannot be read ({error.strerror})", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        todo = "unpack it first" if content.startswith(_GZIP) else "save it as CSV in UTF-8"
+        raise PointsmanError("it is no UTF-8 text", where=str(path), todo=todo) from error
 
 
 def _write(path: Path, text: str) -> None:

@@ -37,6 +37,22 @@ def test_rates_keep_their_gaps_and_an_unknown_variation_is_that_of_chance() -> N
     assert trace.span_seconds == 2400.0
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_a_spreadsheet_saves_is_read(separator: str) -> None:
+    rows = ['"time"', '"rate"'], ["0", "1"], ["60", "2"], ["120", "3"]
+    text = "\ufeff" + "".join(f"{separator.join(row)}\r\n" for row in rows)
+    trace = read_trace(text, "sheet.csv")
+    assert isinstance(trace, RateTrace)
+    assert trace.requests_per_second.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_jitter_of_the_times_makes_no_gaps() -> None:
+    rows = "".join(f"{minute * 60 + (0.4 if minute % 7 else 0)},1\n" for minute in range(1000))
+    trace = read_trace(f"time,rate\n{rows}", "t.csv")
+    assert isinstance(trace, RateTrace)
+    assert trace.requests_per_second.tolist() == [1.0] * 1000
+
+
 def test_a_time_zone_is_read() -> None:
     trace = read_trace("time,rate\n2026-01-01T00:00:00+01:00,1\n2025-12-31T23:10:00Z,2\n", "t.csv")
     assert isinstance(trace, RateTrace)
@@ -55,7 +71,30 @@ def test_a_time_zone_is_read() -> None:
         ("time,rate\n0,-1\n", "t.csv:2: rate: '-1' is below zero"),
         ("time,rate\n0\n", None),
         ("time,rate\nnan,1\n", "t.csv:2: time: 'nan' is neither seconds nor a date with a time"),
-        ("time,rate\n5,1\n5,1\n", "t.csv: two rows have the same time"),
+        ("time,rate\n5,1\n5,1\n", "t.csv: two rows have the same time (5 s)"),
+        (
+            "time,rate\n0,1\n60,5\n90,1\n200,3\n1000,1\n",
+            "t.csv: the rates are of intervals between 30 and 800 s",
+        ),
+        (
+            "time,rate\n45000.0000,1\n45000.0007,1\n",
+            "t.csv: the rates are of intervals between 0.0007 and 0.0007 s",
+        ),
+        (
+            "time,rate\n1700000000000,1\n",
+            "t.csv:2: time: '1700000000000' is too large for seconds; divide milli",
+        ),
+        (
+            "time,rate\n11/22/2026 14:00,1\n",
+            "t.csv:2: time: '11/22/2026 14:00' is neither seconds nor a date",
+        ),
+        ('time,rate\n0,"2\n60,2\n', "t.csv:2: no row of a CSV (unexpected end of data)"),
+        ("time,rate\n0," + "1" * 200_000, "t.csv:2: no row of a CSV (field larger than field limit"),
+        ("time;rate\n0;2,5\n", "t.csv:2: rate: '2,5' is no number"),
+        (
+            "time,input_tokens,output_tokens\n5,1,1\n5,1,1\n",
+            "t.csv: all requests come at one moment; give it",
+        ),
         ("time,rate\n0,1\n0.001,1\n86400,1\n", "t.csv: the rates are of intervals between 0.001 and 86400 s"),
         ("time,input_tokens,output_tokens\n0,-1,2\n", "t.csv:2: input_tokens: '-1' is no number of tokens"),
         ("time,input_tokens,output_tokens\n0,1\n", "t.csv:2: output_tokens: '' is no number"),
