@@ -42,11 +42,28 @@ def flavours_of(
 ) -> tuple[Flavour, ...]:
     """The pools of a placement, with today's prices and quotas; `startups` are those that were measured.
 
-    Where no price is known a replica costs as many units as it has accelerators, and one on the CPU.
+    Where no price is known an accelerator costs as much as the dearest of the others, or one unit; so does a
+    replica on the CPU: nothing is preferred because its price is unknown.
     """
-    return tuple(
-        _flavour(deployment, placement, pool, fleet, catalog, (startups or {}).get(pool.name))
+    prices = {pool.name: _price(pool, placement, fleet, catalog) for pool in placement.pools}
+    known = [
+        price / max(1, pool.accelerators_per_replica)
         for pool in placement.pools
+        if (price := prices[pool.name]) is not None
+    ]
+    unit = max(known, default=1.0)
+    return tuple(
+        _flavour(
+            deployment,
+            placement,
+            pool,
+            fleet,
+            catalog,
+            unit * max(1, pool.accelerators_per_replica) if price is None else price,
+            (startups or {}).get(pool.name),
+        )
+        for pool in placement.pools
+        for price in (prices[pool.name],)
     )
 
 
@@ -56,6 +73,7 @@ def _flavour(
     pool: Pool,
     fleet: FleetSettings,
     catalog: Catalog,
+    price: float,
     startup: Startup | None,
 ) -> Flavour:
     law = law_of(deployment, placement, pool, fleet, catalog)
@@ -69,7 +87,7 @@ def _flavour(
     spot = pool.capacity == Capacity.SPOT
     return Flavour(
         name=pool.name,
-        price_per_hour=_price(pool, placement, fleet, catalog, spot),
+        price_per_hour=price,
         minimum=min(pool.min_replicas, most),
         maximum=most,
         is_spot=spot,
@@ -82,13 +100,15 @@ def _flavour(
     )
 
 
-def _price(pool: Pool, placement: Placement, fleet: FleetSettings, catalog: Catalog, spot: bool) -> float:
+def _price(pool: Pool, placement: Placement, fleet: FleetSettings, catalog: Catalog) -> float | None:
+    """Of a replica, None where it is unknown; of spot capacity without a price what it costs on demand."""
+    spot = pool.capacity == Capacity.SPOT
     price = price_of(pool.accelerator, fleet, catalog, spot=spot) if pool.accelerator else None
-    if price is not None:
-        return float(price.of(pool.accelerators_per_replica, placement.nodes))
-    if pool.price_per_hour is not None:
+    if price is None and pool.price_per_hour is not None:
         return float(pool.price_per_hour)
-    return float(max(1, pool.accelerators_per_replica))
+    if price is None and pool.accelerator:
+        price = price_of(pool.accelerator, fleet, catalog)
+    return None if price is None else float(price.of(pool.accelerators_per_replica, placement.nodes))
 
 
 def _schedule(scaling: Scaling) -> tuple[Minimum, ...]:

@@ -93,3 +93,19 @@ def test_a_device_that_left_the_price_list_keeps_the_price_that_it_was_placed_wi
     unpriced = replace(found, pools=(replace(pool, price_per_hour=None, accelerators_per_replica=4),))
     [flavour] = flavours_of(own(), unpriced, EVERYTHING, shipped_catalog())
     assert flavour.price_per_hour == pytest.approx(4.0)
+
+
+def test_nothing_is_cheap_because_its_price_is_unknown() -> None:
+    found = placed(own(hardware={"pools": POOLS}))
+    base, spot = found.pools
+    priced = fleet(accelerators=[{"name": "L40S", "pricePerHour": {"onDemand": "2"}}])
+    unknown = replace(
+        found,
+        pools=(
+            replace(base, accelerator="gone", price_per_hour=None),
+            replace(spot, price_per_hour=None),
+        ),
+    )
+    dear, on_demand = flavours_of(own(), unknown, priced, shipped_catalog())
+    assert on_demand.price_per_hour == pytest.approx(8.0)
+    assert dear.price_per_hour == pytest.approx(4.0)
