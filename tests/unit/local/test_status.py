@@ -6,6 +6,7 @@ import pytest
 
 from pointsman.api import Condition, ModelDeployment, ModelDeploymentStatus
 from pointsman.api.findings import Finding
+from pointsman.api.modeldeployment_status import ScalingStatus
 from pointsman.catalog.metric_report import MetricReport, Presence, ReportedMetric
 from pointsman.local.engines.plan import Phase, ReplicaView, Trouble
 from pointsman.local.status.deployment_status import deployment_status
@@ -174,3 +175,16 @@ def test_the_time_is_that_of_the_last_flip_and_the_rest_does_not_move() -> None:
     assert status(up, first, LATER) == first
     assert ready(status(down, first, LATER)).last_transition_time == LATER
     assert ready(status(observed(("old", READY)), first, LATER)).last_transition_time == NOW
+
+
+@pytest.mark.parametrize("mode", ["active", "off"])
+def test_what_is_said_of_scaling_is_kept_where_it_is_ours(mode: str) -> None:
+    spec = {"scaling": {"mode": mode, "maxReplicas": 3}}
+    plain = builders.deployment("a", engine="llama.cpp", replicas=2, spec=spec)
+    said_of_it = ScalingStatus(for_replicas=2, state="Active", reason="2 replicas: why")
+    scaled = plain.model_copy(update={"status": plain.status.model_copy(update={"scaling": said_of_it})})
+    seen = observed(("new", READY), ("new", READY))
+    status = deployment_status(scaled, seen, ModelDeploymentStatus(), engine_versions={}, now=NOW)
+    is_ours = mode == "active"
+    assert status.scaling == (said_of_it if is_ours else None)
+    assert said(seen, scaled).get("ScalingActive") == (("True", "Active") if is_ours else None)

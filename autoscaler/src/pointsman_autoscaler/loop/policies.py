@@ -24,7 +24,8 @@ def wish_of(policy: Policy, replicas: Mapping[str, int]) -> Wish | Blind:
         return Wish(replicas, f"{policy.name} asks for {sum(replicas.values())} replicas")
     if decision.reason in _SEES_NOTHING:
         return Blind(decision.sentence)
-    return Wish(replicas, decision.sentence)
+    # The sentence says what for, the detail by which numbers: it is kept as long as nothing else is decided.
+    return Wish(replicas, f"{decision.sentence}. {decision.detail}")
 
 
 def is_urgent(policy: Policy, view: View) -> bool:

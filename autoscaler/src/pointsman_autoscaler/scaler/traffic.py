@@ -39,10 +39,10 @@ class Traffic:
 
     def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float]]:
         """Takes what is new; returns it as (time, requests a second since the one before)."""
-        self._learn_sizes(intervals)
         if self._arrivals and self._arrivals[-1][0] > view.now_seconds:
             self._arrivals.clear()  # the clock was set back
         fresh = self._from_gateway(view.gateway)
+        self._learn_sizes(intervals, None if fresh is None else sum(count for _, count, _ in fresh))
         if fresh is None:
             fresh = self._from_engines(intervals)
         for at_seconds, count, seconds in fresh:
@@ -127,21 +127,25 @@ class Traffic:
             return []
         return [(newest, rate * longest, longest)]
 
-    def _learn_sizes(self, intervals: Sequence[Interval]) -> None:
+    def _learn_sizes(self, intervals: Sequence[Interval], arrived: float | None) -> None:
+        """`arrived` is what gateways saw come meanwhile: llama.cpp counts tokens, and no requests."""
         if not intervals:
             return
         seconds = max(interval.seconds for interval in intervals)
         kept = math.exp(-max(0.0, seconds) / _SIZE_SECONDS)
-        requests, prompts, outputs = 0.0, 0.0, 0.0
+        requests, prompts, outputs, counts = 0.0, 0.0, 0.0, False
         for interval in intervals:
             before, after = interval.before, interval.after
             ended = grown(before.requests_total, after.requests_total)
             read = grown(before.prompt_tokens_total, after.prompt_tokens_total)
             wrote = grown(before.output_tokens_total, after.output_tokens_total)
-            if ended is None or read is None or wrote is None:
+            if read is None or wrote is None or (ended is None and arrived is None):
                 continue
-            requests, prompts, outputs = requests + ended, prompts + read, outputs + wrote
-        if requests <= 0:
+            counts = counts or ended is not None
+            requests, prompts, outputs = requests + (ended or 0.0), prompts + read, outputs + wrote
+        if not counts:
+            requests = arrived or 0.0
+        if requests <= 0 and (counts or arrived is None or not outputs):
             return
         self._requests = self._requests * kept + requests
         self._prompt_tokens = self._prompt_tokens * kept + prompts

@@ -13,6 +13,7 @@ from pointsman.api.findings import Finding, Severity
 from pointsman.api.located import Located, Stated
 from pointsman.api.nodes import Path
 from pointsman.api.record import Record
+from pointsman.api.scaling import Scaling, ScalingMode
 
 Mode = Literal["any", "local", "cluster"]
 """Where the objects will run: as processes on one machine, in a cluster, or not said."""
@@ -49,6 +50,15 @@ def _from(*schemes: str) -> Callable[[Any], bool]:
     return lambda source: str(source).startswith(tuple(f"{scheme}://" for scheme in schemes))
 
 
+def _keeps_one(scaling: Scaling) -> bool:
+    """Whether a replica is left, or all of it to somebody else."""
+    return scaling.mode is ScalingMode.OFF or (scaling.idle is None and scaling.min_replicas > 0)
+
+
+def _costs_nothing(scaling: Scaling) -> bool:
+    return scaling.mode is ScalingMode.OFF or scaling.budget is None
+
+
 _GAPS = (
     _Gap("ModelRoute", "spec.canary", _BOTH),
     _Gap("ModelRoute", "spec.limits", _BOTH),
@@ -68,11 +78,19 @@ _GAPS = (
     ),
     _Gap(
         "ModelDeployment",
-        "spec.scaling.mode",
+        "spec.scaling",
         _LOCAL,
-        what="is not supported in local mode yet",
-        todo='write mode: "off" and set replicas',
-        fits=_one_of("off"),
+        what="goes to zero, which is not supported in local mode yet",
+        todo="remove idle, and write minReplicas: 1 or more",
+        fits=_keeps_one,
+    ),
+    _Gap(
+        "ModelDeployment",
+        "spec.scaling",
+        _LOCAL,
+        what="has a budget, which is not supported in local mode: replicas on this machine have no price",
+        todo="remove budget",
+        fits=_costs_nothing,
     ),
     _Gap("ModelDeployment", "spec.allowedRoutes.namespaces", _BOTH, todo="write Same", fits=_one_of("Same")),
     _Gap(

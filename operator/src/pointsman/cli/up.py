@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -12,6 +13,7 @@ from pointsman.local.display.terminal import Terminal
 from pointsman.local.listening import parse_listen
 from pointsman.local.own_log import LossyLog
 from pointsman.local.run import LocalMode, UpSettings
+from pointsman.local.scaling import Scaling
 from pointsman.local.state import default_cache_path, default_state_path, unwritable
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
@@ -51,7 +53,13 @@ def command(paths: tuple[Path, ...], listen: str, metrics: str, state_dir: Path 
         metrics=parse_listen(metrics, option="--metrics") if metrics else None,
     )
     log_to(settings.state / "logs")
-    asyncio.run(LocalMode(settings, Terminal()).serve())
+    asyncio.run(LocalMode(settings, Terminal(), make_scaling=_scaling).serve())
+
+
+def _scaling() -> Scaling:
+    """Imported where something is scaled: it takes longer to load than all the rest."""
+    found: Scaling = import_module("pointsman_autoscaler.loop.on_machine").MachineScaling()
+    return found
 
 
 def log_to(folder: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 from pointsman.api import ModelDeployment, ObjectKey, Secret
 from pointsman.api.findings import Finding
 from pointsman.catalog import shipped_catalog
+from pointsman.engine_agent.asking import Engine
+from pointsman.engine_agent.engine_metrics import Readings
 from pointsman.errors import PointsmanError
 from pointsman.local.background import spawn
-from pointsman.local.engines.plan import Phase
+from pointsman.local.engines.plan import Phase, ReplicaView
 from pointsman.local.engines.prepare import engine_environment, hub_token, refuse_unsupported
 from pointsman.local.engines.replica import Surroundings
 from pointsman.local.engines.restarts import RESTARTS
@@ -120,6 +122,22 @@ class OwnDeployment:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Where the replicas that may get requests answer."""
         return tuple(Endpoint(LOOPBACK, port) for port in ready_ports(self._supervisor.views))
+
+    @property
+    def slots(self) -> int | None:
+        """Requests that one engine works on at once; None until its spec is known."""
+        return None if self._spec is None else self._spec.concurrency
+
+    @property
+    def replicas(self) -> tuple[ReplicaView, ...]:
+        """What there is of them now."""
+        return self._supervisor.views
+
+    async def readings(self, port: int) -> Readings | None:
+        """What the engine at a port says of itself; None where it says nothing."""
+        if self._spec is None:
+            return None
+        return await Engine(self._spec.settings(port), self._workplace.around.session).readings()
 
     @property
     def promised_bytes(self) -> int:

@@ -5,7 +5,7 @@ import os
 import platform
 import signal
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,10 +28,13 @@ from pointsman.local.files.folder import Folder, Objects
 from pointsman.local.files.watching import POLL_SECONDS
 from pointsman.local.listening import Listen, free_port, refuse_if_taken
 from pointsman.local.machine import available_memory_bytes, usable_cores
+from pointsman.local.numbers import Numbers
+from pointsman.local.scaling import MakeScaling, most_replicas
 from pointsman.local.state import StateFolder
 from pointsman.local.status.keeping import AGAIN_SECONDS, Keeping
 from pointsman.local.status.objects import ObjectStore
 from pointsman.local.status.publish import Publisher
+from pointsman.local.this_machine import ThisMachine
 from pointsman.local.weights.fetcher import Fetcher
 from pointsman.routing import ProxySettings, RoutingInput
 
@@ -62,7 +65,9 @@ class LocalMode:
         environment: Mapping[str, str] | None = None,
         launcher: Launcher | None = None,
         rng: Random | None = None,
+        make_scaling: MakeScaling | None = None,
     ) -> None:
+        """`make_scaling` gives what decides on replicas where a deployment asks for that."""
         self._settings = settings
         self._terminal = terminal
         self._state = StateFolder(settings.state)
@@ -70,7 +75,9 @@ class LocalMode:
         self._folder = Folder(settings.paths, os.environ if environment is None else environment)
         self._launcher = launcher or Launcher()
         self._rng = rng or Random()
-        self._objects = Objects()
+        self._make_scaling = make_scaling
+        self._scaling: asyncio.Task[None] | None = None
+        self._stated = self._objects = Objects()
         self._own: dict[ObjectKey, OwnDeployment] = {}
         self._leaving: dict[ObjectKey, tuple[OwnDeployment, asyncio.Task[None]]] = {}
         self._failure: BaseException | None = None
@@ -132,6 +139,15 @@ class LocalMode:
             GatewayPlaces(self._state.gateway, self._state.log_path("gateway"), self._envoy.started),
         )
         page = MetricsPage(gateway)
+        self._numbers = Numbers(lambda stated: self._store.former_deployment(stated).scaling)
+        self._machine = ThisMachine(
+            self._numbers,
+            lambda: self._objects.deployments,
+            self._own,
+            page,
+            self._terminal,
+            self._take_again,
+        )
         tasks: list[asyncio.Task[None]] = []
         try:
             self._take(objects)
@@ -149,8 +165,9 @@ class LocalMode:
             self._keeping.keep("up", lambda: self._state.write_up(here))
             await self._follow(gateway)
         finally:
-            for task in tasks:
-                task.cancel()
+            for task in (*tasks, self._scaling):
+                if task is not None:
+                    task.cancel()
             await page.stop()
             await self._end(gateway)
 
@@ -187,12 +204,14 @@ class LocalMode:
         )
 
     def _wanted_replicas(self) -> int:
-        return sum(d.spec.replicas for d in self._objects.deployments.values() if d.spec.hosted is None)
+        own = (d for d in self._objects.deployments.values() if d.spec.hosted is None)
+        return sum(most_replicas(deployment) for deployment in own)
 
     async def _follow(self, gateway: Gateway) -> None:
         """Carry every change to the gateway and to the status, until told to stop."""
         while not self._stop.is_set():
             self._changed.clear()
+            self._scale_if_asked()
             given = self._route()
             if given != self._routed:
                 self._routed = given
@@ -225,7 +244,9 @@ class LocalMode:
 
     def _take(self, objects: Objects) -> None:
         """Make what runs follow what is stated."""
-        self._objects = self._publisher.stamped(objects)
+        self._stated = objects
+        live = replace(objects, deployments=self._numbers.live(objects.deployments))
+        self._objects = self._publisher.stamped(live)
         self._publisher.tell_findings(objects.findings)
         wanted = {key: d for key, d in self._objects.deployments.items() if d.spec.hosted is None}
         for key in [key for key in self._own if key not in wanted]:
@@ -235,6 +256,19 @@ class LocalMode:
                 # Its former replicas still answer; it starts anew when they are gone.
                 continue
             self._want(key, deployment)
+
+    def _take_again(self) -> None:
+        """Numbers changed, and files did not."""
+        self._take(self._stated)
+        self._changed.set()
+
+    def _scale_if_asked(self) -> None:
+        if self._make_scaling is not None and self._scaling is None and self._numbers.keys:
+            self._scaling = spawn(self._scale(self._make_scaling), "scale", self._failed)
+
+    async def _scale(self, make_scaling: MakeScaling) -> None:
+        scaling = await asyncio.to_thread(make_scaling)
+        await scaling.run(self._machine)
 
     def _want(self, key: ObjectKey, deployment: ModelDeployment) -> None:
         own = self._own.get(key)

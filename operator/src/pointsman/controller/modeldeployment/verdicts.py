@@ -16,13 +16,13 @@ from pointsman.api.deployment_verdicts import (
     ready_like,
 )
 from pointsman.api.deployment_verdicts import available as whether_available
+from pointsman.api.scaling_verdict import scaling_active
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict
 from pointsman.catalog.metric_report import NOT_KNOWN
 from pointsman.controller.modeldeployment.frozen import Refusal
 from pointsman.controller.modeldeployment.observed import Replicas
 from pointsman.controller.modeldeployment.pinning import is_pinned, movable
 from pointsman.controller.modeldeployment.pod_trouble import Concern, Trouble
-from pointsman.controller.modeldeployment.scaling import scaling_active
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.workloads.rendering import Rendering
 

@@ -47,6 +47,9 @@ class ReplicaView:
     trouble: Trouble | None = None
     metrics: MetricReport | None = None
     """What its engine was seen to say of itself, once it was asked."""
+    created_seconds: float = 0.0
+    """When it was made, and when it was ready first, as Unix time."""
+    ready_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,18 +98,31 @@ class Replica:
         self._task: asyncio.Task[None] | None = None
         self._unrecorded = ""
         self._metrics: MetricReport | None = None
+        self._created_seconds = time.time()
+        self._ready_seconds: float | None = None
 
     def start(self, adopted: tuple[RunningProcess, int] | None = None) -> None:
         """Begin; an adopted process and its port are ready already."""
         if adopted is not None:
             self._process, self._port = adopted
             self._phase = Phase.READY
+            # How long it took is not known.
+            self._ready_seconds = self._created_seconds
         self._task = spawn(self._live(), f"replica {self._deployment} {self.slot}", self._around.failed)
 
     @property
     def view(self) -> ReplicaView:
         port = self._port if self._phase is Phase.READY else 0
-        return ReplicaView(self.slot, self.spec.hash, self._phase, port, self._trouble, self._metrics)
+        return ReplicaView(
+            self.slot,
+            self.spec.hash,
+            self._phase,
+            port,
+            self._trouble,
+            self._metrics,
+            self._created_seconds,
+            self._ready_seconds,
+        )
 
     def retire(self) -> None:
         """Leave the endpoints for good, at once; `drain` or `end` must follow."""
@@ -165,6 +179,8 @@ class Replica:
         if self._phase is Phase.DRAINING:
             return
         self._phase, self._trouble = phase, trouble
+        if phase is Phase.READY and self._ready_seconds is None:
+            self._ready_seconds = time.time()
         self._around.changed()
 
     async def _live(self) -> None:

@@ -19,6 +19,7 @@ from pointsman.api.deployment_verdicts import (
     model_summary,
     ready_like,
 )
+from pointsman.api.scaling_verdict import scaling_active
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.catalog.metric_report import MetricReport, metric_statuses, metrics_available
 from pointsman.local.engines.plan import Phase, ReplicaView
@@ -58,6 +59,7 @@ def deployment_status(
         model=model_summary(deployment),
         engine=EngineStatus(name=engine, version=version, metrics=metric_statuses(reports)),
         placement=_placement(observed.placed),
+        scaling=deployment.status.scaling if scaling_active(deployment) is not None else None,
         conditions=conditions(_own(deployment, observed, shown), former.conditions, generation, now),
     )
 
@@ -97,11 +99,13 @@ def _own(deployment: ModelDeployment, observed: DeploymentObserved, shown: Verdi
     )
     progressing = _progressing(deployment, observed)
     answers = _available(deployment, observed)
+    scaled = scaling_active(deployment)
+    scales = () if scaled is None else (scaled,)
     if answers.status is TRUE:
-        return placed, weights, progressing, answers, shown, ready_like(answers)
+        return placed, weights, progressing, answers, shown, *scales, ready_like(answers)
     cause = next((v for v in (weights, placed, progressing) if v.status is FALSE), answers)
     ready = Verdict("Ready", FALSE, cause.reason, cause.message)
-    return placed, weights, progressing, answers, shown, ready
+    return placed, weights, progressing, answers, shown, *scales, ready
 
 
 def _progressing(deployment: ModelDeployment, observed: DeploymentObserved) -> Verdict:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.controller.modeldeployment.scaling import scaling_active
+from pointsman.api.scaling_verdict import scaling_active
 from tests.support.builders import deployment
 
 

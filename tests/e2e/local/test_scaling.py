@@ -1,0 +1,80 @@
+"""Replicas follow the load, with real engines behind a real gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from tests.e2e.local.running_up import Up, gemma
+from tests.support import manifests
+from tests.support.polling import eventually_async
+
+Start = Callable[..., Up]
+SPEC = {
+    "scaling": {"maxReplicas": 3, "objectives": {"ttft": {"p95": "20s"}}},
+    "engine": {"maxConcurrency": 4},
+    "drain": {"timeout": "60s"},
+}
+CLIENTS = 10
+UP_SECONDS, DOWN_SECONDS = 90.0, 120.0
+
+
+@asynccontextmanager
+async def asked(one: Up, session: aiohttp.ClientSession, clients: int) -> AsyncIterator[list[int]]:
+    """Some clients that ask one question after the other; the statuses that they got."""
+    statuses: list[int] = []
+    stop = asyncio.Event()
+
+    async def ask() -> None:
+        while not stop.is_set():
+            statuses.append((await one.ask(session, tokens=16))[0])
+
+    asking = [asyncio.create_task(ask()) for _ in range(clients)]
+    try:
+        yield statuses
+        stop.set()
+        await asyncio.gather(*asking)
+    finally:
+        for task in asking:
+            task.cancel()
+
+
+def told(one: Up) -> str:
+    return one.run("explain", "modeldeployment/chat").stdout.partition("Scaling\n")[2]
+
+
+async def test_replicas_come_with_load_and_go_without(up: Start) -> None:
+    one = up(program="tests.e2e.local.quick_scaling")
+    one.write("chat.yaml", gemma(spec=SPEC))
+    one.write("route.yaml", manifests.route("chat", ["chat"]))
+    one.until_ready("chat")
+    one.until_ready("chat", kind="ModelRoute")
+    stated = (one.folder / "chat.yaml").read_bytes()
+
+    async def replicas(count: int, within_seconds: float) -> None:
+        async def settled() -> bool:
+            complete = one.condition("ModelDeployment", "chat", "Progressing").get("reason") == "Complete"
+            return complete and len(one.engines()) == count
+
+        await eventually_async(settled, within_seconds, f"{count} replicas run")
+
+    async with aiohttp.ClientSession() as session:
+        await one.until_status(session, 200, 30)
+        assert len(one.engines()) == 1
+        first = set(one.engines())
+        async with asked(one, session, CLIENTS) as statuses:
+            await replicas(3, UP_SECONDS)
+            said = told(one)
+        assert "3 replicas because" in said
+        assert "requests/s" in said
+        # They run while replicas go.
+        last = [asyncio.create_task(one.ask(session, tokens=150)) for _ in range(3)]
+        await replicas(1, DOWN_SECONDS)
+        statuses += [(await task)[0] for task in last]
+    assert set(statuses) == {200}
+    assert first == set(one.engines())
+    assert "1 replica because" in told(one)
+    assert one.condition("ModelDeployment", "chat", "ScalingActive")["status"] == "True"
+    assert "from 1 to " in one.output
+    assert (one.folder / "chat.yaml").read_bytes() == stated
