@@ -38,6 +38,18 @@ class Actor:
         now = datetime.now(UTC)
         if steps(known, "", wanted, now).is_nothing:
             return
+        for is_last in (False, True):
+            try:
+                await self._act(known, wanted, now)
+                return
+            except NotFound:
+                return
+            except Conflict as error:
+                # Most often the operator wrote its status in between: then the number is as right as before.
+                if is_last:
+                    _log.info("changed_meanwhile", deployment=str(known.key), reason=str(error))
+
+    async def _act(self, known: ModelDeployment, wanted: Wish | Blind, now: datetime) -> None:
         # What is known may be older than what we wrote ourselves.
         key = known.key
         live = await self._reader.get(MODEL_DEPLOYMENT, key)
@@ -46,19 +58,16 @@ class Actor:
             return
         todo = steps(deployment, writer_of_replicas(live), wanted, now)
         version, there = resource_version_of(live), deployment.spec.replicas
-        try:
-            if todo.scaling is not None:
-                live = await self._say(live, todo.scaling)
-                version = resource_version_of(live)
-                there = live["spec"].get("replicas", there)
-            if there != deployment.spec.replicas:
-                return
-            if todo.replicas is not None:
-                await self._scale(key, todo.replicas, version)
-            for told in todo.told:
-                self._announce(live, told)
-        except (Conflict, NotFound) as error:
-            _log.info("changed_meanwhile", deployment=str(key), reason=str(error))
+        if todo.scaling is not None:
+            live = await self._say(live, todo.scaling)
+            version = resource_version_of(live)
+            there = live["spec"].get("replicas", there)
+        if there != deployment.spec.replicas:
+            return
+        if todo.replicas is not None:
+            await self._scale(key, todo.replicas, version)
+        for told in todo.told:
+            self._announce(live, told)
 
     async def _say(self, live: KubeObject, scaling: Mapping[str, Any]) -> KubeObject:
         """Over any version: the field is ours, and the rest of the status changes often."""
