@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, MutableSequence, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import replace
@@ -31,20 +33,27 @@ def side_by_side(
     jobs = [(contender, seed) for contender in contenders for seed in seeds]
     context = multiprocessing.get_context("fork")
     done = context.Array("d", len(jobs), lock=False)
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         max_workers=min(len(jobs) + 1, os.cpu_count() or 1),
         mp_context=context,
         initializer=_begin,
         initargs=(scenario, done),
     ) as pool:
-        bound = pool.submit(_least, tuple(mixes))
-        futures = [pool.submit(_run, place, *job) for place, job in enumerate(jobs)]
-        waiting = set(futures)
-        while waiting:
-            waiting = wait(waiting, timeout=_LOOK_SECONDS).not_done
-            if progress is not None:
-                progress(sum(done) / len(jobs))
-        return tuple(future.result() for future in futures), bound.result()
+        try:
+            bound = pool.submit(_least, tuple(mixes))
+            futures = [pool.submit(_run, place, *job) for place, job in enumerate(jobs)]
+            waiting = set(futures)
+            while waiting:
+                waiting = wait(waiting, timeout=_LOOK_SECONDS).not_done
+                if progress is not None:
+                    progress(sum(done) / len(jobs))
+            return tuple(future.result() for future in futures), bound.result()
+        except BaseException:
+            # Nobody waits for the others any more: an error, or Ctrl-C.
+            for child in set(multiprocessing.active_children()) - others:
+                child.kill()
+            raise
 
 
 class _Shared:
@@ -56,6 +65,16 @@ class _Shared:
 
 def _begin(scenario: Scenario, done: MutableSequence[float]) -> None:
     _Shared.scenario, _Shared.done = scenario, done
+    # Ctrl-C is for the one who began this, and whose end is ours.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run(place: int, contender: Contender, seed: int) -> Result:
