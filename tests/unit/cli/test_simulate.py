@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pointsman.cli.main import main
@@ -176,3 +178,17 @@ def test_a_module_that_lacks_names_the_extra_that_brings_it(command: str, module
     )
     assert ran.returncode == 1
     assert ran.stderr == f'{module} is not installed; install it with: pip install "pointsman[{extra}]"\n'
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_whoever_ends_it_ends_its_workers_at_once(end: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "pointsman.cli.main", "simulate", str(EXAMPLE), "--report", ""]
+    with subprocess.Popen([*command, "--trace", str(EXAMPLE / "day.csv")], stderr=subprocess.PIPE) as started:
+        workers: list[psutil.Process] = []
+        while started.poll() is None and not any(one.cpu_times().user > 0.3 for one in workers):
+            workers = psutil.Process(started.pid).children()
+        started.send_signal(end)
+        _, told = started.communicate(timeout=30)
+    assert (started.returncode, told.strip()) == (code, b"")
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
