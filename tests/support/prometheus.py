@@ -47,9 +47,16 @@ def program(name: str = "prometheus", environment: Mapping[str, str] = os.enviro
 
 def _unpack(cache: Path) -> None:
     packages = cache / "packages"
-    packages.mkdir(exist_ok=True)
+    for folder in ("lists/partial", "archives/partial"):
+        (packages / folder).mkdir(parents=True, exist_ok=True)
+    # Lists of its own: those of the machine may be empty, or name a version that is gone.
+    apt = [
+        "apt-get", "-o", f"Dir::State::Lists={packages / 'lists'}", "-o", f"Dir::Cache={packages}",
+        "-o", "Debug::NoLocking=true",
+    ]  # fmt: skip
     try:
-        _run(["apt-get", "download", _PACKAGE], packages)
+        _run([*apt, "update"], packages)
+        _run([*apt, "download", _PACKAGE], packages)
         [package] = packages.glob(f"{_PACKAGE}_*.deb")
         _run(["dpkg", "-x", str(package), str(cache)], cache)
     finally:
