@@ -61,15 +61,18 @@ class PolicyRule(Record):
 
 class ExceptionMatch(Record):
     namespaces: Annotated[tuple[Namespace, ...], Field(max_length=64), ListSet()] = ()
+    namespace_selector: LabelSelector | None = None
+    """Labels of namespaces, in place of their names."""
     names: Annotated[tuple[ObjectName, ...], Field(max_length=64), ListSet()] = ()
+    """Names of deployments and routes; a deployment's is for its pods too."""
 
     constraints = (
         Rule(
             cel="(has(self.namespaces) && size(self.namespaces) > 0)"
-            " || (has(self.names) && size(self.names) > 0)",
-            holds=lambda match: bool(match.namespaces or match.names),
+            " || (has(self.names) && size(self.names) > 0) || has(self.namespaceSelector)",
+            holds=lambda match: bool(match.namespaces or match.names or match.namespace_selector is not None),
             what="an exception for everything is no exception",
-            todo="state namespaces or names",
+            todo="state namespaces, namespaceSelector or names",
         ),
     )
 

@@ -1,0 +1,108 @@
+"""Compiles expressions as the API server does: once with the fields of a kind, to find what is wrong, and once
+over plain values, to be evaluated.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_optional, ext_strings
+
+from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.errors import PointsmanError
+from pointsman.policy.cel.functions import FUNCTIONS
+from pointsman.policy.cel.messages import PACKAGE, pool_of
+from pointsman.policy.cel.schemas import NAMESPACE, schema_of
+
+_VARIABLE = "variables."
+_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_MESSAGE = re.compile(rf"'?{re.escape(PACKAGE)}\.(\w+)'?")
+_EXTENSIONS = (ext_strings.ExtStrings(), ext_optional.ExtOptional())
+
+
+class Broken(PointsmanError):
+    """An expression that does not compile."""
+
+
+def checked(kind: PolicyKind, expression: str, variables: Mapping[str, str], wanted: str, where: str) -> None:
+    """Broken, with the place in the expression, unless it compiles over this kind to the `wanted` type
+    (BOOL, STRING, LIST).
+
+    `variables` are expressions by name, each of which may use those before it.
+    """
+    types: dict[str, Any] = {}
+    for name, text in variables.items():
+        types[_VARIABLE + name] = _typed(kind, text, types, f"{where}.variables.{name}").return_type()
+    found = _typed(kind, expression, types, where).return_type().name()
+    if found.partition("<")[0].upper() not in (wanted, "DYN"):
+        raise Broken(f"gives a {found.lower()}", where=where, todo=f"it must give a {wanted.lower()}")
+
+
+def _typed(kind: PolicyKind, expression: str, variables: Mapping[str, Any], where: str) -> Any:
+    environment = cel.NewEnv(
+        descriptor_pool=_pool(kind),
+        variables={
+            "object": cel.Type(f"{PACKAGE}.object"),
+            "namespaceObject": cel.Type(f"{PACKAGE}.namespaceObject"),
+            **variables,
+        },
+        extensions=_EXTENSIONS,
+        functions=FUNCTIONS,
+    )
+    return _compiled(environment, expression, where)
+
+
+@cache
+def _pool(kind: PolicyKind) -> Any:
+    return pool_of({"object": schema_of(kind), "namespaceObject": NAMESPACE})
+
+
+def _compiled(environment: Any, expression: str, where: str) -> Any:
+    try:
+        return environment.compile(expression)
+    except RuntimeError as error:
+        found = _ERROR.search(str(error))
+        what = (
+            str(error).splitlines()[0]
+            if found is None
+            else f"{found[3]} (line {found[1]}, column {found[2]})"
+        )
+        raise Broken(_in_words(what), where=where, todo="correct the expression") from None
+
+
+def _in_words(what: str) -> str:
+    """The checker's words, with the object's fields in place of the messages that stand for them."""
+    plain = what.replace(" (in container '')", "").replace("in struct ", "in ")
+    return _MESSAGE.sub(lambda found: found[1].replace("_", "."), plain)
+
+
+class Program:
+    """Expressions over one object: the named ones first, for the others to use."""
+
+    def __init__(self, expression: str, variables: Mapping[str, str]) -> None:
+        names = {_VARIABLE + name: cel.Type.DYN for name in variables}
+        environment = cel.NewEnv(
+            variables={"object": cel.Type.DYN, "namespaceObject": cel.Type.DYN, **names},
+            extensions=_EXTENSIONS,
+            functions=FUNCTIONS,
+        )
+        self._variables = {_VARIABLE + name: environment.compile(text) for name, text in variables.items()}
+        self._expression = environment.compile(expression)
+
+    def value(self, object_: Mapping[str, Any], namespace: Mapping[str, Any]) -> Any:
+        """What it gives. EvaluationError where the API server would find an error too."""
+        data: dict[str, Any] = {"object": object_, "namespaceObject": namespace}
+        for name, program in self._variables.items():
+            found = program.eval(data=data)
+            if found.type() != cel.Type.ERROR:
+                data[name] = found.plain_value()
+        found = self._expression.eval(data=data)
+        if found.type() == cel.Type.ERROR:
+            raise EvaluationError(str(found.value()))
+        return found.plain_value()
+
+
+class EvaluationError(Exception):
+    """An expression that has no value for an object, such as one that reads a field it does not have."""

@@ -1,0 +1,3 @@
+"""Functions that Kubernetes adds to CEL, for the rules that use them."""
+
+FUNCTIONS: list[object] = []

@@ -1,0 +1,215 @@
+"""A GuardrailPolicy with its packs, as rules that can be evaluated or rendered; what is wrong is listed.
+
+A rule that does not compile is left out and said: the others hold all the same.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from pointsman.api import GuardrailPolicy
+from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode, PolicyRule, Severity
+from pointsman.api.meta import LabelSelector
+from pointsman.errors import PointsmanError
+from pointsman.policy.cel import checked
+from pointsman.policy.exemptions import Exemption, exemptions
+from pointsman.policy.packs import Library, Pack
+from pointsman.policy.parameters import Value, bound, inlined
+from pointsman.policy.source import Check, Mutation, RuleSource
+
+OWN = ""
+"""The pack of rules that a policy states itself."""
+
+
+@dataclass(frozen=True)
+class BoundCheck:
+    """One rule over one kind, its parameters inlined. `holds` is true where the rule does not apply."""
+
+    holds: str
+    variables: Mapping[str, str]
+    found: str = ""
+    scale: str = ""
+
+
+@dataclass(frozen=True)
+class BoundMutation:
+    when: str
+    patch: str
+
+
+@dataclass(frozen=True)
+class BoundRule:
+    """A rule as one policy has it."""
+
+    id: str
+    pack: str
+    title: str
+    severity: Severity
+    mode: PolicyMode
+    message: str
+    """One line: what is wrong and what to do."""
+    controls: Mapping[str, tuple[str, ...]]
+    checks: Mapping[PolicyKind, BoundCheck]
+    mutations: Mapping[PolicyKind, BoundMutation]
+    background: str = ""
+    runtime: str = ""
+    waits_for: str = ""
+    """What we cannot do yet, for which the rule is not held; "" for one that is."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A policy that is ready to be held, as far as it could be compiled."""
+
+    name: str
+    namespaces: LabelSelector | None
+    """Labels of the namespaces that it is for; None: all."""
+    rules: tuple[BoundRule, ...]
+    exemptions: tuple[Exemption, ...]
+    problems: tuple[PointsmanError, ...]
+
+
+def compile_policy(policy: GuardrailPolicy, library: Library) -> Compiled:
+    """What a policy means. Never raises: problems are listed, each with the field that it is about."""
+    rules: list[BoundRule] = []
+    problems: list[PointsmanError] = []
+    for rule, trouble in (*_of_packs(policy, library), *_own(policy)):
+        problems += trouble
+        if rule is not None:
+            rules.append(rule)
+    twins = _twins(rules)
+    problems += twins
+    known = {rule.id for rule in rules}
+    for index, exception in enumerate(policy.spec.exceptions):
+        problems += [
+            PointsmanError(
+                f"rule {name} is not one of this policy",
+                where=f"spec.exceptions[{index}].rules",
+                todo="name a rule that its packs or rules hold",
+            )
+            for name in exception.rules
+            if name not in known
+        ]
+    selector = policy.spec.applies_to.namespace_selector if policy.spec.applies_to is not None else None
+    return Compiled(
+        policy.metadata.name,
+        selector,
+        tuple(rules),
+        exemptions(policy.spec.exceptions),
+        tuple(problems),
+    )
+
+
+_Compiled = tuple[BoundRule | None, list[PointsmanError]]
+
+
+def _of_packs(policy: GuardrailPolicy, library: Library) -> Iterator[_Compiled]:
+    for index, stated in enumerate(policy.spec.packs):
+        where = f"spec.packs[{index}]"
+        pack = library.packs.get(stated.name)
+        if pack is None:
+            known = ", ".join(sorted(library.packs))
+            yield (
+                None,
+                [PointsmanError(f"there is no pack {stated.name}", where=where, todo=f"there are {known}")],
+            )
+            continue
+        values, problems = bound(pack.source.parameters, stated.parameters, where)
+        problems += [
+            PointsmanError(f"{one} is no rule of the pack", where=f"{where}.exclude", todo="remove it")
+            for one in stated.exclude
+            if one not in pack.rules
+        ]
+        yield None, problems
+        for rule in pack.rules.values():
+            if rule.id not in stated.exclude:
+                yield _bound(rule, pack, values, policy.spec.mode)
+
+
+def _bound(rule: RuleSource, pack: Pack, values: Mapping[str, Value], mode: PolicyMode) -> _Compiled:
+    where = f"{pack.name}/{rule.id}"
+    try:
+        made = BoundRule(
+            rule.id,
+            pack.name,
+            rule.title,
+            rule.severity,
+            mode,
+            f"{rule.message}; {rule.todo}",
+            rule.controls,
+            {kind: _check(check, values) for kind, check in rule.checks.items()},
+            {kind: _mutation(one, values) for kind, one in rule.mutations.items()},
+            rule.background or "",
+            rule.runtime or "",
+            rule.waits_for or "",
+        )
+    except KeyError as error:
+        return None, [PointsmanError(f"params.{error.args[0]} is no parameter of the pack", where=where)]
+    return _sound(made, where)
+
+
+def _check(check: Check, values: Mapping[str, Value]) -> BoundCheck:
+    holds = inlined(check.holds, values)
+    return BoundCheck(
+        f"!({inlined(check.when, values)}) || ({holds})" if check.when else holds,
+        {name: inlined(text, values) for name, text in check.variables.items()},
+        inlined(check.found, values) if check.found else "",
+        inlined(check.scale, values) if check.scale else "",
+    )
+
+
+def _mutation(mutation: Mutation, values: Mapping[str, Value]) -> BoundMutation:
+    return BoundMutation(inlined(mutation.when, values), inlined(mutation.patch, values))
+
+
+def _own(policy: GuardrailPolicy) -> Iterator[_Compiled]:
+    for index, rule in enumerate(policy.spec.rules):
+        yield _sound(_stated(rule, policy.spec.mode), f"spec.rules[{index}] ({rule.id})")
+
+
+def _stated(rule: PolicyRule, mode: PolicyMode) -> BoundRule:
+    check = BoundCheck(rule.expression, {})
+    controls: dict[str, tuple[str, ...]] = {}
+    for control in rule.controls:
+        framework, _, name = control.rpartition(":")
+        controls[framework or "own"] = (*controls.get(framework or "own", ()), name)
+    message = " ".join(rule.message.split())
+    return BoundRule(
+        rule.id,
+        OWN,
+        message,
+        rule.severity,
+        rule.mode or mode,
+        message,
+        controls,
+        dict.fromkeys(rule.kinds, check),
+        {},
+    )
+
+
+def _sound(rule: BoundRule, where: str) -> _Compiled:
+    """The rule without what does not compile; None where nothing is left."""
+    problems: list[PointsmanError] = []
+    checks: dict[PolicyKind, BoundCheck] = {}
+    for kind, check in rule.checks.items():
+        try:
+            checked(kind, check.holds, check.variables, "BOOL", where)
+            if check.found:
+                checked(kind, check.found, check.variables, "STRING", where)
+            checks[kind] = check
+        except PointsmanError as error:
+            problems.append(error)
+    if rule.checks and not checks:
+        return None, problems
+    return replace(rule, checks=checks), problems
+
+
+def _twins(rules: Iterable[BoundRule]) -> list[PointsmanError]:
+    seen: set[str] = set()
+    found = []
+    for rule in rules:
+        if rule.id in seen:
+            found.append(
+                PointsmanError(f"two rules are called {rule.id}", where="spec.rules", todo="rename your own")
+            )
+        seen.add(rule.id)
+    return found

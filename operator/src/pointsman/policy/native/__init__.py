@@ -1,0 +1,1 @@
+"""Native admission policies: what the API server evaluates by itself."""

@@ -1,0 +1,228 @@
+"""ValidatingAdmissionPolicies and their bindings, out of a compiled policy.
+
+Rules of one kind and one mode share a policy, as the mode is its binding's, until it is too large. The API
+server evaluates them in its own process, with ours running or not.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pointsman.api import ModelDeployment, ModelRoute
+from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
+from pointsman.api.meta import GROUP, VERSION
+from pointsman.policy.compiled import BoundRule, Compiled
+from pointsman.policy.exemptions import Exemption
+from pointsman.policy.native.clock import CLOCK, UNKNOWN
+from pointsman.policy.native.selection import namespace_selector, selector_as_cel
+from pointsman.policy.parameters import literal
+from pointsman.policy.verdicts import DEPLOYMENT_LABEL
+
+API = "admissionregistration.k8s.io/v1"
+POLICY_LABEL = f"{GROUP}/guardrail-policy"
+SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+
+Manifest = dict[str, Any]
+
+_LONGEST_NAME = 253
+_MOST_RULES = 32
+_MOST_CHARACTERS = 200_000
+"""Of expressions in one policy: an object in etcd has 1.5 MB at most, and the managed fields double it."""
+_ACTIONS = {
+    PolicyMode.ENFORCE: ["Deny", "Audit"],
+    PolicyMode.WARN: ["Warn", "Audit"],
+    PolicyMode.AUDIT: ["Audit"],
+}
+_PLURALS = {PolicyKind.MODEL_DEPLOYMENT: ModelDeployment.plural, PolicyKind.MODEL_ROUTE: ModelRoute.plural}
+_CHANGED = (
+    "request.operation == 'CREATE'"
+    " || (!has(object.metadata.deletionTimestamp) && object.spec != oldObject.spec)"
+)
+_SCALED = "object.spec.replicas != oldObject.spec.replicas"
+
+
+def validating(compiled: Compiled, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
+    """The native objects of a policy, in a stable order. `left_out` are namespaces beside the system's that
+    no rule is for: the one that we run in.
+    """
+    apart = (*SYSTEM_NAMESPACES, *left_out)
+    made: list[Manifest] = []
+    for kind in PolicyKind:
+        for mode in PolicyMode:
+            rules = [
+                rule
+                for rule in compiled.rules
+                if kind in rule.checks and rule.mode is mode and not rule.waits_for
+            ]
+            scaled = [rule for rule in rules if rule.checks[kind].scale]
+            for part, some in enumerate(_parts(rules, kind)):
+                made += _pair(
+                    compiled, kind, mode, some, f"{kind.value.lower()}-{mode.value}", part, apart, False
+                )
+            for part, some in enumerate(_parts(scaled, kind)):
+                made += _pair(compiled, kind, mode, some, f"scale-{mode.value}", part, apart, True)
+    return tuple(made)
+
+
+def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[list[BoundRule]]:
+    part: list[BoundRule] = []
+    size = 0
+    for rule in rules:
+        check = rule.checks[kind]
+        more = len(check.holds) + len(check.found) + sum(map(len, check.variables.values()))
+        if part and (len(part) == _MOST_RULES or size + more > _MOST_CHARACTERS):
+            yield part
+            part, size = [], 0
+        part.append(rule)
+        size += more
+    if part:
+        yield part
+
+
+def _pair(
+    compiled: Compiled,
+    kind: PolicyKind,
+    mode: PolicyMode,
+    rules: list[BoundRule],
+    suffix: str,
+    part: int,
+    apart: Sequence[str],
+    is_scale: bool,
+) -> list[Manifest]:
+    name = _name(compiled.name, f"{suffix}-{part}" if part else suffix)
+    metadata = {
+        "name": name,
+        "labels": {"app.kubernetes.io/managed-by": "pointsman", POLICY_LABEL: _label(compiled.name)},
+    }
+    # The scale subresource tells no time: no exception counts there.
+    concerned = [one for one in compiled.exemptions if any(rule.id in one.rules for rule in rules)]
+    exempting = [] if is_scale else concerned
+    # A pod's exception never ends here.
+    is_timed = bool(exempting) and kind is not PolicyKind.POD
+    variables = [*(CLOCK if is_timed else ()), *_exempting(exempting, kind)]
+    validations = []
+    for rule in rules:
+        check = rule.checks[kind]
+        if not is_scale:
+            variables += [
+                {"name": _variable(rule, one), "expression": _renamed(text, rule)}
+                for one, text in check.variables.items()
+            ]
+        validations.append(_validation(rule, kind, exempting, is_timed, is_scale))
+    policy: Manifest = {
+        "apiVersion": API,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "matchPolicy": "Equivalent",
+                "namespaceSelector": namespace_selector(compiled.namespaces, apart),
+                "objectSelector": _pods() if kind is PolicyKind.POD else {},
+                "resourceRules": [_resources(kind, is_scale)],
+            },
+            "matchConditions": _conditions(kind, is_scale),
+            **({"variables": variables} if variables else {}),
+            "validations": validations,
+        },
+    }
+    binding: Manifest = {
+        "apiVersion": API,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": name, "validationActions": _ACTIONS[mode]},
+    }
+    return [policy, binding]
+
+
+def _pods() -> Manifest:
+    return {"matchExpressions": [{"key": DEPLOYMENT_LABEL, "operator": "Exists"}]}
+
+
+def _resources(kind: PolicyKind, is_scale: bool) -> Manifest:
+    if kind is PolicyKind.POD:
+        return {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    resource = f"{_PLURALS[kind]}/scale" if is_scale else _PLURALS[kind]
+    operations = ["UPDATE"] if is_scale else ["CREATE", "UPDATE"]
+    return {"apiGroups": [GROUP], "apiVersions": [VERSION], "operations": operations, "resources": [resource]}
+
+
+def _conditions(kind: PolicyKind, is_scale: bool) -> list[Manifest]:
+    if kind is PolicyKind.POD:
+        return []
+    return [{"name": "changed", "expression": _SCALED if is_scale else _CHANGED}]
+
+
+def _exempting(exemptions: Iterable[Exemption], kind: PolicyKind) -> Iterator[Manifest]:
+    for number, one in enumerate(exemptions):
+        terms = []
+        if one.namespaces:
+            terms.append(f"request.namespace in {literal(one.namespaces)}")
+        if one.names:
+            name = (
+                f"object.metadata.labels[{literal(DEPLOYMENT_LABEL)}]"
+                if kind is PolicyKind.POD
+                else "object.metadata.name"
+            )
+            terms.append(f"{name} in {literal(one.names)}")
+        if one.namespace_selector is not None:
+            terms.append(selector_as_cel(one.namespace_selector))
+        yield {"name": f"exception{number}", "expression": " && ".join(terms) or "true"}
+
+
+def _validation(
+    rule: BoundRule, kind: PolicyKind, exempting: Sequence[Exemption], is_timed: bool, is_scale: bool
+) -> Manifest:
+    check = rule.checks[kind]
+    numbers = [number for number, one in enumerate(exempting) if rule.id in one.rules]
+    holds = check.scale if is_scale else _renamed(check.holds, rule)
+    if numbers:
+        allowed = " || ".join(_allowed(exempting[number], number, is_timed) for number in numbers)
+        holds = f"({holds}) || {allowed}"
+    text = denial(rule)
+    made: Manifest = {"expression": holds, "message": text, "reason": "Forbidden"}
+    detail = [] if is_scale or not check.found else [f"({_renamed(check.found, rule)}) + ': '"]
+    hint = [f"({UNKNOWN.format(condition=f'({_any_of(numbers)})')})" for _ in numbers[:1] if is_timed]
+    if detail or hint:
+        prefix, rest = f"[{rule.id}] ", text.removeprefix(f"[{rule.id}] ")
+        made["messageExpression"] = " + ".join([literal(prefix), *detail, literal(rest), *hint])
+    return made
+
+
+def _allowed(exemption: Exemption, number: int, is_timed: bool) -> str:
+    condition = f"variables.exception{number}"
+    if not is_timed:
+        return condition
+    return f"({condition} && variables.known && variables.now < timestamp({literal(exemption.until_text)}))"
+
+
+def _any_of(numbers: Iterable[int]) -> str:
+    return " || ".join(f"variables.exception{number}" for number in numbers)
+
+
+def denial(rule: BoundRule) -> str:
+    """What a person reads who is refused: the rule, what is wrong, what to do, and who asks for it."""
+    controls = ", ".join(f"{framework} {' '.join(names)}" for framework, names in rule.controls.items())
+    asked = f" ({controls})" if controls else ""
+    return f"[{rule.id}] {rule.message}{asked}; all findings: pointsman validate FILE"
+
+
+def _variable(rule: BoundRule, name: str) -> str:
+    return f"{rule.id.replace('-', '_')}_{name}"
+
+
+def _renamed(expression: str, rule: BoundRule) -> str:
+    """Variables are the policy's own: two rules may call theirs alike."""
+    return expression.replace("variables.", f"variables.{rule.id.replace('-', '_')}_")
+
+
+def _name(policy: str, suffix: str) -> str:
+    name = f"pointsman-{policy}-{suffix}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(policy.encode()).hexdigest()[:8]
+    return f"pointsman-{policy[: _LONGEST_NAME - len(suffix) - 20]}-{digest}-{suffix}"
+
+
+def _label(policy: str) -> str:
+    return policy if len(policy) <= 63 else hashlib.sha256(policy.encode()).hexdigest()[:32]
