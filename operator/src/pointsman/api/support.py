@@ -153,14 +153,7 @@ _GAPS = (
         what="guardrail policies are not supported in local mode yet: nothing would hold them",
         todo="move this object to a file that up does not read",
     ),
-    _Gap(
-        "GuardrailPolicy",
-        "spec",
-        _CLUSTER,
-        what="guardrail policies are checked but not enforced yet",
-        todo="do not rely on it",
-        severity="warning",
-    ),
+    _Gap("GuardrailPolicy", "spec.runtime", _CLUSTER),
 )
 
 

@@ -35,7 +35,7 @@ from pointsman.workloads import naming
 MANAGER = "pointsman-operator"
 """Our field manager: whose are all children, and every status but its `scaling`."""
 
-_TRUCE_SECONDS = 3600.0
+TRUCE_SECONDS = 3600.0
 """Who takes a field again within an hour of losing it is another controller, and no slip of a hand."""
 
 _LONGEST = 1024  # bytes of a refusal, as of an event's note: who refuses may say why at any length
@@ -72,8 +72,12 @@ class Actor:
         children: Children,
         announce: Announce,
         clock: Clock = elapsed_seconds,
+        truce_seconds: float = TRUCE_SECONDS,
     ) -> None:
-        """`announce` is told what is said of an object, once its status says so."""
+        """`announce` is told what is said of an object, once its status says so. Who takes a field again
+        within `truce_seconds` of losing it keeps it; with 0 nobody ever does.
+        """
+        self._truce_seconds = truce_seconds
         self._announce = announce
         self._reader = reader
         self._writer = writer
@@ -196,11 +200,11 @@ class Actor:
         for manager, field in zip(conflict.managers, conflict.fields, strict=True):
             place = (uid_of(live or {}), manager, field)
             at = self._put_back.get(place)
-            if at is not None and now - at < _TRUCE_SECONDS:
+            if at is not None and now - at < self._truce_seconds:
                 contests.append(Contest(_called(wanted), manager, field.lstrip(".")))
             else:
                 self._put_back[place] = now
-        self._put_back = {place: at for place, at in self._put_back.items() if now - at < _TRUCE_SECONDS}
+        self._put_back = {place: at for place, at in self._put_back.items() if now - at < self._truce_seconds}
         return tuple(contests)
 
     async def _status(self, primaries: Statuses, owner: ObjectKey, upon: str, wanted: KubeObject) -> None:

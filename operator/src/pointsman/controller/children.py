@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from pointsman.api import ObjectKey
-from pointsman.controller.modeldeployment.news import is_news
+from pointsman.controller.modeldeployment.news import is_news as is_news_of_deployment
 from pointsman.controller.own_writes import OwnWrites
 from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, labels_of, resource_version_of, uid_of
 from pointsman.workloads.naming import DEPLOYMENT
@@ -18,11 +18,26 @@ Named = Callable[[ObjectKey], None]
 """Told which deployment an object belongs to that changed."""
 
 
+OwnerOf = Callable[[KubeObject], ObjectKey | None]
+IsNews = Callable[[Kind, KubeObject | None, KubeObject | None], bool]
+
+
+def deployment_of(obj: KubeObject) -> ObjectKey | None:
+    """The ModelDeployment that an object belongs to."""
+    name = labels_of(obj).get(DEPLOYMENT)
+    return ObjectKey(key_of(obj).namespace, name) if name else None
+
+
 class Children:
     """Informers write into it by `listener`, the reconciler by `making`, `wrote` and `deleted`."""
 
-    def __init__(self, changed: Named) -> None:
+    def __init__(
+        self, changed: Named, owner: OwnerOf = deployment_of, is_news: IsNews = is_news_of_deployment
+    ) -> None:
+        """`owner` says whose an object is, `is_news` which changes of it a look at its owner would see."""
         self._changed = changed
+        self._owner = owner
+        self._is_news = is_news
         self._objects: dict[tuple[Kind, ObjectKey], KubeObject] = {}
         self._of: dict[ObjectKey, dict[tuple[Kind, ObjectKey], None]] = {}
         self._ahead: dict[tuple[Kind, ObjectKey], KubeObject] = {}
@@ -34,11 +49,11 @@ class Children:
 
         def hear(before: KubeObject | None, now: KubeObject | None) -> None:
             is_echo = now is not None and self._own.is_echo((kind, key_of(now)), now)
-            for deployment in {_deployment(one) for one in (before, now) if one is not None}:
-                if deployment is not None:
-                    self._hear(kind, before, now, deployment)
-                    if not is_echo and is_news(kind, before, now):
-                        self._changed(deployment)
+            for owner in {self._owner(one) for one in (before, now) if one is not None}:
+                if owner is not None:
+                    self._hear(kind, before, now, owner)
+                    if not is_echo and self._is_news(kind, before, now):
+                        self._changed(owner)
 
         return hear
 
@@ -57,8 +72,13 @@ class Children:
         """Around the making of an object; what it yields is to be given the API server's answer. What the
         watch tells of just that is told to nobody.
         """
-        deployment = ObjectKey(key_of(wanted).namespace, labels_of(wanted)[DEPLOYMENT])
-        return self._own.writing((kind_of(wanted), key_of(wanted)), lambda: self._changed(deployment))
+
+        def tell() -> None:
+            owner = self._owner(wanted)
+            if owner is not None:
+                self._changed(owner)
+
+        return self._own.writing((kind_of(wanted), key_of(wanted)), tell)
 
     def wrote(self, kind: Kind, answer: KubeObject) -> None:
         """The API server answered a write of ours with this."""
@@ -67,9 +87,9 @@ class Children:
         held = self._objects.get(ident)
         if held is None or is_newer(answer, held):
             self._ahead[ident] = answer
-            deployment = _deployment(answer)
-            if deployment is not None:
-                self._of.setdefault(deployment, {})[ident] = None
+            owner = self._owner(answer)
+            if owner is not None:
+                self._of.setdefault(owner, {})[ident] = None
 
     def deleted(self, kind: Kind, key: ObjectKey, uid: str) -> None:
         """The API server took a deletion of ours, of which the watch may have told by now."""
@@ -82,7 +102,7 @@ class Children:
         self, kind: Kind, before: KubeObject | None, now: KubeObject | None, deployment: ObjectKey
     ) -> None:
         ident = (kind, key_of(now if now is not None else before or {}))
-        belongs = now is not None and _deployment(now) == deployment
+        belongs = now is not None and self._owner(now) == deployment
         if now is None or not belongs:
             self._of.get(deployment, {}).pop(ident, None)
             if not self._of.get(deployment):
@@ -107,11 +127,6 @@ class Children:
         if found is None or self._gone.get(ident) == uid_of(found):
             return None
         return found
-
-
-def _deployment(obj: KubeObject) -> ObjectKey | None:
-    name = labels_of(obj).get(DEPLOYMENT)
-    return ObjectKey(key_of(obj).namespace, name) if name else None
 
 
 def is_newer(one: KubeObject, other: KubeObject) -> bool:

@@ -4,10 +4,12 @@ Only who leads notes it: until then what was seen need not be kept, as who begin
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from random import Random
 
 from pointsman.api import FleetSettings, ObjectKey
+from pointsman.controller.guardrailpolicy.findings import Findings
 from pointsman.controller.identity import Ident
 from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modelroute.book import RouteBook
@@ -15,13 +17,23 @@ from pointsman.controller.node_offers import is_unplaced, offers_something_else
 from pointsman.controller.platform_view import FRESH_SECONDS
 from pointsman.controller.primaries import Primaries
 from pointsman.controller.work_queue import WorkQueue
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, Kind, KubeObject, key_of
+from pointsman.kube.objects import (
+    GUARDRAIL_POLICY,
+    MODEL_DEPLOYMENT,
+    MODEL_ROUTE,
+    Kind,
+    KubeObject,
+    key_of,
+    labels_of,
+)
 
 _GATHER_SECONDS = 0.25
 """A pod that starts changes several times within a moment: one look at all of it is one status written. What
 a user changed is looked at immediately."""
 _GATEWAYS_SECONDS = 0.5
 """Gateways have a changed route in use within that long: its status is written once, with their word."""
+_FINDINGS_SECONDS = 1.0
+"""Objects are applied in crowds: one status for all that is found in one."""
 _ROOM_SECONDS = 2 * FRESH_SECONDS
 
 
@@ -32,6 +44,8 @@ class Due:
         self.queue: WorkQueue[Ident] = WorkQueue(Random())
         self.deployments = Primaries(MODEL_DEPLOYMENT, self._is_due, holding.keep)
         self.routes = Primaries(MODEL_ROUTE, self._route_changed)
+        self.policies = Primaries(GUARDRAIL_POLICY, self._is_due)
+        self.findings = Findings(self._look, self._places, self._found_something, lambda: datetime.now(UTC))
         self.book = RouteBook(fleet)
         self.is_leading = False
         self._looks_for_room: asyncio.TimerHandle | None = None
@@ -39,7 +53,7 @@ class Due:
     def begin(self) -> None:
         """This replica leads from now on, until `end`."""
         self.is_leading = True
-        for primaries in (self.deployments, self.routes):
+        for primaries in (self.deployments, self.routes, self.policies):
             for key in primaries:
                 self._is_due(Ident(primaries.kind.kind, key))
 
@@ -48,9 +62,9 @@ class Due:
 
     def saw(self, kind: Kind, obj: KubeObject, gone: bool) -> None:
         """One of our kinds came, changed or went."""
-        primaries = self.routes if kind == MODEL_ROUTE else self.deployments
-        if not primaries.saw(obj, gone):
+        if not self._primaries(kind).saw(obj, gone) or kind == GUARDRAIL_POLICY:
             return
+        self.findings.saw(kind, key_of(obj))
         if kind == MODEL_ROUTE:
             concerned = self.book.saw_route(obj, gone)
         else:
@@ -60,6 +74,7 @@ class Due:
 
     def saw_namespace(self, before: KubeObject | None, now: KubeObject | None) -> None:
         name = key_of(now if now is not None else before or {}).name
+        self.findings.saw_namespace(name, None if now is None else labels_of(now))
         for key in self.book.saw_namespace(name, now):
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
 
@@ -68,6 +83,10 @@ class Due:
         if self._looks_for_room is None and self.is_leading and offers_something_else(before, now):
             loop = asyncio.get_running_loop()
             self._looks_for_room = loop.call_later(_ROOM_SECONDS, self._look_at_unplaced)
+
+    def native_changed(self, policy: ObjectKey) -> None:
+        """A native object of a policy is something else: it is put back at once."""
+        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy))
 
     def child_changed(self, deployment: ObjectKey) -> None:
         """What a deployment owns, or what is known of that, is something else."""
@@ -82,6 +101,21 @@ class Due:
         """The API server can something else than before, which every deployment may use."""
         for key in self.deployments:
             self._is_due(Ident(MODEL_DEPLOYMENT.kind, key))
+
+    def _primaries(self, kind: Kind) -> Primaries:
+        if kind == GUARDRAIL_POLICY:
+            return self.policies
+        return self.routes if kind == MODEL_ROUTE else self.deployments
+
+    def _look(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
+        return self._primaries(kind).get(key)
+
+    def _places(self) -> Iterator[tuple[Kind, ObjectKey]]:
+        for primaries in (self.deployments, self.routes):
+            yield from ((primaries.kind, key) for key in primaries)
+
+    def _found_something(self, policy: ObjectKey) -> None:
+        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _FINDINGS_SECONDS)
 
     def _look_at_unplaced(self) -> None:
         self._looks_for_room = None

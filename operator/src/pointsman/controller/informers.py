@@ -5,6 +5,7 @@ from functools import partial
 
 from pointsman.controller.acting import MANAGER
 from pointsman.controller.children import Children
+from pointsman.controller.guardrailpolicy.reconciler import NATIVES
 from pointsman.controller.modeldeployment.reconciler import CHILDREN
 from pointsman.controller.ours import of_ours
 from pointsman.kube.difference import keep_own_fields
@@ -12,6 +13,8 @@ from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.namespaces import namespace_selections
 from pointsman.kube.objects import (
     LEADER_WORKER_SET,
+    MUTATING_BINDING,
+    MUTATING_POLICY,
     NAMESPACE,
     NODE,
     POD,
@@ -23,11 +26,14 @@ from pointsman.kube.objects import (
 from pointsman.kube.packed import Packed
 from pointsman.kube.ports import Reader, Selection
 from pointsman.kube.store import Store
+from pointsman.policy.native.validating import POLICY_LABEL
 from pointsman.workloads.naming import DEPLOYMENT
 
 _OURS = frozenset({MANAGER})
-_OPTIONAL = frozenset({LEADER_WORKER_SET, POD_MONITOR, NAMESPACE})
-"""Other projects' kinds. Namespaces that may not be read have no labels but their names."""
+_OPTIONAL = frozenset({LEADER_WORKER_SET, POD_MONITOR, NAMESPACE, MUTATING_POLICY, MUTATING_BINDING})
+"""Other projects' kinds, and those of newer API servers. Namespaces that may not be read have no labels but
+their names.
+"""
 
 
 class Informers:
@@ -66,6 +72,22 @@ class Informers:
                         self._reader, selection, heard, store=store, keep=_keep_child, on_served=on_served
                     )
                 )
+
+    def follow_natives(self, natives: Children, served: Callable[[Selection, bool], None]) -> None:
+        """What GuardrailPolicies own."""
+        labelled = label_selector({}, present=(POLICY_LABEL,))
+        heard = {kind: of_ours(natives.listener(kind)) for kind in NATIVES}
+        for kind in NATIVES:
+            selection = Selection(kind, labels=labelled)
+            self._all.append(
+                Informer(
+                    self._reader,
+                    selection,
+                    heard[kind],
+                    keep=_keep_child,
+                    on_served=partial(served, selection),
+                )
+            )
 
     def follow_gateways(self, selection: Selection, hear: Listener) -> None:
         self._all.append(Informer(self._reader, selection, hear))

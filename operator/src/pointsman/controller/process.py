@@ -18,6 +18,7 @@ from pointsman.controller.comparing import Comparison
 from pointsman.controller.due import Due
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
+from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyReconciler, owner_policy
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
 from pointsman.controller.metrics import OperatorMetrics
@@ -35,11 +36,20 @@ from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
 from pointsman.kube.fence import Fence
 from pointsman.kube.lease import Election
-from pointsman.kube.objects import CONFIG_MAP, MODEL_DEPLOYMENT, MODEL_ROUTE, POD, KubeObject
+from pointsman.kube.objects import (
+    CONFIG_MAP,
+    GUARDRAIL_POLICY,
+    MODEL_DEPLOYMENT,
+    MODEL_ROUTE,
+    MUTATING_POLICY,
+    POD,
+    KubeObject,
+)
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
 from pointsman.kube.together import together
 from pointsman.kube.writer import KubeWriter
+from pointsman.policy.packs import shipped_library
 from pointsman.workloads import surroundings_of
 
 _HANGS_SECONDS = 300.0
@@ -65,6 +75,11 @@ class Operator:
             None if settings.gateways is None else Gateways(settings.gateways, self._due.gateways_say)
         )
         self._children = Children(self._due.child_changed)
+        self._natives = Children(self._due.native_changed, owner_policy, lambda *_: True)
+        # Policies are of the whole cluster: who watches some namespaces has no right to them.
+        self._has_policies = not settings.namespaces
+        own = (MODEL_DEPLOYMENT, MODEL_ROUTE)
+        self._kinds = (*own, GUARDRAIL_POLICY) if self._has_policies else own
         self._reports = EngineReports(self._due.child_changed, Random())
         self._adapters = AdapterReports(self._due.child_changed, Random())
         proxy = surroundings_of(settings.fleet).proxy
@@ -92,7 +107,7 @@ class Operator:
     ) -> None:
         primary = PrimaryWatch(
             self._credentials,
-            (MODEL_DEPLOYMENT, MODEL_ROUTE),
+            self._kinds,
             self._settings.namespaces,
             self._due.saw,
         )
@@ -166,7 +181,22 @@ class Operator:
             _now,
             url=self._settings.gateway_url,
         )
-        by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
+        policies = GuardrailPolicyReconciler(
+            self._due.policies,
+            self._natives,
+            # What holds a rule is never left to who changes it.
+            Actor(reader, writer, self._natives, announce, truce_seconds=0.0),
+            self._due.findings,
+            shipped_library(),
+            lambda: datetime.now(UTC),
+            lambda: abilities.serves(MUTATING_POLICY),
+            (self._settings.lease.namespace,),
+        )
+        by_kind = {
+            MODEL_DEPLOYMENT.kind: reconciler.reconcile,
+            MODEL_ROUTE.kind: routes.reconcile,
+            GUARDRAIL_POLICY.kind: policies.reconcile,
+        }
         self._workers = Workers(self._due.queue, lambda ident: by_kind[ident.kind](ident.key), self.metrics)
         telling = asyncio.create_task(recorder.run(), name="events")
         self._log.info("leads", deployments=len(self._due.deployments), routes=len(self._due.routes))
@@ -179,6 +209,7 @@ class Operator:
                     "ask engines": self._reports.run(),
                     "ask for adapters": self._adapters.run(),
                     "ask the hub": self._hub.run(),
+                    "judge what is there": self._due.findings.run(),
                     "compare with a list": self._comparison(reader).run(),
                     "work": self._work(self._workers),
                 }
@@ -195,7 +226,9 @@ class Operator:
         await workers.run()
 
     def _comparison(self, reader: KubeReader) -> Comparison:
-        kinds = (self._due.deployments, self._due.routes)
+        kinds = [self._due.deployments, self._due.routes]
+        if self._has_policies:
+            kinds.append(self._due.policies)
         return Comparison(reader, kinds, self._settings.namespaces, self._due.saw)
 
     async def _ask_gateways(self) -> None:
@@ -211,7 +244,9 @@ class Operator:
         informers.follow_children(self._children, before_them, abilities.heard)
         if self._gateways is not None:
             informers.follow_gateways(self._gateways.selection, self._gateways.hear)
-        if self._due.book.ask_for_namespaces:
+        if self._has_policies:
+            informers.follow_natives(self._natives, abilities.heard)
+        if self._due.book.ask_for_namespaces or self._has_policies:
             informers.follow_namespaces(self._due.saw_namespace)
         informers.follow_nodes(self._due.saw_node)
         return informers

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pointsman.api import Condition, ModelDeployment, ModelRoute
+from pointsman.api import Condition, GuardrailPolicy, ModelDeployment, ModelRoute
 from pointsman.api.explanations import first_mistake
 from pointsman.api.verdicts import FALSE, Verdict, conditions
 from pointsman.controller.plan import Announcement, Plan
 from pointsman.kube.objects import KubeObject, generation_of, key_of
 
-R = TypeVar("R", ModelDeployment, ModelRoute)
+R = TypeVar("R", ModelDeployment, ModelRoute, GuardrailPolicy)
 
 _REASON = "InvalidSpec"
 _OF_OTHERS = "scaling"

@@ -1,5 +1,5 @@
-"""Compiles expressions as the API server does: once with the fields of a kind, to find what is wrong, and once
-over plain values, to be evaluated.
+"""Compiles expressions as the API server does: once with the fields of a kind, to find what is wrong, and
+once over plain values, to be evaluated.
 """
 
 import re

@@ -6,6 +6,8 @@ server evaluates them in its own process, with ours running or not.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute
@@ -41,13 +43,19 @@ _CHANGED = (
 _SCALED = "object.spec.replicas != oldObject.spec.replicas"
 
 
-def validating(compiled: Compiled, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
+def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
     """The native objects of a policy, in a stable order. `left_out` are namespaces beside the system's that
     no rule is for: the one that we run in.
+
+    Exceptions that have ended by `now` are left out, but for pods; the others end by the clock of the objects
+    that are admitted.
     """
+    lasting = [one for one in compiled.exemptions if one.until > now]
     apart = (*SYSTEM_NAMESPACES, *left_out)
+    current = replace(compiled, exemptions=tuple(lasting))
     made: list[Manifest] = []
     for kind in PolicyKind:
+        of_kind = compiled if kind is PolicyKind.POD else current
         for mode in PolicyMode:
             rules = [
                 rule
@@ -56,12 +64,36 @@ def validating(compiled: Compiled, left_out: Sequence[str] = ()) -> tuple[Manife
             ]
             scaled = [rule for rule in rules if rule.checks[kind].scale]
             for part, some in enumerate(_parts(rules, kind)):
-                made += _pair(
-                    compiled, kind, mode, some, f"{kind.value.lower()}-{mode.value}", part, apart, False
-                )
+                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part), apart)
             for part, some in enumerate(_parts(scaled, kind)):
-                made += _pair(compiled, kind, mode, some, f"scale-{mode.value}", part, apart, True)
+                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part, is_scale=True), apart)
     return tuple(made)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Rules that share one native policy."""
+
+    compiled: Compiled
+    kind: PolicyKind
+    mode: PolicyMode
+    rules: tuple[BoundRule, ...]
+    part: int
+    is_scale: bool = False
+
+    @property
+    def name(self) -> str:
+        what = "scale" if self.is_scale else self.kind.value.lower()
+        number = f"-{self.part}" if self.part else ""
+        return _name(self.compiled.name, f"{what}-{self.mode.value}{number}")
+
+    @property
+    def exempting(self) -> list[Exemption]:
+        """The exceptions that count. The scale subresource tells no time: none counts there."""
+        if self.is_scale:
+            return []
+        names = {rule.id for rule in self.rules}
+        return [one for one in self.compiled.exemptions if not names.isdisjoint(one.rules)]
 
 
 def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[list[BoundRule]]:
@@ -79,36 +111,21 @@ def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[list[BoundR
         yield part
 
 
-def _pair(
-    compiled: Compiled,
-    kind: PolicyKind,
-    mode: PolicyMode,
-    rules: list[BoundRule],
-    suffix: str,
-    part: int,
-    apart: Sequence[str],
-    is_scale: bool,
-) -> list[Manifest]:
-    name = _name(compiled.name, f"{suffix}-{part}" if part else suffix)
+def _pair(piece: _Piece, apart: Sequence[str]) -> list[Manifest]:
+    kind, exempting = piece.kind, piece.exempting
     metadata = {
-        "name": name,
-        "labels": {"app.kubernetes.io/managed-by": "pointsman", POLICY_LABEL: _label(compiled.name)},
+        "name": piece.name,
+        "labels": {"app.kubernetes.io/managed-by": "pointsman", POLICY_LABEL: _label(piece.compiled.name)},
     }
-    # The scale subresource tells no time: no exception counts there.
-    concerned = [one for one in compiled.exemptions if any(rule.id in one.rules for rule in rules)]
-    exempting = [] if is_scale else concerned
     # A pod's exception never ends here.
     is_timed = bool(exempting) and kind is not PolicyKind.POD
     variables = [*(CLOCK if is_timed else ()), *_exempting(exempting, kind)]
-    validations = []
-    for rule in rules:
-        check = rule.checks[kind]
-        if not is_scale:
-            variables += [
-                {"name": _variable(rule, one), "expression": _renamed(text, rule)}
-                for one, text in check.variables.items()
-            ]
-        validations.append(_validation(rule, kind, exempting, is_timed, is_scale))
+    for rule in () if piece.is_scale else piece.rules:
+        variables += [
+            {"name": _variable(rule, one), "expression": _renamed(text, rule)}
+            for one, text in rule.checks[kind].variables.items()
+        ]
+    conditions = _conditions(kind, piece.is_scale)
     policy: Manifest = {
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicy",
@@ -117,20 +134,22 @@ def _pair(
             "failurePolicy": "Fail",
             "matchConstraints": {
                 "matchPolicy": "Equivalent",
-                "namespaceSelector": namespace_selector(compiled.namespaces, apart),
+                "namespaceSelector": namespace_selector(piece.compiled.namespaces, apart),
                 "objectSelector": _pods() if kind is PolicyKind.POD else {},
-                "resourceRules": [_resources(kind, is_scale)],
+                "resourceRules": [_resources(kind, piece.is_scale)],
             },
-            "matchConditions": _conditions(kind, is_scale),
+            **({"matchConditions": conditions} if conditions else {}),
             **({"variables": variables} if variables else {}),
-            "validations": validations,
+            "validations": [
+                _validation(rule, kind, exempting, is_timed, piece.is_scale) for rule in piece.rules
+            ],
         },
     }
     binding: Manifest = {
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": name, "validationActions": _ACTIONS[mode]},
+        "spec": {"policyName": piece.name, "validationActions": _ACTIONS[piece.mode]},
     }
     return [policy, binding]
 

@@ -1,0 +1,171 @@
+"""What follows from one GuardrailPolicy: its native objects and its status. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pointsman.api import GuardrailPolicy
+from pointsman.api.guardrailpolicy import ExceptionsStatus, GuardrailPolicyStatus, Violations
+from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
+from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
+from pointsman.controller.plan import Announcement, Doomed, Plan
+from pointsman.kube.objects import (
+    VALIDATING_POLICY,
+    KubeObject,
+    controller_reference,
+    generation_of,
+    key_of,
+    kind_of,
+    metadata,
+    uid_of,
+)
+from pointsman.policy.native.validating import validating
+
+_SOON_SECONDS = 7 * 86400.0
+_LONGEST = 1024
+_IN_FORCE_SECONDS = 3.0
+"""Each API server hears of a policy by a watch and compiles what changed once a second."""
+
+
+def decide(snapshot: PolicySnapshot) -> Plan:
+    """What should be there and what is said."""
+    policy = snapshot.policy
+    if policy.metadata.deletion_timestamp:
+        return Plan()
+    natives = tuple(
+        _owned(one, policy) for one in validating(snapshot.compiled, snapshot.now, snapshot.left_out)
+    )
+    names = {(kind_of(one), key_of(one)) for one in natives}
+    status = _status(snapshot, natives)
+    return Plan(
+        apply=natives,
+        delete=tuple(
+            Doomed(kind_of(one), key_of(one), uid_of(one))
+            for one in snapshot.natives
+            if (kind_of(one), key_of(one)) not in names
+        ),
+        status={
+            "apiVersion": policy.api_version,
+            "kind": policy.kind,
+            "metadata": {"name": policy.metadata.name},
+            "status": status.to_document(),
+        },
+        announcements=tuple(_announced(policy, status)),
+        again_after_seconds=_again_after(snapshot),
+    )
+
+
+def _owned(native: KubeObject, policy: GuardrailPolicy) -> KubeObject:
+    owner = controller_reference(
+        {
+            "apiVersion": policy.api_version,
+            "kind": policy.kind,
+            "metadata": {"name": policy.metadata.name, "uid": policy.metadata.uid},
+        }
+    )
+    return {**native, "metadata": {**metadata(native), "ownerReferences": [owner]}}
+
+
+def _again_after(snapshot: PolicySnapshot) -> float | None:
+    """Seconds until the policies are in force, an exception ends, or one is about to."""
+    unsettled = _IN_FORCE_SECONDS - snapshot.settled_seconds
+    waits = [unsettled] if unsettled > 0 else []
+    waits += [
+        seconds - before
+        for one in snapshot.compiled.exemptions
+        for seconds in ((one.until - snapshot.now).total_seconds(),)
+        for before in (0.0, _SOON_SECONDS)
+        if seconds > before
+    ]
+    return min(waits, default=None)
+
+
+def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> GuardrailPolicyStatus:
+    policy, compiled = snapshot.policy, snapshot.compiled
+    lasting = [one for one in compiled.exemptions if one.until > snapshot.now]
+    verdicts = [_compiled(snapshot), _enforced(snapshot, natives)]
+    if policy.spec.runtime is not None:
+        verdicts.append(
+            Verdict("RuntimeProgrammed", FALSE, "NotSupported", "rules at run time are not supported yet")
+        )
+    bad = next((one for one in verdicts if one.status != TRUE), None)
+    ready = (
+        Verdict("Ready", TRUE, "Enforced", "")
+        if bad is None
+        else Verdict("Ready", bad.status, bad.reason, bad.message)
+    )
+    generation = policy.metadata.generation
+    now = snapshot.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return GuardrailPolicyStatus(
+        observed_generation=generation,
+        rules=len(compiled.rules),
+        violations=Violations(total=snapshot.found.total, objects=snapshot.found.first),
+        exceptions=ExceptionsStatus(
+            active=len(lasting),
+            expired=len(compiled.exemptions) - len(lasting),
+            next_expiry=min(lasting, key=lambda one: one.until).until_text if lasting else "",
+        ),
+        conditions=conditions([*verdicts, ready], policy.status.conditions, generation, now),
+    )
+
+
+def _compiled(snapshot: PolicySnapshot) -> Verdict:
+    problems = snapshot.compiled.problems
+    if not problems:
+        return Verdict("Compiled", TRUE, "Compiled", "")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return Verdict("Compiled", FALSE, "BrokenRule", f"{problems[0]}{more}"[:_LONGEST])
+
+
+def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verdict:
+    if snapshot.obstacle is not None:
+        return Verdict("Enforced", FALSE, snapshot.obstacle.reason, snapshot.obstacle.message)
+    live = {(kind_of(one), key_of(one)): one for one in snapshot.natives}
+    for wanted in natives:
+        place = kind_of(wanted), key_of(wanted)
+        found = live.get(place)
+        if found is None:
+            return Verdict("Enforced", FALSE, "Pending", f"{place[0].kind} {place[1].name} is being written")
+        warnings = _warnings(found)
+        if warnings:
+            return Verdict("Enforced", FALSE, "TypeWarning", warnings[:_LONGEST])
+        if place[0] == VALIDATING_POLICY and not _is_observed(found):
+            return Verdict(
+                "Enforced", UNKNOWN, "Pending", "the API server has not looked at every policy yet"
+            )
+    if snapshot.settled_seconds < _IN_FORCE_SECONDS:
+        return Verdict("Enforced", UNKNOWN, "Pending", "API servers take a moment until they use a policy")
+    unheld = [rule.id for rule in snapshot.compiled.rules if not rule.checks or rule.waits_for]
+    note = f"not held by the API server: {', '.join(unheld)}" if unheld else ""
+    return Verdict("Enforced", TRUE, "Enforced", note[:_LONGEST])
+
+
+def _is_observed(native: KubeObject) -> bool:
+    status = native.get("status") or {}
+    return int(status.get("observedGeneration") or 0) >= generation_of(native)
+
+
+def _warnings(native: KubeObject) -> str:
+    checking = (native.get("status") or {}).get("typeChecking") or {}
+    return "; ".join(
+        f"{one.get('fieldRef', '')}: {' '.join(str(one.get('warning', '')).split())}"
+        for one in checking.get("expressionWarnings") or ()
+    )
+
+
+def _announced(policy: GuardrailPolicy, status: GuardrailPolicyStatus) -> Iterator[Announcement]:
+    before = {one.type: (one.status, one.reason) for one in policy.status.conditions}
+    for one in status.conditions:
+        if one.type != "Ready" and before.get(one.type) != (one.status, one.reason):
+            if one.status == "False" and one.reason != "Pending":
+                yield Announcement(one.reason, one.message or one.reason, is_warning=True)
+            elif one.type == "Enforced" and one.status == "True":
+                yield Announcement("Enforced", one.message or "every rule is held")
+    former = policy.status.exceptions
+    expired = status.exceptions.expired if status.exceptions is not None else 0
+    if former is not None and expired > former.expired:
+        yield Announcement("ExceptionEnded", f"{expired - former.expired} ended", is_warning=True)
+
+
+def is_soon(until: datetime, now: datetime) -> bool:
+    """Whether an exception is about to end."""
+    return 0 < (until - now).total_seconds() <= _SOON_SECONDS

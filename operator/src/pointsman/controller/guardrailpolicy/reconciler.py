@@ -1,0 +1,132 @@
+"""Gather, decide, act, for one GuardrailPolicy at a time. No decision is made here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pointsman.api import GuardrailPolicy, ObjectKey
+from pointsman.controller.acting import Actor, Statuses
+from pointsman.controller.children import Children
+from pointsman.controller.guardrailpolicy.decide import decide
+from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
+from pointsman.controller.reading import Unreadable, read, said_of
+from pointsman.kube.clock import Clock, elapsed_seconds
+from pointsman.kube.objects import (
+    GUARDRAIL_POLICY,
+    MUTATING_BINDING,
+    MUTATING_POLICY,
+    VALIDATING_BINDING,
+    VALIDATING_POLICY,
+    KubeObject,
+    generation_of,
+    metadata,
+    uid_of,
+)
+from pointsman.policy.compiled import Compiled, compile_policy
+from pointsman.policy.packs import Library
+
+NATIVES = (VALIDATING_POLICY, VALIDATING_BINDING, MUTATING_POLICY, MUTATING_BINDING)
+"""Every kind that a GuardrailPolicy is brought about with."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a policy of one generation means, and which of its exceptions had ended by the last look."""
+
+    uid: str
+    generation: int
+    compiled: Compiled
+    ended: int
+
+
+def owner_policy(native: KubeObject) -> ObjectKey | None:
+    """The GuardrailPolicy that a native object belongs to."""
+    for owner in metadata(native).get("ownerReferences") or ():
+        if owner.get("kind") == GUARDRAIL_POLICY.kind:
+            return ObjectKey("", str(owner.get("name", "")))
+    return None
+
+
+class GuardrailPolicyReconciler:
+    """`now` and `mutates` are asked at each look."""
+
+    def __init__(
+        self,
+        policies: Statuses,
+        natives: Children,
+        actor: Actor,
+        findings: Findings,
+        library: Library,
+        now: Callable[[], datetime],
+        mutates: Callable[[], bool],
+        left_out: Sequence[str],
+        clock: Clock = elapsed_seconds,
+    ) -> None:
+        self._policies = policies
+        self._natives = natives
+        self._actor = actor
+        self._findings = findings
+        self._library = library
+        self._now = now
+        self._mutates = mutates
+        self._left_out = tuple(left_out)
+        self._known: dict[ObjectKey, _Known] = {}
+        self._clock = clock
+        self._as_they_are: dict[ObjectKey, tuple[frozenset[tuple[str, int]], float]] = {}
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
+        live = self._policies.get(key)
+        if live is None:
+            self._actor.forget(key)
+            self._findings.forget(key)
+            self._known.pop(key, None)
+            self._as_they_are.pop(key, None)
+            return None
+        policy = read(GuardrailPolicy, live)
+        if isinstance(policy, Unreadable):
+            now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            plan = said_of(policy, live, "Compiled", now)
+        else:
+            plan = decide(self._snapshot(policy, live, key))
+        again = await self._actor.act(plan, key, self._policies)
+        return 0.0 if again else plan.again_after_seconds
+
+    def _snapshot(self, policy: GuardrailPolicy, live: KubeObject, key: ObjectKey) -> PolicySnapshot:
+        now = self._now()
+        compiled = self._compiled(policy, live, key, now)
+        natives = self._natives.of(key, NATIVES)
+        return PolicySnapshot(
+            policy=policy,
+            compiled=compiled,
+            now=now,
+            natives=natives,
+            settled_seconds=self._settled_seconds(key, natives),
+            found=self._findings.of(key),
+            left_out=self._left_out,
+            mutates=self._mutates(),
+            contests=self._actor.contests(key),
+            obstacle=self._actor.obstacle(key),
+        )
+
+    def _settled_seconds(self, key: ObjectKey, natives: Sequence[KubeObject]) -> float:
+        now = self._clock()
+        current = frozenset((uid_of(one), generation_of(one)) for one in natives)
+        known, since = self._as_they_are.get(key, (None, now))
+        if known != current:
+            self._as_they_are[key] = current, now
+            return 0.0
+        return now - since
+
+    def _compiled(self, policy: GuardrailPolicy, live: KubeObject, key: ObjectKey, now: datetime) -> Compiled:
+        """The policy's meaning, which takes a tenth of a second to find: once for each generation."""
+        known = self._known.get(key)
+        if known is None or (known.uid, known.generation) != (uid_of(live), generation_of(live)):
+            known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library), 0)
+        ended = sum(one.until <= now for one in known.compiled.exemptions)
+        self._findings.hold(key, known.compiled)
+        if ended != known.ended:
+            self._findings.again(key)
+        self._known[key] = replace(known, ended=ended)
+        return known.compiled

@@ -1,0 +1,37 @@
+"""Everything that one decision about a GuardrailPolicy needs, frozen."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pointsman.api import GuardrailPolicy
+from pointsman.api.guardrailpolicy import Violation
+from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
+from pointsman.kube.objects import KubeObject
+from pointsman.policy.compiled import Compiled
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a policy's rules find in the objects that are there. `is_complete` once each was looked at."""
+
+    total: int = 0
+    first: tuple[Violation, ...] = ()
+    is_complete: bool = False
+
+
+@dataclass(frozen=True)
+class PolicySnapshot:
+    policy: GuardrailPolicy
+    compiled: Compiled
+    now: datetime
+    natives: tuple[KubeObject, ...]
+    """What exists of the policy's native objects."""
+    found: Found
+    left_out: tuple[str, ...]
+    """Namespaces that no rule is for."""
+    mutates: bool
+    """Whether the API server has MutatingAdmissionPolicies."""
+    settled_seconds: float
+    """For how long the native objects have been what they are."""
+    contests: tuple[Contest, ...] = ()
+    obstacle: Obstacle | None = None

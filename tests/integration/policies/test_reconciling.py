@@ -1,0 +1,162 @@
+"""A GuardrailPolicy becomes native policies, is held while the operator is down, and says what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.cluster.admin import Admin
+from tests.support.cluster.api_client import ApiError
+from tests.support.cluster.installation import OperatorProcess
+from tests.support.polling import eventually
+
+Json = dict[str, Any]
+
+_API = "pointsman.dev/v1alpha1"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_VAP = (_ADMISSION, "ValidatingAdmissionPolicy")
+_BINDING = (_ADMISSION, "ValidatingAdmissionPolicyBinding")
+
+
+@pytest.fixture
+def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[Json]:
+    """A license must be stated in the test's namespace: in force."""
+    label = {"kubernetes.io/metadata.name": namespace}
+    made = admin.create(
+        {
+            "apiVersion": _API,
+            "kind": "GuardrailPolicy",
+            "metadata": {"name": namespace},
+            "spec": {
+                "mode": "enforce",
+                "appliesTo": {"namespaceSelector": {"matchLabels": label}},
+                "rules": [
+                    {
+                        "id": "LIC-1",
+                        "kinds": ["ModelDeployment"],
+                        "expression": "has(object.spec.license)",
+                        "message": "no license is stated",
+                    }
+                ],
+            },
+        }
+    )
+    eventually(lambda: _condition(admin, namespace, "Ready") == "True", 60, "the policy is enforced")
+    yield made
+    if admin.find(_API, "GuardrailPolicy", namespace) is not None:
+        admin.delete(_API, "GuardrailPolicy", namespace)
+    _gone(admin, namespace)
+
+
+def test_it_is_held_with_the_operator_down(
+    admin: Admin, namespace: str, policy: Json, operator: OperatorProcess
+) -> None:
+    operator.kill()
+
+    with pytest.raises(ApiError, match=r"\[LIC-1\] no license is stated"):
+        admin.create(_deployment("new"), namespace)
+    admin.create(_deployment("fine", license="mit"), namespace)
+
+
+def test_its_status_is_what_kubectl_shows(admin: Admin, namespace: str, policy: Json) -> None:
+    status = admin.get(_API, "GuardrailPolicy", namespace)["status"]
+
+    assert status["rules"] == 1
+    assert status["observedGeneration"] == policy["metadata"]["generation"]
+    assert {one["type"] for one in status["conditions"]} == {"Compiled", "Enforced", "Ready"}
+
+
+def test_a_native_object_that_is_changed_or_deleted_is_put_back(
+    admin: Admin, namespace: str, policy: Json
+) -> None:
+    name = f"pointsman-{namespace}-modeldeployment-enforce"
+    before = admin.get(*_VAP, name)["spec"]
+    for _ in range(3):
+        admin.patch(*_VAP, name, {"spec": {"failurePolicy": "Ignore"}})
+        eventually(lambda: admin.get(*_VAP, name)["spec"] == before, 20, "the policy is put back")
+    admin.delete(*_BINDING, name)
+
+    eventually(lambda: admin.find(*_BINDING, name), 20, "the binding is made again")
+
+
+def test_old_objects_that_break_a_rule_are_listed_until_they_are_mended(
+    admin: Admin, namespace: str, operator: OperatorProcess
+) -> None:
+    admin.create(_deployment("old"), namespace)
+    label = {"kubernetes.io/metadata.name": namespace}
+    spec = {
+        "mode": "audit",
+        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
+        "rules": [
+            {
+                "id": "LIC-1",
+                "kinds": ["ModelDeployment"],
+                "expression": "has(object.spec.license)",
+                "message": "no license is stated",
+            }
+        ],
+    }
+    admin.create(
+        {"apiVersion": _API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
+    )
+
+    found = eventually(lambda: _violations(admin, namespace), 60, "the violation is listed")
+    assert found == [
+        {
+            "kind": "ModelDeployment",
+            "namespace": namespace,
+            "name": "old",
+            "rule": "LIC-1",
+            "message": "no license is stated",
+        }
+    ]
+    admin.patch(_API, "ModelDeployment", "old", {"spec": {"license": "mit"}}, namespace)
+    eventually(lambda: not _violations(admin, namespace), 60, "it is listed no more")
+    admin.delete(_API, "GuardrailPolicy", namespace)
+    _gone(admin, namespace)
+
+
+def test_a_broken_rule_is_said_and_the_others_hold(admin: Admin, namespace: str, policy: Json) -> None:
+    broken = {**policy["spec"]["rules"][0], "id": "BAD-1", "expression": "object.spec.licence == 'mit'"}
+    change = {"spec": {"rules": [*policy["spec"]["rules"], broken]}}
+
+    admin.patch(_API, "GuardrailPolicy", namespace, change)
+
+    eventually(lambda: _condition(admin, namespace, "Compiled") == "False", 60, "the broken rule is said")
+    conditions = admin.get(_API, "GuardrailPolicy", namespace)["status"]["conditions"]
+    said = next(one["message"] for one in conditions if one["type"] == "Compiled")
+    assert "spec.rules[1] (BAD-1): undefined field 'licence' not found in object.spec" in said
+    with pytest.raises(ApiError, match="LIC-1"):
+        admin.create(_deployment("new"), namespace)
+
+
+def _condition(admin: Admin, name: str, kind: str) -> str:
+    status = admin.get(_API, "GuardrailPolicy", name).get("status") or {}
+    found: Json = next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
+    return str(found.get("status", ""))
+
+
+def _violations(admin: Admin, name: str) -> list[Json]:
+    status = admin.get(_API, "GuardrailPolicy", name).get("status") or {}
+    found: list[Json] = (status.get("violations") or {}).get("objects") or []
+    return found
+
+
+def _gone(admin: Admin, policy: str) -> None:
+    labels = f"pointsman.dev/guardrail-policy={policy}"
+    eventually(
+        lambda: not admin.list(*_VAP, labels=labels) and not admin.list(*_BINDING, labels=labels),
+        60,
+        "its native objects went with it",
+    )
+
+
+def _deployment(name: str, **spec: Any) -> Json:
+    return {
+        "apiVersion": _API,
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {"model": {"source": "hf://Qwen/Qwen3-32B"}, "engine": {"name": "vllm"}, **spec},
+    }
