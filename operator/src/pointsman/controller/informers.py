@@ -26,7 +26,7 @@ from pointsman.kube.objects import (
 from pointsman.kube.packed import Packed
 from pointsman.kube.ports import Reader, Selection
 from pointsman.kube.store import Store
-from pointsman.policy.native.validating import POLICY_LABEL
+from pointsman.policy.native import POLICY_LABEL
 from pointsman.workloads.naming import DEPLOYMENT
 
 _OURS = frozenset({MANAGER})

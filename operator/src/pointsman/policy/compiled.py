@@ -198,9 +198,17 @@ def _sound(rule: BoundRule, where: str) -> _Compiled:
             checks[kind] = check
         except PointsmanError as error:
             problems.append(error)
+    mutations: dict[PolicyKind, BoundMutation] = {}
+    for kind, mutation in rule.mutations.items():
+        try:
+            checked(kind, mutation.when, {}, "BOOL", where)
+            checked(kind, mutation.patch, {}, "LIST", where)
+            mutations[kind] = mutation
+        except PointsmanError as error:
+            problems.append(error)
     if rule.checks and not checks:
         return None, problems
-    return replace(rule, checks=checks), problems
+    return replace(rule, checks=checks, mutations=mutations), problems
 
 
 def _twins(rules: Iterable[BoundRule]) -> list[PointsmanError]:

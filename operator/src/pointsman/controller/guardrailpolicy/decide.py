@@ -18,7 +18,7 @@ from pointsman.kube.objects import (
     metadata,
     uid_of,
 )
-from pointsman.policy.native.validating import validating
+from pointsman.policy.native import mutating, validating
 
 _SOON_SECONDS = 7 * 86400.0
 _LONGEST = 1024
@@ -31,9 +31,10 @@ def decide(snapshot: PolicySnapshot) -> Plan:
     policy = snapshot.policy
     if policy.metadata.deletion_timestamp:
         return Plan()
-    natives = tuple(
-        _owned(one, policy) for one in validating(snapshot.compiled, snapshot.now, snapshot.left_out)
-    )
+    wanted = validating(snapshot.compiled, snapshot.now, snapshot.left_out)
+    if snapshot.mutates:
+        wanted += mutating(snapshot.compiled, snapshot.left_out)
+    natives = tuple(_owned(one, policy) for one in wanted)
     names = {(kind_of(one), key_of(one)) for one in natives}
     status = _status(snapshot, natives)
     return Plan(
@@ -134,9 +135,19 @@ def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verd
             )
     if snapshot.settled_seconds < _IN_FORCE_SECONDS:
         return Verdict("Enforced", UNKNOWN, "Pending", "API servers take a moment until they use a policy")
-    unheld = [rule.id for rule in snapshot.compiled.rules if not rule.checks or rule.waits_for]
-    note = f"not held by the API server: {', '.join(unheld)}" if unheld else ""
+    note = "; ".join(_notes(snapshot))
     return Verdict("Enforced", TRUE, "Enforced", note[:_LONGEST])
+
+
+def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
+    """What is not as the policy's packs would have it, though everything that can be held is."""
+    rules = snapshot.compiled.rules
+    unheld = [rule.id for rule in rules if not rule.checks or rule.waits_for]
+    if unheld:
+        yield f"not held by the API server: {', '.join(unheld)}"
+    defaults = [rule.id for rule in rules if rule.mutations]
+    if defaults and not snapshot.mutates:
+        yield f"this Kubernetes sets no defaults, what they would set must be stated: {', '.join(defaults)}"
 
 
 def _is_observed(native: KubeObject) -> bool:

@@ -13,10 +13,13 @@ from cel_expr_python.ext import ext_optional, ext_strings
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.errors import PointsmanError
 from pointsman.policy.cel.functions import FUNCTIONS
-from pointsman.policy.cel.messages import PACKAGE, pool_of
-from pointsman.policy.cel.schemas import NAMESPACE, schema_of
+from pointsman.policy.cel.messages import pool_of
+from pointsman.policy.cel.schemas import JSON_PATCH, NAMESPACE, schema_of
 
 _VARIABLE = "variables."
+PACKAGE = "pointsman.objects"
+_PATCHES = "pointsman.patches"
+"""Where an expression's own type names are looked for; never where variables are called alike."""
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _MESSAGE = re.compile(rf"'?{re.escape(PACKAGE)}\.(\w+)'?")
 _EXTENSIONS = (ext_strings.ExtStrings(), ext_optional.ExtOptional())
@@ -50,13 +53,15 @@ def _typed(kind: PolicyKind, expression: str, variables: Mapping[str, Any], wher
         },
         extensions=_EXTENSIONS,
         functions=FUNCTIONS,
+        container=_PATCHES,
     )
     return _compiled(environment, expression, where)
 
 
 @cache
 def _pool(kind: PolicyKind) -> Any:
-    return pool_of({"object": schema_of(kind), "namespaceObject": NAMESPACE})
+    objects = {"object": schema_of(kind), "namespaceObject": NAMESPACE}
+    return pool_of({PACKAGE: objects, _PATCHES: {"JSONPatch": JSON_PATCH}})
 
 
 def _compiled(environment: Any, expression: str, where: str) -> Any:
@@ -74,7 +79,7 @@ def _compiled(environment: Any, expression: str, where: str) -> Any:
 
 def _in_words(what: str) -> str:
     """The checker's words, with the object's fields in place of the messages that stand for them."""
-    plain = what.replace(" (in container '')", "").replace("in struct ", "in ")
+    plain = what.replace(f" (in container '{_PATCHES}')", "").replace("in struct ", "in ")
     return _MESSAGE.sub(lambda found: found[1].replace("_", "."), plain)
 
 

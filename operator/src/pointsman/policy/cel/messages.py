@@ -13,8 +13,6 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 Schema = Mapping[str, Any]
 
-PACKAGE = "pointsman.objects"
-_FILE = "pointsman/objects.proto"
 _STRUCT = "google/protobuf/struct.proto"
 _ANY = ".google.protobuf.Value"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -26,19 +24,20 @@ _SCALARS = {
 }
 
 
-def pool_of(schemas: Mapping[str, Schema]) -> DescriptorPool:
+def pool_of(packages: Mapping[str, Mapping[str, Schema]]) -> DescriptorPool:
     """A pool with a message for each schema, called `PACKAGE.NAME`."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name=_FILE, package=PACKAGE, syntax="proto3", dependency=[_STRUCT]
-    )
-    messages = _Messages(file)
-    for name, schema in schemas.items():
-        messages.add(name, schema)
+    pool = DescriptorPool()
     struct = descriptor_pb2.FileDescriptorProto()
     struct_pb2.DESCRIPTOR.CopyToProto(struct)
-    pool = DescriptorPool()
     pool.AddSerializedFile(struct.SerializeToString())
-    pool.AddSerializedFile(file.SerializeToString())
+    for package, schemas in packages.items():
+        file = descriptor_pb2.FileDescriptorProto(
+            name=f"{package}.proto", package=package, syntax="proto3", dependency=[_STRUCT]
+        )
+        messages = _Messages(file)
+        for name, schema in schemas.items():
+            messages.add(name, schema)
+        pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
@@ -54,7 +53,7 @@ class _Messages:
         shape = orjson.dumps(schema["properties"], option=orjson.OPT_SORT_KEYS)
         if shape in self._names:
             return self._names[shape]
-        self._names[shape] = full = f".{PACKAGE}.{name}"
+        self._names[shape] = full = f".{self._file.package}.{name}"
         message = self._file.message_type.add(name=name)
         for number, (key, child) in enumerate(sorted(schema["properties"].items()), start=1):
             if key.isidentifier():
@@ -81,7 +80,10 @@ class _Messages:
             value = entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL)
             values = schema["additionalProperties"]
             self._value(value, f"{path}_{field.name}", values if isinstance(values, Mapping) else {})
-            field.type, field.type_name = _Field.TYPE_MESSAGE, f".{PACKAGE}.{message.name}.{entry.name}"
+            field.type, field.type_name = (
+                _Field.TYPE_MESSAGE,
+                f".{self._file.package}.{message.name}.{entry.name}",
+            )
         else:
             self._value(field, f"{path}_{field.name}", schema)
             if field.type != _Field.TYPE_MESSAGE:

@@ -45,6 +45,10 @@ METADATA: Schema = {
     },
 }
 NAMESPACE: Schema = {"properties": {"metadata": METADATA}}
+JSON_PATCH: Schema = {
+    "properties": {"op": _TEXT, "path": _TEXT, "from": _TEXT, "value": {"x-kubernetes-int-or-string": True}}
+}
+"""One step of what a MutatingAdmissionPolicy does."""
 _RESOURCES: Mapping[PolicyKind, type[Resource]] = {
     PolicyKind.MODEL_DEPLOYMENT: ModelDeployment,
     PolicyKind.MODEL_ROUTE: ModelRoute,

@@ -1,1 +1,7 @@
 """Native admission policies: what the API server evaluates by itself."""
+
+from pointsman.policy.native.mutating import mutating
+from pointsman.policy.native.naming import POLICY_LABEL
+from pointsman.policy.native.validating import denial, validating
+
+__all__ = ["POLICY_LABEL", "denial", "mutating", "validating"]

@@ -6,6 +6,9 @@ from typing import Any
 from pointsman.api.meta import LabelSelector
 from pointsman.policy.parameters import literal
 
+API = "admissionregistration.k8s.io/v1"
+"""Of native policies and their bindings."""
+
 NAME_OF_NAMESPACE = "kubernetes.io/metadata.name"
 
 _LABELS = "namespaceObject.metadata.labels"

@@ -4,29 +4,20 @@ Rules of one kind and one mode share a policy, as the mode is its binding's, unt
 server evaluates them in its own process, with ours running or not.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from pointsman.api import ModelDeployment, ModelRoute
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
-from pointsman.api.meta import GROUP, VERSION
 from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.exemptions import Exemption
 from pointsman.policy.native.clock import CLOCK, UNKNOWN
-from pointsman.policy.native.selection import namespace_selector, selector_as_cel
+from pointsman.policy.native.naming import native_metadata
+from pointsman.policy.native.scope import Manifest, conditions_of, constraints_of
+from pointsman.policy.native.selection import API, selector_as_cel
 from pointsman.policy.parameters import literal
 from pointsman.policy.verdicts import DEPLOYMENT_LABEL
 
-API = "admissionregistration.k8s.io/v1"
-POLICY_LABEL = f"{GROUP}/guardrail-policy"
-SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
-
-Manifest = dict[str, Any]
-
-_LONGEST_NAME = 253
 _MOST_RULES = 32
 _MOST_CHARACTERS = 200_000
 """Of expressions in one policy: an object in etcd has 1.5 MB at most, and the managed fields double it."""
@@ -35,12 +26,6 @@ _ACTIONS = {
     PolicyMode.WARN: ["Warn", "Audit"],
     PolicyMode.AUDIT: ["Audit"],
 }
-_PLURALS = {PolicyKind.MODEL_DEPLOYMENT: ModelDeployment.plural, PolicyKind.MODEL_ROUTE: ModelRoute.plural}
-_CHANGED = (
-    "request.operation == 'CREATE'"
-    " || (!has(object.metadata.deletionTimestamp) && object.spec != oldObject.spec)"
-)
-_SCALED = "object.spec.replicas != oldObject.spec.replicas"
 
 
 def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
@@ -51,7 +36,6 @@ def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) 
     that are admitted.
     """
     lasting = [one for one in compiled.exemptions if one.until > now]
-    apart = (*SYSTEM_NAMESPACES, *left_out)
     current = replace(compiled, exemptions=tuple(lasting))
     made: list[Manifest] = []
     for kind in PolicyKind:
@@ -64,9 +48,9 @@ def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) 
             ]
             scaled = [rule for rule in rules if rule.checks[kind].scale]
             for part, some in enumerate(_parts(rules, kind)):
-                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part), apart)
+                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part), left_out)
             for part, some in enumerate(_parts(scaled, kind)):
-                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part, is_scale=True), apart)
+                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part, is_scale=True), left_out)
     return tuple(made)
 
 
@@ -82,10 +66,10 @@ class _Piece:
     is_scale: bool = False
 
     @property
-    def name(self) -> str:
+    def suffix(self) -> str:
         what = "scale" if self.is_scale else self.kind.value.lower()
         number = f"-{self.part}" if self.part else ""
-        return _name(self.compiled.name, f"{what}-{self.mode.value}{number}")
+        return f"{what}-{self.mode.value}{number}"
 
     @property
     def exempting(self) -> list[Exemption]:
@@ -111,12 +95,9 @@ def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[list[BoundR
         yield part
 
 
-def _pair(piece: _Piece, apart: Sequence[str]) -> list[Manifest]:
+def _pair(piece: _Piece, left_out: Sequence[str]) -> list[Manifest]:
     kind, exempting = piece.kind, piece.exempting
-    metadata = {
-        "name": piece.name,
-        "labels": {"app.kubernetes.io/managed-by": "pointsman", POLICY_LABEL: _label(piece.compiled.name)},
-    }
+    metadata = native_metadata(piece.compiled.name, piece.suffix)
     # A pod's exception never ends here.
     is_timed = bool(exempting) and kind is not PolicyKind.POD
     variables = [*(CLOCK if is_timed else ()), *_exempting(exempting, kind)]
@@ -125,19 +106,14 @@ def _pair(piece: _Piece, apart: Sequence[str]) -> list[Manifest]:
             {"name": _variable(rule, one), "expression": _renamed(text, rule)}
             for one, text in rule.checks[kind].variables.items()
         ]
-    conditions = _conditions(kind, piece.is_scale)
+    conditions = conditions_of(kind, is_scale=piece.is_scale)
     policy: Manifest = {
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicy",
         "metadata": metadata,
         "spec": {
             "failurePolicy": "Fail",
-            "matchConstraints": {
-                "matchPolicy": "Equivalent",
-                "namespaceSelector": namespace_selector(piece.compiled.namespaces, apart),
-                "objectSelector": _pods() if kind is PolicyKind.POD else {},
-                "resourceRules": [_resources(kind, piece.is_scale)],
-            },
+            "matchConstraints": constraints_of(piece.compiled, kind, left_out, is_scale=piece.is_scale),
             **({"matchConditions": conditions} if conditions else {}),
             **({"variables": variables} if variables else {}),
             "validations": [
@@ -149,27 +125,9 @@ def _pair(piece: _Piece, apart: Sequence[str]) -> list[Manifest]:
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": piece.name, "validationActions": _ACTIONS[piece.mode]},
+        "spec": {"policyName": metadata["name"], "validationActions": _ACTIONS[piece.mode]},
     }
     return [policy, binding]
-
-
-def _pods() -> Manifest:
-    return {"matchExpressions": [{"key": DEPLOYMENT_LABEL, "operator": "Exists"}]}
-
-
-def _resources(kind: PolicyKind, is_scale: bool) -> Manifest:
-    if kind is PolicyKind.POD:
-        return {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    resource = f"{_PLURALS[kind]}/scale" if is_scale else _PLURALS[kind]
-    operations = ["UPDATE"] if is_scale else ["CREATE", "UPDATE"]
-    return {"apiGroups": [GROUP], "apiVersions": [VERSION], "operations": operations, "resources": [resource]}
-
-
-def _conditions(kind: PolicyKind, is_scale: bool) -> list[Manifest]:
-    if kind is PolicyKind.POD:
-        return []
-    return [{"name": "changed", "expression": _SCALED if is_scale else _CHANGED}]
 
 
 def _exempting(exemptions: Iterable[Exemption], kind: PolicyKind) -> Iterator[Manifest]:
@@ -233,15 +191,3 @@ def _variable(rule: BoundRule, name: str) -> str:
 def _renamed(expression: str, rule: BoundRule) -> str:
     """Variables are the policy's own: two rules may call theirs alike."""
     return expression.replace("variables.", f"variables.{rule.id.replace('-', '_')}_")
-
-
-def _name(policy: str, suffix: str) -> str:
-    name = f"pointsman-{policy}-{suffix}"
-    if len(name) <= _LONGEST_NAME:
-        return name
-    digest = hashlib.sha256(policy.encode()).hexdigest()[:8]
-    return f"pointsman-{policy[: _LONGEST_NAME - len(suffix) - 20]}-{digest}-{suffix}"
-
-
-def _label(policy: str) -> str:
-    return policy if len(policy) <= 63 else hashlib.sha256(policy.encode()).hexdigest()[:32]
