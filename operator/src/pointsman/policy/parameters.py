@@ -5,7 +5,7 @@ while that kind is not served.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import orjson
 
@@ -99,3 +99,8 @@ def inlined(expression: str, values: Mapping[str, Value]) -> str:
         return found[0] if name is None else literal(values[name])
 
     return _TOKENS.sub(replace, expression)
+
+
+def names_in(expression: str) -> Iterator[str]:
+    """The parameters that an expression reads."""
+    return (found["name"] for found in _TOKENS.finditer(expression) if found["name"])
