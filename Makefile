@@ -14,7 +14,8 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
 # What `generate` writes.
-GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so
+GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so \
+    policies/*.md policies/*/*.md
 
 .PHONY: help demo sandbox sandbox-down control-plane test test-all lint generate check-generated bench bench-autoscaler constraints clean
 
@@ -51,8 +52,9 @@ lint: $(READY) ## style, types, import contracts
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-generate: $(READY) ## write the files that are made from code: CRDs, the chart's schema of the fleet settings, the filters
+generate: $(READY) ## write the files that are made from code: CRDs, the chart's schema of the fleet settings, pages about policies, the filters
 	@$(RUN)/python -m pointsman.api.crd crds charts/pointsman/values.schema.json
+	$(RUN)/python -m pointsman.policy policies
 	$(RUN)/python -m pointsman.routing.filters operator/src/pointsman/routing/filters
 
 check-generated: generate ## fail if a generated file differs from the committed one

@@ -1,10 +1,11 @@
-"""What people read about the packs: an index, a page for each pack, and the list of declarations."""
+"""What people read about the packs: an index, a page for each, the controls and the declarations."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 import yaml
 
+from pointsman.errors import PointsmanError
 from pointsman.policy.declarations import Declaration, expressions, readers
 from pointsman.policy.packs import Library, Pack
 from pointsman.policy.parameters import Value, names_in
@@ -29,18 +30,27 @@ spec:
     - {name: eu-ai-act, parameters: {retentionDays: 365}}
 ```
 
-Rules *at admission* are held by the API server itself, whether Pointsman runs or not. Rules *in the background*
-need a look at several objects or at the date, and say what they find in status and report. Rules *at run time* are
-for detectors in the gateway, which are not enforced yet. A rule that waits for a field is held once something acts
-on that field. Some rules read labels and annotations: see [DECLARATIONS.md](DECLARATIONS.md).
+Rules *at admission* are held by the API server itself, whether Pointsman runs or not. Rules *in the
+background* need a look at several objects or at the date, and say what they find in status and report. Rules
+*at run time* are for detectors in the gateway, which are not enforced yet. A rule that waits for a field is
+held once something acts on that field. Some rules read labels and annotations:
+[DECLARATIONS.md](DECLARATIONS.md) lists them. [FRAMEWORKS.md](FRAMEWORKS.md) says which rules speak to which
+control.
+"""
+
+_FRAMEWORKS = """\
+# Frameworks
+
+Which rules speak to which control. A rule that holds is no proof that its control is met: most controls ask
+for more than a cluster can see. Titles are short descriptions and not the frameworks' own words.
 """
 
 _DECLARED = """\
 # Declarations
 
-Facts that the API has no field for, which rules read from labels and annotations. That one is stated is held; that
-it is true is the word of whoever stated it. The API server judges an object when it is created and when its `spec`
-changes: an annotation that is taken away later shows in status and report.
+Facts that the API has no field for, which rules read from labels and annotations. That one is stated is held;
+that it is true is the word of whoever stated it. The API server judges an object when it is created and when
+its `spec` changes: an annotation that is taken away later shows in status and report.
 """
 
 
@@ -49,6 +59,7 @@ def pages(library: Library, declared: Mapping[str, Declaration]) -> dict[str, st
     rules = {id_: rule for pack in library.packs.values() for id_, rule in pack.rules.items()}
     made = {
         "README.md": _index(library),
+        "FRAMEWORKS.md": _frameworks(library),
         "DECLARATIONS.md": _declarations(declared, readers(declared, rules), library),
     }
     return made | {f"{pack.name}/README.md": _page(pack, library) for pack in library.packs.values()}
@@ -62,17 +73,16 @@ def _index(library: Library) -> str:
     ]
     total = _counts(chain.from_iterable(pack.rules.values() for pack in packs))
     rows.append(["all", "", *map(str, total)])
-    named: dict[str, list[str]] = {}
-    for pack in packs:
-        for rule in pack.rules.values():
-            for framework in rule.controls:
-                named.setdefault(framework, []).append(_link(rule, f"{pack.name}/README.md"))
+    named = _speaking(library)
     frameworks = [
         [
-            f"[{name}]({framework.url})",
+            f"[{name}](FRAMEWORKS.md#{name})",
             framework.title,
             framework.version,
-            ", ".join(sorted(named.get(name, ()))),
+            str(len(framework.controls)),
+            str(
+                len({rule.id for control in framework.controls for rule, _ in named.get((name, control), ())})
+            ),
         ]
         for name, framework in sorted(library.frameworks.items())
     ]
@@ -91,7 +101,7 @@ def _index(library: Library) -> str:
             "## Packs\n",
             *_table(head, rows),
             "## Frameworks\n",
-            *_table(["framework", "title", "version", "rules"], frameworks),
+            *_table(["framework", "title", "version", "controls named", "rules"], frameworks),
         ]
     )
 
@@ -105,6 +115,36 @@ def _counts(rules: Iterable[RuleSource]) -> tuple[int, int, int, int, int]:
         sum(rule.background is not None for rule in every),
         sum(rule.runtime is not None for rule in every),
     )
+
+
+def _speaking(library: Library) -> dict[tuple[str, str], list[tuple[RuleSource, str]]]:
+    """The rules that speak to a control of a framework, each with its pack's name."""
+    named: dict[tuple[str, str], list[tuple[RuleSource, str]]] = {}
+    for pack in library.packs.values():
+        for rule in pack.rules.values():
+            for framework, controls in rule.controls.items():
+                for control in controls:
+                    named.setdefault((framework, control), []).append((rule, pack.name))
+    return named
+
+
+def _frameworks(library: Library) -> str:
+    named = _speaking(library)
+    lines = [_MADE + _FRAMEWORKS]
+    for name, framework in sorted(library.frameworks.items()):
+        lines.append(f"## {name}\n")
+        lines.append(f"{framework.title}, {framework.version}: <{framework.url}>\n")
+        rows = [
+            [
+                control,
+                title,
+                ", ".join(_link(rule, f"{pack}/README.md") for rule, pack in named.get((name, control), ()))
+                or "none",
+            ]
+            for control, title in framework.controls.items()
+        ]
+        lines += _table(["control", "about", "rules"], rows)
+    return "\n".join(lines)
 
 
 def _page(pack: Pack, library: Library) -> str:
@@ -172,7 +212,12 @@ def _read(rule: RuleSource) -> list[str]:
 
 
 def _control(library: Library, framework: str, name: str) -> str:
-    return library.frameworks[framework].controls[name]
+    known = library.frameworks.get(framework)
+    if known is None or name not in known.controls:
+        raise PointsmanError(
+            f"there is no control {name} of {framework}", where="policies/frameworks.yaml", todo="add it"
+        )
+    return known.controls[name]
 
 
 def _declarations(
