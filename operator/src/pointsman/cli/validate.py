@@ -3,16 +3,18 @@
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, FleetSettings, in_order
+from pointsman.api import Finding, FleetSettings, GuardrailPolicy, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import Examination, examine
 from pointsman.cli.beforehand import Beforehand
+from pointsman.cli.reading import read_texts
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.watching import manifest_files
 
@@ -27,6 +29,7 @@ Examples:
   pointsman validate examples/quickstart
   pointsman validate deploy/ --for cluster -o json
   kustomize build . | pointsman validate -
+  pointsman validate deploy/ --policies platform/policies
 """
 
 
@@ -48,7 +51,14 @@ Examples:
     show_default=True,
     help="Also refuse what local mode, or a cluster, cannot do; any: only what neither can.",
 )
-def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
+@click.option(
+    "--policies",
+    multiple=True,
+    type=click.Path(),
+    metavar="PATH",
+    help="Where the GuardrailPolicies of the cluster are, beside those among PATH; repeatable.",
+)
+def command(paths: tuple[str, ...], output: str, mode: Mode, policies: tuple[str, ...]) -> int:
     """Check files without running anything.
 
     Reads files, and folders with everything below that ends in .yaml or .yml; - is standard input. A file
@@ -80,7 +90,14 @@ def command(paths: tuple[str, ...], output: str, mode: Mode) -> int:
             texts[name] = text
     files = len(texts) + len(findings)
     examination = examine(texts, mode)
-    findings = in_order([*findings, *examination.findings, *_beforehand(examination, mode)])
+    findings = in_order(
+        [
+            *findings,
+            *examination.findings,
+            *_beforehand(examination, mode),
+            *_by_policies(examination, policies),
+        ]
+    )
     _print(findings, files, output)
     for line in unreadable:
         click.echo(line, err=True)
@@ -103,6 +120,22 @@ def _beforehand(examination: Examination, mode: Mode) -> list[Finding]:
         for located in examination.objects
         for finding in asked.found(located, told.get(located.finding((), "", "").subject, set()))
     ]
+
+
+def _by_policies(examination: Examination, elsewhere: tuple[str, ...]) -> list[Finding]:
+    """What the policies among the files, and those elsewhere, say of them. Of a policy elsewhere that is
+    wrong it is said too: nothing can be told by it.
+    """
+    others = examine(read_texts(elsewhere), "any")
+    objects = [*examination.objects, *others.objects]
+    if not any(isinstance(located.resource, GuardrailPolicy) for located in objects):
+        return list(others.findings)
+    # What compiles expressions takes a moment to load, which files without policies need not wait for.
+    from pointsman.cli.by_policy import compiled_in, found_by_policies
+
+    compiled, wrong = compiled_in(objects)
+    now = datetime.now(UTC)
+    return [*others.findings, *wrong, *found_by_policies(examination.objects, compiled, now)]
 
 
 def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Path | None]]:

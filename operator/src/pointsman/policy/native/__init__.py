@@ -2,6 +2,7 @@
 
 from pointsman.policy.native.mutating import mutating
 from pointsman.policy.native.naming import POLICY_LABEL
+from pointsman.policy.native.static import as_static
 from pointsman.policy.native.validating import denial, validating
 
-__all__ = ["POLICY_LABEL", "denial", "mutating", "validating"]
+__all__ = ["POLICY_LABEL", "as_static", "denial", "mutating", "validating"]

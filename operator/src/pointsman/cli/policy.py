@@ -1,0 +1,187 @@
+"""`pointsman policy`: the packs, what they become in a cluster, and tests of a team's own policies."""
+
+import json
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from pointsman.api.examination import Examination, examine
+from pointsman.api.nodes import path_text
+from pointsman.cli.by_policy import compiled_in
+from pointsman.cli.reading import read_texts
+from pointsman.errors import PointsmanError
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.native import as_static, mutating, validating
+from pointsman.policy.packs import Pack, shipped_library
+from pointsman.policy.source import RuleSource
+from pointsman.policy.testing import PolicyTests, Tested, run_tests
+
+_FOUND_ERRORS = 1
+
+
+@click.group(name="policy")
+def command() -> None:
+    """Guardrail policies: list packs, render what a cluster gets, test your own."""
+
+
+@command.command(name="list", epilog="Example: pointsman policy list supply-chain")
+@click.argument("packs", nargs=-1, metavar="[PACK...]")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def list_(packs: tuple[str, ...], output: str) -> None:
+    """Print the rules of the packs: id, severity, where it is held, what it asks."""
+    library = shipped_library()
+    unknown = [name for name in packs if name not in library.packs]
+    if unknown:
+        raise PointsmanError(
+            f"there is no pack {unknown[0]}",
+            where="policy list",
+            todo=f"there are {', '.join(library.packs)}",
+        )
+    chosen = [pack for name, pack in library.packs.items() if not packs or name in packs]
+    if output == "json":
+        click.echo(json.dumps([_document(pack) for pack in chosen], indent=2))
+        return
+    for number, pack in enumerate(chosen):
+        click.echo(("\n" if number else "") + f"{pack.name}: {pack.source.title} ({len(pack.rules)} rules)")
+        for rule in pack.rules.values():
+            click.echo(f"  {rule.id:<9} {rule.severity:<9} {held(rule):<16} {rule.title}")
+
+
+def held(rule: RuleSource) -> str:
+    """Where a rule is held, in a word or two."""
+    if rule.waits_for:
+        return "not yet"
+    if rule.checks:
+        return "at admission"
+    return "in background" if rule.background else "not at run time"
+
+
+def _document(pack: Pack) -> dict[str, Any]:
+    return {
+        "name": pack.name,
+        "title": pack.source.title,
+        "rules": [
+            {
+                "id": rule.id,
+                "title": rule.title,
+                "severity": rule.severity.value,
+                "held": held(rule),
+                "kinds": [kind.value for kind in rule.checks],
+                "controls": {name: list(ids) for name, ids in rule.controls.items()},
+            }
+            for rule in pack.rules.values()
+        ],
+    }
+
+
+@command.command(epilog="Example: pointsman policy render platform/policies | kubectl diff -f -")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="PATH...")
+@click.option(
+    "--static",
+    is_flag=True,
+    help="As files for an API server that loads policies from disk, which nobody changes through its API.",
+)
+@click.option(
+    "--system-namespace",
+    default="pointsman-system",
+    show_default=True,
+    help="The namespace of the installation, which no rule is for.",
+)
+def render(paths: tuple[str, ...], static: bool, system_namespace: str) -> int:
+    """Print the native admission policies that GuardrailPolicies become, without a cluster.
+
+    Exits with 1 if a policy has an error; then nothing is printed.
+    """
+    policies, has_errors = _policies(examine(read_texts(paths), "cluster"))
+    if has_errors:
+        return _FOUND_ERRORS
+    now = datetime.now(UTC)
+    objects = [
+        manifest
+        for policy in policies
+        for manifest in (*validating(policy, now, [system_namespace]), *mutating(policy, [system_namespace]))
+    ]
+    shown = [as_static(one) for one in objects] if static else objects
+    click.echo(yaml.dump_all(shown, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True), nl=False)
+    return 0
+
+
+@command.command(epilog="Example: pointsman policy test policies/tests.yaml --junit out/policies.xml")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@click.option("--junit", type=click.Path(), help="Write the results for a CI system to this file.")
+def test(files: tuple[str, ...], junit: str | None) -> int:
+    """Run tests of your policies: objects, and the rules that each should break.
+
+    \b
+    policies: [policy.yaml]
+    tests:
+      - name: an unpinned model is refused
+        object: {apiVersion: pointsman.dev/v1alpha1, kind: ModelDeployment, ...}
+        namespace: {name: lab, labels: {stage: lab}}
+        violates: [SUP-06]
+
+    Exits with 1 if a test fails.
+    """
+    results = {name: _tested(Path(name)) for name in files}
+    for name, found in results.items():
+        for one in found:
+            click.echo(
+                f"{'FAIL' if one.why else 'ok  '} {name}: {one.name}{f': {one.why}' if one.why else ''}"
+            )
+    failed = sum(bool(one.why) for found in results.values() for one in found)
+    total = sum(map(len, results.values()))
+    click.echo(f"{total - failed} passed, {failed} failed")
+    if junit is not None:
+        Path(junit).parent.mkdir(parents=True, exist_ok=True)
+        _junit(results).write(junit, encoding="utf-8", xml_declaration=True)
+    return _FOUND_ERRORS if failed else 0
+
+
+def _tested(file: Path) -> list[Tested]:
+    try:
+        stated = PolicyTests.model_validate(yaml.safe_load(file.read_text("utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise PointsmanError(first["msg"], where=f"{file}: {path_text(first['loc'])}") from None
+    except yaml.YAMLError as error:
+        raise PointsmanError(" ".join(str(error).split()), where=str(file)) from None
+    except OSError as error:
+        raise PointsmanError(error.strerror or str(error), where=str(file)) from None
+    texts = read_texts(tuple(str(file.parent / path) for path in stated.policies))
+    policies, has_errors = _policies(examine(texts, "cluster"))
+    if has_errors:
+        raise PointsmanError("its policies have errors", where=str(file), todo="mend them first")
+    return run_tests(stated.tests, policies, datetime.now(UTC))
+
+
+def _policies(examination: Examination) -> tuple[list[Compiled], bool]:
+    """Those among the objects; what is wrong is printed."""
+    policies, wrong = compiled_in(examination.objects)
+    findings = [*examination.findings, *wrong]
+    for finding in findings:
+        click.echo(finding.text(), err=True)
+    return policies, any(finding.is_error for finding in findings)
+
+
+def _junit(results: dict[str, list[Tested]]) -> "ET.ElementTree[ET.Element]":
+    root = ET.Element("testsuites")
+    for name, found in results.items():
+        failed = str(sum(bool(one.why) for one in found))
+        suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(found)), failures=failed)
+        for one in found:
+            case = ET.SubElement(suite, "testcase", classname=name, name=one.name)
+            if one.why:
+                ET.SubElement(case, "failure", message=one.why)
+    return ET.ElementTree(root)
+
+
+class _Plain(yaml.SafeDumper):
+    """Without anchors: kubectl reads them, people do not."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

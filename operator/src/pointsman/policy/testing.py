@@ -1,0 +1,73 @@
+"""A team's own tests of its policies: objects, and the rules that each should break."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.api.record import Record
+from pointsman.api.scalars import Timestamp
+from pointsman.policy.admitted import as_admitted
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.verdicts import verdicts
+
+_DEFAULT_NAMESPACE = "default"
+
+
+class InNamespace(Record):
+    name: str = _DEFAULT_NAMESPACE
+    labels: Mapping[str, str] = Field(default_factory=dict)
+
+
+class PolicyTest(Record):
+    """One object, and exactly the rules that it should break at a time."""
+
+    name: Annotated[str, Field(min_length=1)]
+    object: Mapping[str, Any]
+    namespace: InNamespace = Field(default_factory=InNamespace)
+    at: Timestamp | None = None
+    """When; now without it. Exceptions end."""
+    violates: tuple[str, ...] = ()
+
+
+class PolicyTests(Record):
+    """A file of tests; `policies` are files or folders, from where the file is."""
+
+    policies: Annotated[tuple[str, ...], Field(min_length=1)]
+    tests: Annotated[tuple[PolicyTest, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """`why` is empty where the test passed."""
+
+    name: str
+    why: str
+
+
+def run_tests(tests: Sequence[PolicyTest], policies: Sequence[Compiled], now: datetime) -> list[Tested]:
+    """What each says; an object of a kind that no rule is for breaks none."""
+    return [Tested(test.name, _why(test, policies, now)) for test in tests]
+
+
+def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
+    kind = str(test.object.get("kind", ""))
+    if kind not in tuple(PolicyKind):
+        return f"kind {kind or '(none)'} is none that rules are for; write {', '.join(PolicyKind)}"
+    metadata = {**(test.object.get("metadata") or {}), "namespace": test.namespace.name}
+    obj = as_admitted(PolicyKind(kind), {**test.object, "metadata": metadata})
+    labels = {"kubernetes.io/metadata.name": test.namespace.name, **test.namespace.labels}
+    namespace = {"metadata": {"name": test.namespace.name, "labels": labels}}
+    at = test.at.instant.astimezone(UTC) if test.at is not None else now
+    found = {
+        one.rule.id: one.message
+        for one in verdicts(policies, PolicyKind(kind), obj, namespace, at)
+        if one.is_violation
+    }
+    expected = set(test.violates)
+    said = [f"breaks {rule}: {message}" for rule, message in sorted(found.items()) if rule not in expected]
+    said += [f"does not break {rule}" for rule in sorted(expected - set(found))]
+    return "; ".join(said)
