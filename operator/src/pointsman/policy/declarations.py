@@ -12,7 +12,9 @@ from pointsman.policy.source import OneLine, RuleSource
 FILE = "declarations.yaml"
 
 # The label of pods, which the operator writes itself, is none.
-_NAME = re.compile(r"(?:compliance\.)?pointsman\.dev/(?!v1alpha1\b|deployment\b)[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAME = re.compile(
+    r"(?:compliance\.)?pointsman\.dev/(?!(?:v1alpha1|deployment)(?![a-z0-9-]))[a-z0-9]+(?:-[a-z0-9]+)*"
+)
 
 
 class Written(StrEnum):
