@@ -1,0 +1,1 @@
+"""What follows from a GuardrailPolicy, without a cluster."""

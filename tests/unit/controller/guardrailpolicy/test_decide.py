@@ -1,0 +1,181 @@
+"""What is written and said for one GuardrailPolicy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pointsman.api.guardrailpolicy import Violation
+from pointsman.controller.guardrailpolicy.decide import decide
+from pointsman.controller.guardrailpolicy.snapshot import Found, PolicySnapshot
+from pointsman.controller.plan import Plan
+from pointsman.kube.objects import KubeObject
+from pointsman.policy.compiled import compile_policy
+from pointsman.policy.packs import shipped_library
+from tests.support.policies import guardrail_policy, rule
+
+Json = dict[str, Any]
+
+_NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def _snapshot(spec: Json, **stated: Any) -> PolicySnapshot:
+    policy = guardrail_policy(spec)
+    fresh = PolicySnapshot(
+        policy=policy,
+        compiled=compile_policy(policy, shipped_library()),
+        now=_NOW,
+        natives=(),
+        found=Found(),
+        left_out=("pointsman-system",),
+        mutates=True,
+        settled_seconds=0.0,
+    )
+    return replace(fresh, **stated)
+
+
+def _held(snapshot: PolicySnapshot, **status: Any) -> PolicySnapshot:
+    """The same once its objects are there and the API server has looked at them."""
+    natives: list[KubeObject] = [
+        {
+            **one,
+            "metadata": {**one["metadata"], "uid": one["metadata"]["name"], "generation": 1},
+            "status": {"observedGeneration": 1, **status},
+        }
+        for one in decide(snapshot).apply
+    ]
+    return replace(snapshot, natives=tuple(natives), settled_seconds=60.0)
+
+
+def _conditions(plan: Plan) -> dict[str, tuple[str, str]]:
+    assert plan.status is not None
+    return {one["type"]: (one["status"], one["reason"]) for one in plan.status["status"]["conditions"]}
+
+
+def _status(plan: Plan) -> Json:
+    assert plan.status is not None
+    found: Json = plan.status["status"]
+    return found
+
+
+def test_every_native_object_belongs_to_the_policy_and_goes_with_it() -> None:
+    plan = decide(_snapshot({"rules": [rule("OWN-1")]}))
+
+    assert [one["kind"] for one in plan.apply] == [
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ]
+    owners = [one["metadata"]["ownerReferences"][0] for one in plan.apply]
+    assert {(one["kind"], one["name"], one["uid"]) for one in owners} == {
+        ("GuardrailPolicy", "house", "uid-of-house")
+    }
+
+
+def test_it_is_enforced_once_the_api_server_has_looked_at_each_policy() -> None:
+    snapshot = _snapshot({"rules": [rule("OWN-1")]})
+    held = _held(snapshot)
+    fresh = replace(held, settled_seconds=0.5)
+
+    assert _conditions(decide(snapshot))["Enforced"] == ("False", "Pending")
+    assert _conditions(decide(fresh))["Enforced"] == ("Unknown", "Pending")
+    assert decide(fresh).again_after_seconds == 2.5
+    assert _conditions(decide(held)) == {
+        "Compiled": ("True", "Compiled"),
+        "Enforced": ("True", "Enforced"),
+        "Ready": ("True", "Enforced"),
+    }
+
+
+def test_a_policy_that_was_not_looked_at_again_is_pending() -> None:
+    held = _held(_snapshot({"rules": [rule("OWN-1")]}), observedGeneration=0)
+
+    assert _conditions(decide(held))["Enforced"] == ("Unknown", "Pending")
+
+
+def test_a_warning_of_the_api_server_is_said() -> None:
+    warning = {"fieldRef": "spec.validations[0].expression", "warning": "undefined field\n 'licence'"}
+    held = _held(_snapshot({"rules": [rule("OWN-1")]}), typeChecking={"expressionWarnings": [warning]})
+
+    found = _status(decide(held))["conditions"][1]
+    assert (found["status"], found["reason"]) == ("False", "TypeWarning")
+    assert found["message"] == "spec.validations[0].expression: undefined field 'licence'"
+
+
+def test_what_is_no_longer_wanted_is_deleted() -> None:
+    two = _held(_snapshot({"rules": [rule("OWN-1"), rule("OWN-2", mode="enforce")]}))
+    one = _snapshot({"rules": [rule("OWN-1")]}, natives=two.natives)
+
+    plan = decide(one)
+
+    assert {doomed.key.name for doomed in plan.delete} == {"pointsman-house-modeldeployment-enforce"}
+
+
+def test_exceptions_are_counted_and_looked_at_when_one_ends() -> None:
+    def exception(number: int, until: datetime) -> Json:
+        return {
+            "id": f"EXC-{number}",
+            "rules": ["OWN-1"],
+            "match": {"names": ["old"]},
+            "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "reason": "a migration",
+            "approvedBy": "security",
+        }
+
+    ends = [_NOW - timedelta(days=1), _NOW + timedelta(hours=1), _NOW + timedelta(days=30)]
+    exceptions = [exception(number, until) for number, until in enumerate(ends)]
+
+    plan = decide(_held(_snapshot({"rules": [rule("OWN-1")], "exceptions": exceptions})))
+
+    assert _status(plan)["exceptions"] == {
+        "active": 2,
+        "expired": 1,
+        "nextExpiry": "2026-11-22T13:00:00Z",
+    }
+    assert plan.again_after_seconds == 3600.0
+
+
+def test_rules_that_nothing_holds_yet_are_named() -> None:
+    held = _held(_snapshot({"packs": [{"name": "owasp-llm"}]}))
+
+    message = _status(decide(held))["conditions"][1]["message"]
+    assert message.startswith("not held by the API server: OWL-01")
+
+
+def test_an_older_kubernetes_sets_no_defaults_and_it_is_said() -> None:
+    spec = {"mode": "enforce", "packs": [{"name": "baseline-security"}]}
+    held = _held(_snapshot(spec, mutates=False))
+
+    plan = decide(held)
+
+    assert not [one for one in plan.apply if one["kind"].startswith("Mutating")]
+    assert "this Kubernetes sets no defaults" in _status(plan)["conditions"][1]["message"]
+
+
+def test_a_broken_rule_is_said_and_the_others_are_held() -> None:
+    broken = rule("OWN-2", expression="has(object.spec.licence)")
+
+    plan = decide(_snapshot({"rules": [rule("OWN-1"), broken]}))
+
+    compiled = _status(plan)["conditions"][0]
+    assert (compiled["status"], compiled["reason"]) == ("False", "BrokenRule")
+    assert compiled["message"].startswith("spec.rules[1] (OWN-2): undefined field 'licence'")
+    assert len(plan.apply) == 2
+
+
+def test_what_is_found_is_in_the_status() -> None:
+    violation = Violation(kind="ModelDeployment", namespace="a", name="b", rule="OWN-1", message="wrong")
+    found = Found(total=70, first=(violation,), is_complete=True)
+
+    status = _status(decide(_snapshot({"rules": [rule("OWN-1")]}, found=found)))
+
+    assert status["violations"]["total"] == 70
+    assert status["violations"]["objects"][0]["name"] == "b"
+
+
+def test_a_policy_that_is_being_deleted_is_left_alone() -> None:
+    snapshot = _snapshot({"rules": [rule("OWN-1")]})
+    metadata = snapshot.policy.metadata.model_copy(update={"deletion_timestamp": "2026-11-22T12:00:00Z"})
+    going = replace(snapshot, policy=snapshot.policy.model_copy(update={"metadata": metadata}))
+
+    assert decide(going) == Plan()

@@ -1,0 +1,117 @@
+"""What rules find in objects that are there: each change once, a piece at a time, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pointsman.api import ObjectKey
+from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
+from tests.support.policies import compiled, rule
+from tests.support.polling import eventually_async
+
+Json = dict[str, Any]
+
+_POLICY = ObjectKey("", "house")
+
+
+class World:
+    """Some ModelDeployments, a policy, and who is told."""
+
+    def __init__(self, count: int) -> None:
+        self.objects: dict[ObjectKey, KubeObject] = {
+            ObjectKey("team", f"model-{number:03}"): _deployment(f"model-{number:03}")
+            for number in range(count)
+        }
+        self.told: list[ObjectKey] = []
+        self.looks = 0
+        self.findings = Findings(self._look, self._places, self.told.append, lambda: datetime.now(UTC))
+
+    def _look(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
+        self.looks += 1
+        return self.objects.get(key)
+
+    def _places(self) -> list[tuple[Kind, ObjectKey]]:
+        return [(MODEL_DEPLOYMENT, key) for key in self.objects]
+
+    async def settled(self) -> None:
+        """Until nothing is due."""
+        running = asyncio.create_task(self.findings.run())
+        await eventually_async(lambda: self.findings.of(_POLICY).is_complete, 20, "all was looked at")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _deployment(name: str, **spec: Any) -> Json:
+    return {
+        "apiVersion": "pointsman.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name, "namespace": "team"},
+        "spec": {"model": {"source": "hf://a/b"}, "engine": {"name": "vllm"}, **spec},
+    }
+
+
+@pytest.mark.asyncio
+async def test_all_are_counted_and_fifty_are_shown() -> None:
+    world = World(60)
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+
+    await world.settled()
+
+    found = world.findings.of(_POLICY)
+    assert (found.total, len(found.first)) == (60, 50)
+    assert [one.name for one in found.first[:2]] == ["model-000", "model-001"]
+    assert world.told == [_POLICY]
+
+
+@pytest.mark.asyncio
+async def test_a_change_is_one_look_and_is_told_only_if_it_changes_what_is_found() -> None:
+    world = World(3)
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    await world.settled()
+    key = ObjectKey("team", "model-001")
+    world.told.clear()
+    world.looks = 0
+
+    world.findings.saw(MODEL_DEPLOYMENT, key)
+    await world.settled()
+    assert (world.looks, world.told) == (1, [])
+
+    world.objects[key] = _deployment("model-001", license="mit")
+    world.findings.saw(MODEL_DEPLOYMENT, key)
+    await world.settled()
+    assert (world.findings.of(_POLICY).total, world.told) == (2, [_POLICY])
+
+    del world.objects[ObjectKey("team", "model-002")]
+    world.findings.saw(MODEL_DEPLOYMENT, ObjectKey("team", "model-002"))
+    await world.settled()
+    assert world.findings.of(_POLICY).total == 1
+
+
+@pytest.mark.asyncio
+async def test_labels_of_a_namespace_decide_which_policies_are_for_it() -> None:
+    world = World(1)
+    selector = {"namespaceSelector": {"matchLabels": {"stage": "prod"}}}
+    world.findings.hold(_POLICY, compiled({"appliesTo": selector, "rules": [rule("OWN-1")]}))
+    await world.settled()
+    assert world.findings.of(_POLICY).total == 0
+
+    world.findings.saw_namespace("team", {"stage": "prod"})
+    await world.settled()
+
+    assert world.findings.of(_POLICY).total == 1
+
+
+@pytest.mark.asyncio
+async def test_a_policy_that_is_gone_finds_nothing() -> None:
+    world = World(1)
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    await world.settled()
+
+    world.findings.forget(_POLICY)
+
+    assert world.findings.of(_POLICY).total == 0
