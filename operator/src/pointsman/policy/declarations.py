@@ -11,9 +11,9 @@ from pointsman.policy.source import OneLine, RuleSource
 
 FILE = "declarations.yaml"
 
-# The label of pods, which the operator writes itself, is none.
+# Labels of pods, which the operator writes itself, are none.
 _NAME = re.compile(
-    r"(?:compliance\.)?pointsman\.dev/(?!(?:v1alpha1|deployment)(?![a-z0-9-]))[a-z0-9]+(?:-[a-z0-9]+)*"
+    r"(?:compliance\.)?pointsman\.dev/(?!(?:v1alpha1|deployment|role)(?![a-z0-9-]))[a-z0-9]+(?:-[a-z0-9]+)*"
 )
 
 
