@@ -12,8 +12,10 @@ from pointsman.policy.source import OneLine, RuleSource
 FILE = "declarations.yaml"
 
 # Labels of pods, which the operator writes itself, are none.
+_WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _NAME = re.compile(
-    r"(?:compliance\.)?pointsman\.dev/(?!(?:v1alpha1|deployment|role)(?![a-z0-9-]))[a-z0-9]+(?:-[a-z0-9]+)*"
+    rf"compliance\.pointsman\.dev/{_WORD}"
+    rf"|pointsman\.dev/(?!(?:v1alpha1|deployment|role)(?![a-z0-9-])){_WORD}"
 )
 
 
