@@ -89,8 +89,9 @@ def test_the_committed_pages_are_what_the_data_says(tmp_path: Path) -> None:
     assert stale == [], "run `make generate` and commit"
 
 
-def test_a_folder_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["policies", "crds"]])
+def test_a_folder_is_asked_for(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
     assert "FOLDER" in capsys.readouterr().err
 
 

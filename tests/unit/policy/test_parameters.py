@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pointsman.policy.cel import Program
-from pointsman.policy.parameters import bound, inlined, literal, names_in, read
+from pointsman.policy.parameters import Value, bound, inlined, literal, names_in, read
 from pointsman.policy.source import Parameter, ParameterType
 
 
@@ -55,7 +55,7 @@ def test_a_number_can_stand_after_a_minus(number: int) -> None:
 @given(TEXTS, st.integers(-9, 9), st.lists(TEXTS, max_size=3).map(tuple))
 def test_parameters_become_their_values(text: str, number: int, items: tuple[str, ...]) -> None:
     expression = "[params.text == params.again, params.number == params.number, params.text in params.items]"
-    values = {"text": text, "again": text, "number": number, "items": items}
+    values: dict[str, Value] = {"text": text, "again": text, "number": number, "items": items}
     assert evaluated(inlined(expression, values)) == [True, True, text in items]
 
 
@@ -87,7 +87,7 @@ def test_what_stands_in_quotes_stays(quoted: str, inside: str) -> None:
     ],
 )
 def test_only_whole_parameters_outside_of_quotes_are_replaced(expression: str, want: str) -> None:
-    values = {"days": 3, "days2": 8, "word": "w", "on": True, "none": ()}
+    values: dict[str, Value] = {"days": 3, "days2": 8, "word": "w", "on": True, "none": ()}
     assert inlined(expression, values) == want
 
 

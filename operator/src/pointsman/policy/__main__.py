@@ -10,7 +10,7 @@ from pointsman.policy.pages import pages
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
         print("usage: python -m pointsman.policy FOLDER", file=sys.stderr)
         return 2
     declared = declarations((files("pointsman.policy") / "packs" / FILE).read_text("utf-8"))

@@ -85,16 +85,29 @@ def _verdict(
     try:
         if _program(check.holds, variables).value(obj, namespace):
             return Verdict(policy.name, rule, Outcome.PASS)
-        message = rule.message
-        if check.found:
-            message = f"{_program(check.found, variables).value(obj, namespace)}: {message}"
-        outcome = Outcome.FAIL
+        outcome, message = Outcome.FAIL, _message(rule, check, variables, obj, namespace)
     except EvaluationError as error:
         outcome, message = Outcome.ERROR, f"the rule could not be evaluated: {error}"
     for exemption in policy.exemptions:
         if exemption.counts(rule.id, subject, now):
             return Verdict(policy.name, rule, Outcome.EXEMPT, message, exemption)
     return Verdict(policy.name, rule, outcome, message)
+
+
+def _message(
+    rule: BoundRule,
+    check: BoundCheck,
+    variables: tuple[tuple[str, str], ...],
+    obj: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+) -> str:
+    """What was found, where that can be said, and what the rule says of it: the API server's words."""
+    if not check.found:
+        return rule.message
+    try:
+        return f"{_program(check.found, variables).value(obj, namespace)}: {rule.message}"
+    except EvaluationError:
+        return rule.message
 
 
 @lru_cache(maxsize=4096)
