@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
-from tests.support.cluster.installation import OperatorProcess
+from tests.support.cluster.installation import Installation, OperatorProcess
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -130,6 +131,20 @@ def test_a_broken_rule_is_said_and_the_others_hold(admin: Admin, namespace: str,
     assert "spec.rules[1] (BAD-1): undefined field 'licence' not found in object.spec" in said
     with pytest.raises(ApiError, match="LIC-1"):
         admin.create(_deployment("new"), namespace)
+
+
+def test_policies_of_the_fleet_settings_are_kept_and_go_with_their_entry(
+    admin: Admin, installation: Installation, tmp_path: Path
+) -> None:
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("policies: {baseline: {mode: warn, packs: [{name: baseline-security}]}}")
+    with installation.operator("operator-with-rules", arguments=("--fleet", str(fleet))):
+        eventually(lambda: admin.find(_API, "GuardrailPolicy", "baseline"), 60, "the policy is written")
+        eventually(lambda: _condition(admin, "baseline", "Ready") == "True", 60, "it is in force")
+    fleet.write_text("{}")
+    with installation.operator("operator-without", arguments=("--fleet", str(fleet))):
+        eventually(lambda: not admin.find(_API, "GuardrailPolicy", "baseline"), 60, "it went")
+    _gone(admin, "baseline")
 
 
 def _condition(admin: Admin, name: str, kind: str) -> str:

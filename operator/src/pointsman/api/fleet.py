@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StrictInt
 
+from pointsman.api.guardrailpolicy import GuardrailPolicySpec
 from pointsman.api.markers import ListMap
 from pointsman.api.meta import LabelSelector
 from pointsman.api.names import (
@@ -163,3 +164,5 @@ class FleetSettings(Record):
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     egress: EgressSettings | None = None
     weights: WeightsSettings | None = None
+    policies: Annotated[dict[Word, GuardrailPolicySpec], Field(max_length=32)] = Field(default_factory=dict)
+    """GuardrailPolicies, by name, that the operator keeps in its cluster as they stand here."""

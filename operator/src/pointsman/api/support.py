@@ -147,6 +147,15 @@ _GAPS = (
     _Gap("FleetSettings", "egress", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap("FleetSettings", "weights", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap(
+        "FleetSettings",
+        "policies",
+        _LOCAL,
+        what=_FOR_CLUSTERS,
+        todo=_NO_MEANING,
+        fits=lambda policies: not policies,
+        severity="warning",
+    ),
+    _Gap(
         "GuardrailPolicy",
         "spec",
         _LOCAL,

@@ -19,6 +19,7 @@ from pointsman.controller.due import Due
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyReconciler, owner_policy
+from pointsman.controller.guardrailpolicy.stated import keep_stated
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
 from pointsman.controller.metrics import OperatorMetrics
@@ -192,6 +193,8 @@ class Operator:
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),
         )
+        if self._has_policies:
+            await keep_stated(reader, writer, self._settings.fleet.policies)
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
             MODEL_ROUTE.kind: routes.reconcile,
