@@ -23,7 +23,8 @@ _CHANGED = (
     "request.operation == 'CREATE'"
     " || (!has(object.metadata.deletionTimestamp) && object.spec != oldObject.spec)"
 )
-_SCALED = "object.spec.replicas != oldObject.spec.replicas"
+# A scale of zero replicas says none.
+_SCALED = "object.spec.?replicas.orValue(0) != oldObject.spec.?replicas.orValue(0)"
 
 
 def constraints_of(
