@@ -1,3 +1,27 @@
-"""Functions that Kubernetes adds to CEL, for the rules that use them."""
+"""Functions that Kubernetes adds to CEL, as far as rules may use them (Kubernetes 1.33).
 
-FUNCTIONS: list[object] = []
+Not here: two-variable comprehensions, `indexOf` of lists, `authorizer`, `format.named`. A rule that uses what
+is not here does not compile, and its policy says so.
+"""
+
+from pointsman.policy.cel.functions import (
+    addresses,
+    comparing,
+    lists,
+    networks,
+    quantities,
+    texts,
+    versions,
+)
+
+FUNCTIONS = [
+    *quantities.FUNCTIONS,
+    *versions.FUNCTIONS,
+    *comparing.FUNCTIONS,
+    *networks.FUNCTIONS,
+    *addresses.FUNCTIONS,
+    *lists.FUNCTIONS,
+    *texts.FUNCTIONS,
+]
+
+__all__ = ["FUNCTIONS"]
