@@ -110,6 +110,26 @@ def test_each_parameter_of_a_pack_is_for_one_of_its_rules(pack: str) -> None:
     assert parameters - read - words == set()
 
 
+EVERYTHING = compiled({"packs": [{"name": name} for name in LIBRARY.packs]})
+EXAMPLES = [
+    (rule.id, example)
+    for pack in LIBRARY.packs.values()
+    for rule in pack.rules.values()
+    for example in (*rule.passes, *rule.fails)
+]
+
+
+def test_every_rule_has_a_verdict_about_the_examples_of_all_others() -> None:
+    """What one rule's objects leave out, another must not take for given."""
+    errors = {
+        (id_, example.why, one.rule.id, one.message)
+        for id_, example in EXAMPLES
+        for one in judged(EVERYTHING, example)
+        if one.outcome is Outcome.ERROR
+    }
+    assert errors == set()
+
+
 # Our own pods
 
 
