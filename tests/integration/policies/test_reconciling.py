@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
@@ -15,6 +16,7 @@ from tests.support.polling import eventually
 
 Json = dict[str, Any]
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "compliance"
 _API = "pointsman.dev/v1alpha1"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _VAP = (_ADMISSION, "ValidatingAdmissionPolicy")
@@ -175,3 +177,32 @@ def _deployment(name: str, **spec: Any) -> Json:
         "metadata": {"name": name},
         "spec": {"model": {"source": "hf://Qwen/Qwen3-32B"}, "engine": {"name": "vllm"}, **spec},
     }
+
+
+def test_a_team_is_refused_mends_and_is_admitted(
+    admin: Admin, namespace: str, operator: OperatorProcess
+) -> None:
+    house, act = yaml.safe_load_all((EXAMPLE / "policies/house.yaml").read_text("utf-8"))
+    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    for policy in (house, act):
+        admin.create({**policy, "spec": {**policy["spec"], "appliesTo": selector}})
+    names = [policy["metadata"]["name"] for policy in (house, act)]
+    for name in names:
+        eventually(lambda name=name: _condition(admin, name, "Ready") == "True", 60, f"{name} is enforced")
+    refused, admitted = (
+        {**model, "metadata": {**model["metadata"], "namespace": namespace}}
+        for model in map(_example, ("refused", "admitted"))
+    )
+
+    with pytest.raises(ApiError, match=r"\[(SEC-06|SUP-06|HOUSE-1)\]"):
+        admin.create(refused, namespace)
+    admin.create(admitted, namespace)
+
+    for name in names:
+        admin.delete(_API, "GuardrailPolicy", name)
+        _gone(admin, name)
+
+
+def _example(name: str) -> Json:
+    found: Json = yaml.safe_load((EXAMPLE / "models" / f"{name}.yaml").read_text("utf-8"))
+    return found

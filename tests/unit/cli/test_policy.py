@@ -1,0 +1,127 @@
+"""`pointsman policy`, and what `validate` says by policies; the example and its page are held to both."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pointsman.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "compliance"
+
+
+@pytest.fixture
+def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_page_shows_what_validate_prints(at_root: None, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [
+        "validate",
+        "examples/compliance/models/refused.yaml",
+        "--policies",
+        "examples/compliance/policies",
+    ]
+
+    assert main(command) == 1
+
+    printed = capsys.readouterr().out
+    page = (ROOT / "operator/docs/policies.md").read_text("utf-8")
+    assert f"$ pointsman {' '.join(command)}\n{printed}```" in page
+
+
+def test_the_mended_model_passes(at_root: None) -> None:
+    assert (
+        main(["validate", str(EXAMPLE / "models/admitted.yaml"), "--policies", str(EXAMPLE / "policies")])
+        == 0
+    )
+
+
+def test_tests_of_a_team_are_run_and_written_for_a_ci(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "out" / "policies.xml"
+
+    assert main(["policy", "test", str(EXAMPLE / "tests/house.yaml"), "--junit", str(report)]) == 0
+
+    assert "4 passed, 0 failed" in capsys.readouterr().out
+    assert ET.parse(report).getroot()[0].attrib["tests"] == "4"
+
+
+def test_a_test_that_fails_says_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tests = yaml.safe_load((EXAMPLE / "tests/house.yaml").read_text("utf-8"))
+    tests["policies"] = [str(EXAMPLE / "policies")]
+    tests["tests"] = [{**tests["tests"][0], "violates": ["SUP-07"]}]
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests))
+
+    assert main(["policy", "test", str(file)]) == 1
+
+    said = capsys.readouterr().out
+    assert 'breaks SUP-06: revision "main"' in said
+    assert "does not break SUP-07" in said
+
+
+def test_a_policy_that_names_what_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = {
+        "apiVersion": "pointsman.dev/v1alpha1",
+        "kind": "GuardrailPolicy",
+        "metadata": {"name": "house"},
+        "spec": {"packs": [{"name": "supply", "parameters": {}}]},
+    }
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy))
+
+    assert main(["validate", str(file)]) == 1
+
+    assert "spec.packs[0]: there is no pack supply; there are baseline-security" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("policies: [nowhere]\ntests: [{name: a, object: {}}]", "no such file or folder"),
+        ("tests: []", "policies"),
+        ("policies: [", "while parsing"),
+    ],
+)
+def test_a_broken_file_of_tests_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, why: str
+) -> None:
+    file = tmp_path / "tests.yaml"
+    file.write_text(content)
+
+    assert main(["policy", "test", str(file)]) == 1
+
+    said = capsys.readouterr().err
+    assert why in said
+    assert len(said.splitlines()) == 1
+
+
+def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "list", "supply-chain"]) == 0
+    assert "SUP-06    high      at admission     Model revisions are pinned" in capsys.readouterr().out
+    assert main(["policy", "list", "-o", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) >= 10
+    assert main(["policy", "list", "nothing"]) == 1
+
+
+def test_what_a_cluster_gets_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "render", str(EXAMPLE / "policies")]) == 0
+    objects = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert {one["kind"] for one in objects} == {
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+    }
+    assert main(["policy", "render", "--static", str(EXAMPLE / "policies")]) == 0
+    static = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert all(one["metadata"]["name"].endswith(".static.k8s.io") for one in static)
