@@ -120,7 +120,13 @@ CASES = {
         "{source: 'hf://a/b', quantization: fp8}", local="spec.model.quantization"
     ),
     "the quantization that the file has": source("{source: 'hf://a/b', quantization: gguf}"),
-    "policies": Case("GuardrailPolicy", "packs: [{name: a}]", "spec", "warning spec", "warning spec"),
+    "policies": Case("GuardrailPolicy", "packs: [{name: a}]", local="spec"),
+    "policies at run time": Case(
+        "GuardrailPolicy",
+        "runtime: {input: [{detector: pii, action: redact}]}",
+        local="spec",
+        cluster="spec.runtime",
+    ),
     "limits of a provider": Case(
         "ModelDeployment",
         HOSTED.replace("model: m", "model: m, limits: {requestsPerMinute: 5}"),

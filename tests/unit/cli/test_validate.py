@@ -66,7 +66,10 @@ def test_the_examples_are_valid_everywhere_they_can_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "as examples/hosted says")
-    assert validate(capsys, str(ROOT / "examples"), "--for", "any").code == 0
+    for folder in (ROOT / "examples").iterdir():
+        # One of those is refused by the policies beside it, on purpose: tests/unit/cli/test_policy.py.
+        if folder.name != "compliance":
+            assert validate(capsys, str(folder), "--for", "any").code == 0
     for name in ("quickstart", "hosted"):
         assert validate(capsys, str(ROOT / "examples" / name), "--for", "local").code == 0
     for name in ("quickstart", "autoscaling"):
