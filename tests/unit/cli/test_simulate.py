@@ -124,26 +124,6 @@ def test_a_trace_that_is_no_text_says_what_to_do(
     assert capsys.readouterr().err == f"{trace}: {said}\n"
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "said"),
-    [
-        ("0 7 * * 1-5", "0 77 * * 1-5", '"0 77 * * 1-5" is no time of a calendar'),
-        ("Europe/Berlin", "Europe/Berln", "there is no time zone Europe/Berln"),
-    ],
-)
-def test_a_mistake_that_a_simulation_finds_is_one_line(
-    right: str, wrong: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "wrong.yaml").write_text((EXAMPLE / "deployment.yaml").read_text().replace(right, wrong))
-    short = tmp_path / "short.csv"
-    short.write_text("time,rate\n0,1\n60,1\n")
-    arguments = ["--trace", str(short), "--against", "", "--report", ""]
-    assert main(["simulate", str(tmp_path / "wrong.yaml"), *arguments]) == 1
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-
-
 def test_a_peer_that_prefers_another_pool_begins_with_a_replica_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
