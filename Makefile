@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
+# Two test processes, also on more than two cores: many tests measure, and all were made to hold beside one other.
+SIDE_BY_SIDE := --numprocesses=2 --no-loadscope-reorder
 # What `generate` writes.
 GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so
 
@@ -34,10 +36,10 @@ control-plane: $(READY) ## build the Kubernetes control plane that tests run on;
 	@$(RUN)/python -m tests.support.cluster.build
 
 test: $(READY) control-plane ## run the tests that fit into a coffee break
-	@$(RUN)/python -m pytest -m "not long" --ignore=tests/bench
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "not long" --ignore=tests/bench
 
 test-all: $(READY) control-plane ## run every test, the long ones too
-	@$(RUN)/python -m pytest --ignore=tests/bench
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/bench
 
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
 	@$(RUN)/python -m tests.bench
