@@ -13,8 +13,9 @@ READY := $(VENV)/.ready
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
-# Two test processes, also on more than two cores: many tests measure, and all were made to hold beside one other.
-SIDE_BY_SIDE := --numprocesses=2 --no-loadscope-reorder
+# Two processes share the tests out, module by module: most of the time they wait. Not more on larger machines:
+# some tests measure. In the order of collection the long ones come first, and the many small ones fill the gaps.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 # What `generate` writes.
 GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so
 

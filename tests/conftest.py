@@ -1,24 +1,16 @@
-"""What holds for every test: hypothesis' profiles, who runs it, and that no test may pass by not running."""
+"""What holds for every test: hypothesis' profiles, and that no test may pass by not running."""
 
 import os
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
-
-from tests.support.workers import ByCluster
 
 # Two cores are shared by engines, Envoy and the tests: a slow example says nothing, so there is no deadline.
 settings.register_profile("local", deadline=None, print_blob=True)
 # The same examples in each run: a red CI is about the change, and a lucky example is found locally.
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByCluster:
-    return ByCluster(config, log)
-
 
 _ADVICE = "a test never skips itself: make what it needs, or leave it to `make test-all` with the mark `long`"
 
