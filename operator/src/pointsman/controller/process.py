@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,10 +32,8 @@ from pointsman.controller.workers import Workers
 from pointsman.health_page import HealthPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
-from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
-from pointsman.kube.fence import Fence
-from pointsman.kube.lease import Election
+from pointsman.kube.leading import lead_whenever_elected
 from pointsman.kube.objects import CONFIG_MAP, MODEL_DEPLOYMENT, MODEL_ROUTE, POD, KubeObject
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.server_version import server_version
@@ -96,11 +95,16 @@ class Operator:
             self._settings.namespaces,
             self._due.saw,
         )
+
+        def lead(writer: KubeWriter) -> Awaitable[None]:
+            return self._lead(KubeReader(connection), writer, abilities, informers)
+
+        leading = lead_whenever_elected(connection, self._settings, lead)
         watching = asyncio.create_task(primary.run(stop), name="watch our kinds")
         tasks = [
             watching,
             asyncio.create_task(abilities.run(), name="abilities"),
-            asyncio.create_task(self._lead_when_elected(connection, abilities, informers), name="election"),
+            asyncio.create_task(leading, name="election"),
             *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in informers),
         ]
         try:
@@ -114,21 +118,6 @@ class Operator:
                 if task is not watching:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _lead_when_elected(
-        self, connection: Connection, abilities: Abilities, informers: Informers
-    ) -> None:
-        reader = KubeReader(connection)
-
-        async def lead(fence: Fence) -> None:
-            await self._lead(reader, KubeWriter(connection, fence), abilities, informers)
-
-        while True:
-            election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
-            try:
-                await election.run(lead)
-            except LeadershipLost as error:
-                self._log.warning("leadership_lost", why=str(error))
 
     async def _lead(
         self, reader: KubeReader, writer: KubeWriter, abilities: Abilities, informers: Informers
