@@ -12,7 +12,7 @@ from typing import Any
 
 from pointsman.placement import Inventory
 from pointsman.workloads import Images
-from tests.support.crd_schema import schema_of, with_defaults
+from tests.support.crds.schema import schema_of, with_defaults
 from tests.support.decided_cluster import Cluster
 from tests.support.transitions import DEPLOYMENTS, Json, Transition
 
