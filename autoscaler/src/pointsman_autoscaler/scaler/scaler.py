@@ -31,7 +31,8 @@ class Scaler:
     ) -> None:
         """Raises PointsmanError for a schedule that is no time of a calendar."""
         self._name = name
-        self._tuning = tuning or Tuning()
+        self._stated = tuning or Tuning()
+        self._tuning = _tuned(self._stated, settings)
         self._settings = settings
         self._calendar = Calendar(settings.schedule)
         self._learners: dict[str, tuple[Flavour, Learner]] = {}
@@ -59,6 +60,26 @@ class Scaler:
     @property
     def settings(self) -> ScalingSettings:
         return self._settings
+
+    def follow(self, settings: ScalingSettings) -> None:
+        """Others from now on, with all that was learned: capacities, load and the need of the last minutes.
+        Only what was seen of other bounds is forgotten with them. Raises PointsmanError as at the start, and
+        goes on with the former ones then.
+        """
+        calendar = Calendar(settings.schedule)
+        if settings.bounds != self._settings.bounds:
+            for _, learner in self._learners.values():
+                learner.follow(settings.bounds)
+        if (settings.bounds, settings.attainment) != (self._settings.bounds, self._settings.attainment):
+            attainment = self._stated.attainment
+            self._attaining = Attaining(
+                settings.bounds, settings.attainment if attainment is None else attainment
+            )
+        self._tuning, self._settings, self._calendar = (
+            _tuned(self._stated, settings),
+            settings,
+            calendar,
+        )
 
     def decide(self, view: View) -> Mapping[str, int]:
         """Replicas of each flavour; `last` then tells why."""
@@ -181,6 +202,14 @@ class Scaler:
         if (hold, calm) == (tuning.hold_seconds, tuning.calm_seconds):
             return tuning
         return replace(tuning, hold_seconds=hold, calm_seconds=calm)
+
+
+def _tuned(tuning: Tuning, settings: ScalingSettings) -> Tuning:
+    """What users state of patience counts; calm is as many times longer as it is without their word."""
+    if settings.hold_seconds is None:
+        return tuning
+    longer = settings.hold_seconds / tuning.hold_seconds
+    return replace(tuning, hold_seconds=settings.hold_seconds, calm_seconds=tuning.calm_seconds * longer)
 
 
 def _ahead_seconds(pools: tuple[Pool, ...]) -> float:

@@ -58,6 +58,12 @@ class Idle(Record):
     """How long nothing must have been asked before the last replica goes; then requests are held."""
 
 
+class ScaleDown(Record):
+    after: PositiveDuration
+    """How long fewer replicas must have been enough before any goes, 5m where it is not stated; never shorter
+    than a start takes."""
+
+
 class ScheduledMinimum(Record):
     """A minimum of replicas between two points of a calendar."""
 
@@ -86,6 +92,7 @@ class Scaling(Record):
     objectives: Objectives | None = None
     budget: ScalingBudget | None = None
     idle: Idle | None = None
+    scale_down: ScaleDown | None = None
     schedule: Annotated[tuple[ScheduledMinimum, ...], Field(max_length=32), ListMap("name")] = ()
 
     constraints = (
