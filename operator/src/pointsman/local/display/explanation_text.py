@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pointsman.api import target_label
+from pointsman.api.modeldeployment_status import ScalingState
 
 
 def in_words(explained: dict[str, Any], *, live: bool) -> str:
@@ -64,6 +65,15 @@ def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
     for said in (scaling.get("reason"), scaling.get("message")):
         if said:
             yield f"  {said}"
+    if scaling.get("history"):
+        yield "  before:"
+    for past in scaling.get("history", ()):
+        state = past.get("state", "")
+        since, count = past.get("since") or "some time", past.get("forReplicas", 0)
+        held = "" if state == ScalingState.ACTIVE else f" ({state})"
+        yield f"    {count} replicas since {since}{held}"
+        if past.get("reason"):
+            yield f"      {past['reason']}"
 
 
 def _route(explained: dict[str, Any]) -> Iterator[str]:
