@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.integration.autoscaler.scene import Scene, model, values
@@ -11,10 +13,19 @@ pytestmark = pytest.mark.timeout(600)
 _ALWAYS = {"name": "always", "start": "0 0 29 2 *", "end": "* * * * *", "minReplicas": 2}
 
 
-def test_a_schedule_and_a_budget_are_followed_and_the_reason_is_a_sentence(scene: Scene) -> None:
+def test_a_schedule_a_budget_and_a_quota_are_followed_and_the_reason_is_a_sentence(
+    scene: Scene, tmp_path: Path
+) -> None:
     objectives = {"ttft": {"p95": "10s"}, "itl": {"p95": "1s"}}
-    scene.create(model(objectives=objectives, schedule=[_ALWAYS], budget={"perHour": "100"}))
-    autoscaler = scene.autoscaler(quick=False)
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text("accelerators: [{name: L4, quota: 3}]")
+    # Two want two replicas each, and there are three accelerators.
+    for name in ("chat", "other"):
+        scene.create(model(name, objectives=objectives, schedule=[_ALWAYS], budget={"perHour": "100"}))
+    for name in ("chat", "other"):
+        scene.wait(1, ready=1, name=name)
+    autoscaler = scene.autoscaler("autoscaler-0", "--fleet", str(fleet), quick=False)
+    scene.wait(1, ready=1, state=("True", "Active"), name="other")
     found = scene.wait(2, ready=2, state=("True", "Active"))
     said = found["status"]["scaling"]
     assert said["pools"] == [{"name": "default", "replicas": 2}]
@@ -22,3 +33,5 @@ def test_a_schedule_and_a_budget_are_followed_and_the_reason_is_a_sentence(scene
     page = autoscaler.page()
     for name in ("desired_replicas", "predicted_attainment", "cost_per_hour"):
         assert values(page, f"pointsman_autoscaler_{name}"), name
+    desired = values(page, "pointsman_autoscaler_desired_replicas")
+    assert sum(desired.values()) == 3
