@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.autoscaler.scene import Scene, model, values
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -25,8 +26,15 @@ def test_a_schedule_a_budget_and_a_quota_are_followed_and_the_reason_is_a_senten
     for name in ("chat", "other"):
         scene.wait(1, ready=1, name=name)
     autoscaler = scene.autoscaler("autoscaler-0", "--fleet", str(fleet), quick=False)
-    scene.wait(1, ready=1, state=("True", "Active"), name="other")
-    found = scene.wait(2, ready=2, state=("True", "Active"))
+
+    def shared() -> bool:
+        return sorted(scene.get(name)["spec"]["replicas"] for name in ("chat", "other")) == [1, 2]
+
+    eventually(shared, 120, "one has two")
+    for name in ("chat", "other"):
+        scene.wait(state=("True", "Active"), name=name)
+    found = max((scene.get(name) for name in ("chat", "other")), key=lambda one: one["spec"]["replicas"])
+    scene.wait(2, ready=2, name=found["metadata"]["name"])
     said = found["status"]["scaling"]
     assert said["pools"] == [{"name": "default", "replicas": 2}]
     assert "2" in said["reason"]
