@@ -110,10 +110,12 @@ class Cluster:
         """With flavours as large as others leave them just now."""
         return self._shares.shared(key, view)
 
-    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> None:
-        """It was decided on: nobody else plans with it, though it need not be written yet."""
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        """It was decided on: nobody else plans with it, though it need not be written yet. Gives what of it
+        quotas have room for.
+        """
         deployment = self._deployments.get(key)
-        self._shares.claim(key, replicas if deployment is not None and _acts(deployment) else {})
+        return self._shares.claim(key, replicas, is_done=deployment is not None and _acts(deployment))
 
     def _settle(self, key: ObjectKey) -> None:
         """Say anew what one holds."""

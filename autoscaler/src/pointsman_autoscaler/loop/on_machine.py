@@ -77,8 +77,8 @@ class _Followed:
     def shared(self, key: ObjectKey, view: View) -> View:
         return view
 
-    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> None:
-        """Nobody else needs to know: memory is bounded by whoever starts processes."""
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        return replicas
 
     def watched(self, key: ObjectKey) -> Watched | None:
         """None until it is known what its engines are."""

@@ -53,8 +53,9 @@ class Followed(Protocol):
         """With flavours as large as others leave them just now."""
         ...
 
-    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> None:
-        """It was decided on."""
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        """It was decided on; gives what of it quotas have room for."""
+        ...
 
 
 class Acting(Protocol):
@@ -179,9 +180,7 @@ class Rounds:
             return
         if isinstance(view, View):
             view = cluster.shared(key, view)
-        wanted = self._wanted(key, deployment, view, at_once=at_once)
-        if isinstance(wanted, Wish):
-            cluster.claim(key, wanted.replicas)
+        wanted = self._wanted(key, deployment, view, cluster, at_once=at_once)
         if wanted is not None:
             await actor.act(deployment, wanted)
         self._failing.discard(key)
@@ -194,7 +193,13 @@ class Rounds:
         self._metrics.looked("failed")
 
     def _wanted(
-        self, key: ObjectKey, deployment: ModelDeployment, view: View | Blind, *, at_once: bool
+        self,
+        key: ObjectKey,
+        deployment: ModelDeployment,
+        view: View | Blind,
+        cluster: Followed,
+        *,
+        at_once: bool,
     ) -> Wish | Blind | None:
         """What is wanted now; None where the policy is not asked yet: then nothing changes."""
         try:
@@ -222,9 +227,12 @@ class Rounds:
         if self._takes_away_too_soon(scaled, deployment.spec.replicas, wanted.total):
             self._metrics.looked("settling")
             return None
+        given = cluster.claim(key, wanted.replicas)
+        if given != wanted.replicas:
+            wanted = Wish(given, f"{wanted.sentence}; of these a quota leaves {sum(given.values())}")
         decision = decision_of(scaled.policy)
         predicted = (decision.attainment, decision.cost_per_hour) if decision is not None else (None, None)
-        self._metrics.decided(key, Recommended(dict(replicas), *predicted), seconds)
+        self._metrics.decided(key, Recommended(dict(given), *predicted), seconds)
         self._metrics.looked("decided")
         return wanted
 

@@ -47,12 +47,39 @@ class Shares:
         share.there = there
         self._quotas.hold(key, share.accelerators())
 
-    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> None:
-        """What was decided now, until the next decision."""
+    def claim(
+        self, key: ObjectKey, replicas: Mapping[str, int], *, is_done: bool = True
+    ) -> Mapping[str, int]:
+        """What was decided now, until the next decision, as far as its pools have room for it together; where
+        it is not done, it is held from nobody.
+        """
         share = self._shares.get(key)
-        if share is not None:
-            share.decided = replicas
-            self._quotas.hold(key, share.accelerators())
+        if share is None:
+            return replicas
+        fitting = self._fitting(key, share, replicas)
+        share.decided = fitting if is_done else {}
+        self._quotas.hold(key, share.accelerators())
+        return fitting
+
+    def _fitting(self, key: ObjectKey, share: _Share, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        """Pools that are preferred grow first, in what is left when all keep what is there."""
+        found = dict(replicas)
+        for accelerator in {name for name, _ in share.takes.values()}:
+            left = self._quotas.left(key, accelerator)
+            pools = [
+                (pool, each)
+                for pool, (name, each) in share.takes.items()
+                if name == accelerator and pool in found and each
+            ]
+            if left is None:
+                continue
+            kept = {pool: min(found[pool], share.there.get(pool, 0)) for pool, _ in pools}
+            free = left - sum(kept[pool] * each for pool, each in pools)
+            for pool, each in pools:
+                more = min(found[pool] - kept[pool], max(0, free) // each)
+                found[pool] = kept[pool] + more
+                free -= more * each
+        return found
 
     def shared(self, key: ObjectKey, view: View) -> View:
         share = self._shares.get(key)

@@ -40,6 +40,7 @@ class World:
     forgotten: list[ObjectKey] = field(default_factory=list)
     refused: dict[ObjectKey, Exception] = field(default_factory=dict)
     look_seconds: float = 0.01
+    room: int = 100
     claimed: dict[ObjectKey, Mapping[str, int]] = field(default_factory=dict)
 
     def add(self, name: str, most: int = 3, replicas: int = 1) -> None:
@@ -60,8 +61,9 @@ class World:
     def shared(self, key: ObjectKey, view: View) -> View:
         return view
 
-    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> None:
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
         self.claimed[key] = replicas
+        return {name: min(count, self.room) for name, count in replicas.items()}
 
     async def view(self, watched: Watched) -> View | Blind:
         seen = self.views.get(watched.key)
@@ -208,6 +210,14 @@ async def test_one_that_was_switched_off_is_said_to_be_and_is_not_looked_at() ->
         await eventually_async(lambda: world.of(A), 30, "a look")
     assert world.of(A)[0] == Wish({})
     assert world.claimed == {}
+
+
+async def test_what_a_quota_has_no_room_for_is_not_done_and_that_is_said() -> None:
+    world = World(room=2)
+    world.add("a", 5)
+    async with running(world):
+        await eventually_async(lambda: world.of(A), 30, "a look")
+    assert world.of(A)[0] == Wish({"default": 2}, "most asks for 5 replicas; of these a quota leaves 2")
 
 
 async def test_other_settings_are_followed_with_what_was_learned() -> None:

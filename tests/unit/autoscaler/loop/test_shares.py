@@ -71,6 +71,26 @@ def test_what_was_decided_is_taken_off_before_it_is_there() -> None:
     assert most(shares, B) == {"small": 8, "large": 3}
 
 
+def test_pools_of_one_that_grow_together_stay_within_what_is_left() -> None:
+    shares = Shares(fleet(accelerators=[{"name": "L40S", "quota": 16}]))
+    shares.settle(A, pools(), {"small": 1, "large": 1})
+    wanted = {"small": 4, "large": 3}
+    assert shares.claim(A, wanted) == {"small": 4, "large": 2}
+    # What is there stays, and the same again is the same.
+    shares.settle(A, pools(), {"small": 4, "large": 2})
+    assert most(shares, A) == {"small": 4, "large": 2}
+    assert shares.claim(A, wanted) == {"small": 4, "large": 2}
+    assert shares.claim(A, {"small": 1, "large": 3}) == {"small": 1, "large": 3}
+
+
+def test_what_is_only_advised_is_held_from_nobody() -> None:
+    shares = Shares(fleet(accelerators=[{"name": "L40S", "quota": 16}]))
+    for one in (A, B):
+        shares.settle(one, pools(), {"small": 1, "large": 0})
+    assert shares.claim(A, {"small": 9, "large": 0}, is_done=False) == {"small": 7, "large": 0}
+    assert most(shares, B) == {"small": 7, "large": 3}
+
+
 def test_without_quotas_nothing_is_counted() -> None:
     shares = Shares(fleet())
     assert shares.are_none
