@@ -19,6 +19,8 @@ from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.view import Flavour, View
 
 INTERVAL_SECONDS = 15.0
+# Calm is so many times as long as what users state, as it is where they state nothing.
+_CALMER = 4.0
 # Nobody starts so slowly that looking further ahead than this would help.
 _FURTHEST_SECONDS = 1800.0
 
@@ -205,11 +207,9 @@ class Scaler:
 
 
 def _tuned(tuning: Tuning, settings: ScalingSettings) -> Tuning:
-    """What users state of patience counts; calm is as many times longer as it is without their word."""
-    if settings.hold_seconds is None:
-        return tuning
-    longer = settings.hold_seconds / tuning.hold_seconds
-    return replace(tuning, hold_seconds=settings.hold_seconds, calm_seconds=tuning.calm_seconds * longer)
+    """What users state of patience counts."""
+    hold = settings.hold_seconds
+    return tuning if hold is None else replace(tuning, hold_seconds=hold, calm_seconds=_CALMER * hold)
 
 
 def _ahead_seconds(pools: tuple[Pool, ...]) -> float:

@@ -121,7 +121,9 @@ class PrometheusSource:
             self._quiet_until = self._elapsed() + _QUIET_SECONDS
         if known.failing_since is None and self._elapsed() - self._said_at >= _SAID_SECONDS:
             self._said_at = self._elapsed()
-            reason = str(error) or type(error).__name__
+            # What urllib3 gave up for, rather than the whole question.
+            cause = getattr(next(iter(error.args), None), "reason", None) or error
+            reason = str(cause) or type(error).__name__
             _log.warning("prometheus_failed", url=self._settings.url, reason=reason)
 
     def _seen(self, known: _Known, seen: View | Blind, now: float) -> View | Blind:
