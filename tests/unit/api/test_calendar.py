@@ -31,7 +31,7 @@ _SHORT_MONTHS = st.tuples(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(_EXPRESSIONS | _SHORT_MONTHS.map(lambda pair: f"0 7 {pair[0]} {pair[1]} *"))
 def test_what_is_taken_comes_and_what_comes_is_taken(text: str) -> None:
     try:
