@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "0.32.0"
+FLAG_VERSIONS = ("0.9.2", "0.18.1", "0.33.0")
 
 _FOLDER = Path(__file__).parent.parent / "data" / "engines"
 
@@ -32,6 +33,13 @@ class Recorded:
         """Of a stream, without its [DONE]."""
         lines = (line.removeprefix("data: ") for line in self.body.splitlines() if line)
         return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+@cache
+def flags(version: str) -> tuple[tuple[str, ...], ...]:
+    """Each option of the server's command line by all of its names."""
+    text = (_FOLDER / f"vllm-{version}-flags.txt").read_text(encoding="utf-8")
+    return tuple(tuple(line.split()) for line in text.splitlines())
 
 
 @cache
