@@ -88,7 +88,7 @@ def test_the_load_that_gateways_told_of_is_simulated(
     [
         ("absent_metric", "the query gives nothing in the last 7 days: absent_metric; see that it scrapes"),
         ("pointsman_gateway_attempts_total", "the query gives 4 series in the last 7 days"),
-        ("sum(", 'Prometheus does not answer the query (invalid parameter "query"'),
+        ("sum(", "Prometheus does not answer the query (1:5: parse error: unclosed left parenthesis); see"),
     ],
 )
 def test_what_is_no_rate_is_one_line(
