@@ -14,7 +14,10 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from pointsman.kube.difference import differences
+from pointsman.kube.connection import JSON_PATCH
+from pointsman.kube.difference import differences, owned_fields
+from pointsman.kube.made import as_applied, is_made, maker
+from pointsman.kube.objects import kind_of
 from pointsman.kube.settled import Settled
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
@@ -37,7 +40,10 @@ class Applied:
         self.admin = admin
         self.namespace = namespace
         self.name = f"drawn-{next(_numbers)}"
-        self.live = self.apply(wanted)
+        self.live = self.begin(wanted)
+
+    def begin(self, wanted: Json) -> Json:
+        return self.apply(wanted)
 
     def named(self, wanted: Json) -> Json:
         return {**wanted, "metadata": {**wanted["metadata"], "name": self.name, "namespace": self.namespace}}
@@ -56,10 +62,42 @@ class Applied:
         self.admin.delete(api_version, kind, self.name, self.namespace)
 
 
-def applied_or_refused(admin: Admin, namespace: str, wanted: Json) -> Applied:
+CREATED = tuple(kind for kind in EVERY_KIND if kind != "ControllerRevision")
+"""A revision's data is kept as it was spelt, and nobody can patch what is spelt in another way than Go's."""
+
+
+class Made(Applied):
+    """The same created by us, and turned into an applied one before something else is applied."""
+
+    def begin(self, wanted: Json) -> Json:
+        named = self.named(wanted)
+        path = kind_of(named).collection(self.namespace)
+        # Defaults are noted as ours, as for any that creates.
+        parameters = {"fieldManager": maker(MANAGER, named)}
+        created: Json = self.admin.request("POST", path, named, parameters=parameters)
+        return created
+
+    def apply(self, wanted: Json) -> Json:
+        if is_made(self.live, MANAGER):
+            entries = as_applied(self.live["metadata"]["managedFields"], MANAGER)
+            self.live = self.admin.patch(
+                self.live["apiVersion"],
+                self.live["kind"],
+                self.name,
+                [{"op": "replace", "path": "/metadata/managedFields", "value": entries}],
+                self.namespace,
+                content_type=JSON_PATCH,
+            )
+        return super().apply(wanted)
+
+
+def applied_or_refused(admin: Admin, namespace: str, wanted: Json, how: type[Applied] = Applied) -> Applied:
     """What the API server refuses as invalid is not looked at."""
     try:
-        return Applied(admin, namespace, wanted)
+        begun = how(admin, namespace, wanted)
+        # Of what says nothing at all no creation is noted; whatever we make has labels.
+        assume(how is Applied or is_made(begun.live, MANAGER))
+        return begun
     except ApiError as error:
         event(f"refused with {error.status}: {str(error)[:60]}")
         assume(False)
@@ -72,12 +110,16 @@ def place(own_plane: ControlPlane) -> tuple[Admin, str]:
     return own_plane.admin, "default"
 
 
-@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize(
+    ("kind", "how"), [*((kind, Applied) for kind in EVERY_KIND), *((kind, Made) for kind in CREATED)]
+)
 @live_examples
 @given(data=st.data())
-def test_what_was_applied_needs_no_call(place: tuple[Admin, str], kind: str, data: st.DataObject) -> None:
+def test_what_was_applied_needs_no_call(
+    place: tuple[Admin, str], kind: str, how: type[Applied], data: st.DataObject
+) -> None:
     wanted = data.draw(EVERY_KIND[kind])
-    applied = applied_or_refused(*place, wanted)
+    applied = applied_or_refused(*place, wanted, how)
     try:
         assert applied.differences(wanted) == (), text(applied.differences(wanted))
     finally:
@@ -211,13 +253,14 @@ FOREIGN_CHANGES = {
 }
 
 
+@pytest.mark.parametrize("how", [Applied, Made])
 @pytest.mark.parametrize(("at", "value"), FOREIGN_CHANGES.values(), ids=FOREIGN_CHANGES)
 def test_what_somebody_else_changed_needs_a_call(
-    place: tuple[Admin, str], at: tuple[Any, ...], value: Any
+    place: tuple[Admin, str], at: tuple[Any, ...], value: Any, how: type[Applied]
 ) -> None:
     """As kubectl edit and most controllers write: an update of the whole object."""
     admin, namespace = place
-    applied = Applied(admin, namespace, WANTED)
+    applied = how(admin, namespace, WANTED)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{applied.name}"
     applied.live = admin.request("PUT", path, changed(applied.live, at, value))
     assert applied.differences(WANTED)
@@ -236,15 +279,54 @@ def test_what_somebody_else_changed_needs_a_call(
     ],
     ids=["a label", "an annotation", "a field", "a field in a list by key"],
 )
+@pytest.mark.parametrize("how", [Applied, Made])
 def test_what_somebody_else_adds_needs_no_call(
-    place: tuple[Admin, str], at: tuple[Any, ...], value: Any
+    place: tuple[Admin, str], at: tuple[Any, ...], value: Any, how: type[Applied]
 ) -> None:
     admin, namespace = place
-    applied = Applied(admin, namespace, WANTED)
+    applied = how(admin, namespace, WANTED)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{applied.name}"
     applied.live = admin.request("PUT", path, changed(applied.live, at, value))
     assert applied.differences(WANTED) == ()
     applied.remove()
+
+
+@pytest.mark.parametrize("kind", CREATED)
+@settings(live_examples, max_examples=8)
+@given(data=st.data())
+def test_what_was_made_becomes_what_is_applied(
+    place: tuple[Admin, str], kind: str, data: st.DataObject
+) -> None:
+    """From any intent to a part of it, or to any other, as if it had been applied from the beginning."""
+    before = data.draw(EVERY_KIND[kind])
+    after = data.draw(st.one_of(without_a_part(before), EVERY_KIND[kind]))
+    made = applied_or_refused(*place, before, Made)
+    applied = applied_or_refused(*place, before)
+    try:
+        assert made.differences(after), "another intent is applied in any case"
+        ends: list[Any] = []
+        for one in (made, applied):
+            try:
+                one.apply(after)
+            except ApiError as error:
+                event(f"change refused with {error.status}")
+                ends.append(error.status)
+            else:
+                assert one.differences(after) == (), text(one.differences(after))
+                owned = owned_fields(one.live, MANAGER)
+                ends.append((without_names(one), owned, is_made(one.live, MANAGER)))
+        assert ends[0] == ends[1]
+    finally:
+        made.remove()
+        applied.remove()
+
+
+def without_names(one: Applied) -> Json:
+    found = content(one.live)
+    passing = {"name", "uid", "creationTimestamp"}
+    meta = {name: value for name, value in found["metadata"].items() if name not in passing}
+    spec = {name: v for name, v in found.get("spec", {}).items() if name not in {"clusterIP", "clusterIPs"}}
+    return {**found, "metadata": meta, "spec": spec, "status": None}
 
 
 def test_an_object_that_was_never_applied_by_us_needs_a_call(place: tuple[Admin, str]) -> None:

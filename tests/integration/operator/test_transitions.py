@@ -51,7 +51,8 @@ def the_end_is_that_of_the_last_specs(
             fresh.write(name, spec)
         eventually(lambda: all_settled(fresh.whole()), _SETTLED_SECONDS, "the fresh namespace is settled")
         eventually(lambda: same(walk.whole(), fresh.whole()), _SETTLED_SECONDS, "both end the same")
-        eventually(lambda: same(walk.owned(), end_state(model)), _SETTLED_SECONDS, "the model ends there too")
+        end = end_state(model)
+        eventually(lambda: same(walk.owned(end), end), _SETTLED_SECONDS, "the model ends there too")
 
 
 def all_settled(state: dict[str, Any]) -> bool:

@@ -80,7 +80,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(service: Answer) -> AsyncIterator[Scene]:
-    """An API server that answers to writes of the Service as `service` does, and takes every status."""
+    """An API server that answers to the making of the Service as `service` does, and takes every status."""
     statuses: list[Json] = []
 
     async def status_written(request: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ async def scene(service: Answer) -> AsyncIterator[Scene]:
         return web.json_response(statuses[-1])
 
     app = web.Application()
-    app.router.add_patch("/api/v1/namespaces/models/services/chat", service)
+    app.router.add_post("/api/v1/namespaces/models/services", service)
     app.router.add_patch(
         f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
     )
