@@ -134,6 +134,7 @@ class Operator:
             shipped_catalog(),
             informers.nodes,
             informers.pods,
+            informers.others,
             abilities.added_to,
         )
         reconciler = ModelDeploymentReconciler(
@@ -203,6 +204,7 @@ class Operator:
         if self._due.book.ask_for_namespaces:
             informers.follow_namespaces(self._due.saw_namespace)
         informers.follow_nodes(self._due.saw_node)
+        informers.follow_others(self._due.saw_other)
         return informers
 
     def _make_gauges(self, informers: Informers) -> None:
