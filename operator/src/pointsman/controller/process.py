@@ -21,6 +21,7 @@ from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
+from pointsman.controller.installations import Installations
 from pointsman.controller.metrics import OperatorMetrics
 from pointsman.controller.modeldeployment.reconciler import ModelDeploymentReconciler
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
@@ -68,6 +69,7 @@ class Operator:
         self._adapters = AdapterReports(self._due.child_changed, Random())
         proxy = surroundings_of(settings.fleet).proxy
         self._hub = Hub(settings.hub_url, self._due.child_changed, proxy=proxy)
+        self._installations = Installations(str(settings.lease))
         self._informers: Informers | None = None
         self._workers: Workers | None = None
 
@@ -145,6 +147,8 @@ class Operator:
             _now,
             lambda key: replace(self._reports.of(key), adapters=self._adapters.of(key)),
             self._hub.of,
+            self._installations,
+            announce,
         )
         routes = ModelRouteReconciler(
             self._due.routes,
@@ -154,6 +158,7 @@ class Operator:
             Actor(reader, writer, self._children, announce),
             lambda key: () if self._gateways is None else self._gateways.said_of(key),
             _now,
+            self._installations,
             url=self._settings.gateway_url,
         )
         by_kind = {MODEL_DEPLOYMENT.kind: reconciler.reconcile, MODEL_ROUTE.kind: routes.reconcile}
