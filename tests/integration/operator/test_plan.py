@@ -50,5 +50,6 @@ def owned(planned: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any
     }
     metadata = {**planned["metadata"], "ownerReferences": [reference]}
     if planned["kind"] == "NetworkPolicy":
-        metadata["annotations"] = {INSTALLATION: f"{SYSTEM}/pointsman-operator"}
+        name = {INSTALLATION: f"{SYSTEM}/pointsman-operator"}
+        metadata["annotations"] = {**metadata.get("annotations", {}), **name}
     return {**planned, "metadata": metadata}
