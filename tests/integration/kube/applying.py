@@ -141,9 +141,17 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(member)
 
 
-def without_names(one: Applied) -> Json:
+def without_names(one: Applied) -> Any:
     found = content(one.live)
     passing = {"name", "uid", "creationTimestamp"}
     meta = {name: value for name, value in found["metadata"].items() if name not in passing}
     spec = {name: v for name, v in found.get("spec", {}).items() if name not in {"clusterIP", "clusterIPs"}}
-    return {**found, "metadata": meta, "spec": spec, "status": None}
+    return _without_pull_policies({**found, "metadata": meta, "spec": spec, "status": None})
+
+
+def _without_pull_policies(value: Any) -> Any:
+    """The API server chooses one by the image; of what was applied it keeps the choice of the former image."""
+    if isinstance(value, dict):
+        kept = (name for name in value if name != "imagePullPolicy")
+        return {name: _without_pull_policies(value[name]) for name in kept}
+    return [_without_pull_policies(item) for item in value] if isinstance(value, list) else value
