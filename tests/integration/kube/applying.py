@@ -150,7 +150,7 @@ def without_names(one: Applied) -> Any:
 
 
 def _without_pull_policies(value: Any) -> Any:
-    """The API server chooses one by the image, and keeps the choice of the former one where that was applied."""
+    """The API server chooses one by the image, and keeps the former choice where an apply changed that."""
     if isinstance(value, dict):
         kept = (name for name in value if name != "imagePullPolicy")
         return {name: _without_pull_policies(value[name]) for name in kept}
