@@ -125,3 +125,39 @@ def test_the_stand_ins_errors_are_made_as_the_real_ones() -> None:
     ours, real = context_overflow(Dialect.VLLM)["error"], overflow.json["error"]
     assert re.sub(r"\d+", "N", ours.pop("message")) == re.sub(r"\d+", "N", real.pop("message"))
     assert ours == real
+
+
+def keys(said: Any, at: str = "") -> set[str]:
+    """Where anything stands in a JSON document."""
+    if isinstance(said, list):
+        return {key for one in said for key in keys(one, f"{at}[]")}
+    if isinstance(said, dict):
+        return {f"{at}.{name}" for name in said} | {
+            key for name, one in said.items() for key in keys(one, f"{at}.{name}")
+        }
+    return set()
+
+
+@pytest.mark.parametrize("name", ["chat", "completion", "stream", "stream-continuous", "completion-stream"])
+async def test_the_stand_ins_answers_have_nothing_that_the_real_ones_have_not(
+    engine: Vllm, name: str
+) -> None:
+    real = answers()[name]
+    body: dict[str, Any] = {"model": "support", "messages": [], "prompt": "hi"}
+    if "stream" in name:
+        usage = {"include_usage": True, "continuous_usage_stats": "continuous" in name}
+        body |= {"stream": True, "stream_options": usage}
+    async with (
+        aiohttp.ClientSession(engine.url) as session,
+        session.post(real.path, json=body) as answer,
+    ):
+        text = await answer.text()
+        assert (answer.status, answer.content_type) == (real.status, (real.content_type or "").split(";")[0])
+    if "stream" not in name:
+        assert keys(json.loads(text)) <= keys(real.json)
+        return
+    assert text.endswith("data: [DONE]\n\n")
+    ours = [json.loads(line.removeprefix("data: ")) for line in text.split("\n\n")[:-2]]
+    assert keys(ours) <= keys(real.events)
+    assert keys(ours[0]) <= keys(real.events[0])
+    assert keys(ours[-1]) <= keys(real.events[-1])
