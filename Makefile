@@ -13,6 +13,9 @@ READY := $(VENV)/.ready
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pointsman
 
 UV_VERSION := 0.13.9
+# Two processes share the tests out, module by module: most of the time they wait. Not more on larger machines:
+# some tests measure. In the order of collection the long ones come first, and the many small ones fill the gaps.
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 # What `generate` writes.
 GENERATED := crds charts/pointsman/values.schema.json operator/src/pointsman/routing/filters/*/*.so \
     policies/*.md policies/*/*.md
@@ -35,10 +38,10 @@ control-plane: $(READY) ## build the Kubernetes control plane that tests run on;
 	@$(RUN)/python -m tests.support.cluster.build
 
 test: $(READY) control-plane ## run the tests that fit into a coffee break
-	@$(RUN)/python -m pytest -m "not long" --ignore=tests/bench
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) -m "not long" --ignore=tests/bench
 
 test-all: $(READY) control-plane ## run every test, the long ones too
-	@$(RUN)/python -m pytest --ignore=tests/bench
+	@$(RUN)/python -m pytest $(SIDE_BY_SIDE) --ignore=tests/bench
 
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
 	@$(RUN)/python -m tests.bench

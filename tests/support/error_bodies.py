@@ -55,10 +55,9 @@ def _context_vllm() -> Body:
     return {
         "error": {
             "message": f"This model's maximum context length is {_CONTEXT_LIMIT_TOKENS} tokens. However, "
-            f"you requested 256 output tokens and your prompt contains at least {_PROMPT_TOKENS} input "
-            f"tokens, for a total of at least {_PROMPT_TOKENS + 256} tokens. Please reduce the length of the "
-            "input prompt or the number of requested output tokens. "
-            f"(parameter=input_tokens, value={_PROMPT_TOKENS})",
+            f"your prompt contains at least {_CONTEXT_LIMIT_TOKENS + 1} input tokens, which exceeds this "
+            "limit even without any output tokens. Please reduce the length of the input prompt. "
+            f"(parameter=input_tokens, value={_CONTEXT_LIMIT_TOKENS + 1})",
             "type": "BadRequestError",
             "param": "input_tokens",
             "code": 400,

@@ -69,12 +69,11 @@ def question_from(path: str, body: Mapping[str, Any], body_bytes: int) -> Questi
 
 
 def usage(question: Question, completion_tokens: int) -> Json:
-    """The usage object of an answer of that many tokens."""
+    """The usage object of an answer of that many tokens, as a stream has it."""
     return {
         "prompt_tokens": question.prompt_tokens,
         "total_tokens": question.prompt_tokens + completion_tokens,
         "completion_tokens": completion_tokens,
-        "prompt_tokens_details": None,
     }
 
 
@@ -91,7 +90,7 @@ def text_pieces(answer: str, chunks: int, answer_bytes: int) -> Iterator[str]:
 
 def plain_answer(question: Question, text: str, completion_tokens: int) -> Json:
     """The whole answer as one JSON object."""
-    counted = usage(question, completion_tokens)
+    counted = {**usage(question, completion_tokens), "prompt_tokens_details": None}
     if question.endpoint == "embeddings":
         rows = [
             {"object": "embedding", "index": index, "embedding": [0.25, -0.5, 0.75, 1.0]}
@@ -125,7 +124,7 @@ def plain_answer(question: Question, text: str, completion_tokens: int) -> Json:
         return _response_object(question, text, completion_tokens, "completed")
     choice = {
         "index": 0,
-        "message": {"role": "assistant", "content": text, "refusal": None, "tool_calls": []},
+        "message": {"role": "assistant", "content": text, "refusal": None},
         "logprobs": None,
         "finish_reason": "stop",
         "stop_reason": None,

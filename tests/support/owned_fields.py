@@ -1,4 +1,5 @@
-"""What of an object a field manager said by server-side apply, as its managed fields have it.
+"""What of an object a field manager said, as its managed fields have it: by server-side apply, or when it
+created it.
 
 Written apart from the product's own reading of managed fields on purpose: tests compare the two.
 """
@@ -17,6 +18,22 @@ def owned_part(live: Mapping[str, Any], manager: str, subresource: str = "") -> 
         if said == (manager, "Apply", subresource):
             return _part(live, entry["fieldsV1"])
     return {}
+
+
+def is_created(live: Mapping[str, Any], manager: str) -> bool:
+    """Whether the manager created the object and never applied it: defaults are noted as its own then."""
+    entries = live["metadata"].get("managedFields", ())
+    applied = any(entry["manager"] == manager and entry["operation"] == "Apply" for entry in entries)
+    return not applied and any(entry["manager"].startswith(f"{manager}/made/") for entry in entries)
+
+
+def as_far_as(value: Any, said: Any) -> Any:
+    """The value without members that `said` does not have; more items than said stay."""
+    if isinstance(value, Mapping) and isinstance(said, Mapping):
+        return {name: as_far_as(member, said[name]) for name, member in value.items() if name in said}
+    if isinstance(value, list) and isinstance(said, list) and len(value) == len(said):
+        return [as_far_as(item, other) for item, other in zip(value, said, strict=True)]
+    return value
 
 
 def _part(value: Any, fields: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -100,7 +100,9 @@ class PodDiscovery(LoopbackServer):
 class Prometheus(Component):
     """Scrapes the agents of engines as the PodMonitors of ModelDeployments ask, only more often."""
 
-    def __init__(self, folder: Path, admin: Admin) -> None:
+    def __init__(self, folder: Path, admin: Admin, gateways: Sequence[str] = ()) -> None:
+        """`gateways` are where gateways say their metrics, as host and port."""
+        self._gateways = gateways
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.discovery = PodDiscovery(admin)
@@ -122,7 +124,8 @@ class Prometheus(Component):
     def __enter__(self) -> Prometheus:
         self._thread.__enter__()
         self._thread.call(self.discovery.__aenter__())
-        configuration = _configuration(f"http://127.0.0.1:{self.discovery.port}/targets")
+        discovery = f"http://127.0.0.1:{self.discovery.port}/targets"
+        configuration = _configuration(discovery, self._gateways)
         (self._folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
         self.start()
         eventually(self._is_ready, 60, f"Prometheus is ready: {self.log_tail()}")
@@ -144,11 +147,14 @@ class Prometheus(Component):
         self._thread.__exit__(kind, error, trace)
 
 
-def _configuration(discovery: str) -> dict[str, Any]:
+def _configuration(discovery: str, gateways: Sequence[str]) -> dict[str, Any]:
     found = {"url": discovery, "refresh_interval": f"{SCRAPE_SECONDS}s"}
     return {
         "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"},
-        "scrape_configs": [{"job_name": "engines", "http_sd_configs": [found]}],
+        "scrape_configs": [
+            {"job_name": "engines", "http_sd_configs": [found]},
+            {"job_name": "gateways", "static_configs": [{"targets": list(gateways)}]},
+        ],
     }
 
 

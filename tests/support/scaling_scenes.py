@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.policy import Policy
@@ -14,11 +15,11 @@ INPUT, OUTPUT = 1155.0, 211.0
 _HISTORY = 40
 
 
-def flavour(name: str = "h100", price: float = 4.0, **others: object) -> Flavour:
+def flavour(name: str = "h100", price: float = 4.0, **others: Any) -> Flavour:
     usual = Flavour(
         name, price, maximum=100, startup=Startup(90.0, 120.0), law=LAW, slots=256, cache_tokens=400_000
     )
-    return replace(usual, **others)  # type: ignore[arg-type]
+    return replace(usual, **others)
 
 
 @dataclass

@@ -32,6 +32,7 @@ TOOLS = {
     "mypy": ("Makefile", "mypy"),
     "pytest-asyncio": ("pyproject.toml", "asyncio_mode"),
     "pytest-timeout": ("pyproject.toml", "timeout ="),
+    "pytest-xdist": ("Makefile", "--numprocesses"),
     "ruff": ("Makefile", "ruff check"),
     "tzdata": ("autoscaler/src/pointsman_autoscaler/decision/calendar.py", "ZoneInfo("),
     "ziglang": ("operator/src/pointsman/routing/filters/__main__.py", "ziglang"),

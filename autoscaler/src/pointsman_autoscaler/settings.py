@@ -28,3 +28,5 @@ class ScalingSettings:
     idle_after_seconds: float | None = None
     """To zero after so long without a request; None: never below the minimum."""
     schedule: tuple[Minimum, ...] = ()
+    hold_seconds: float | None = None
+    """How long fewer must have been enough before any goes; None: as long as is usual."""

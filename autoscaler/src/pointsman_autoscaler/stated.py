@@ -30,6 +30,7 @@ def settings_of(deployment: ModelDeployment) -> ScalingSettings:
         budget_per_hour=float(scaling.budget.per_hour.decimal) if scaling.budget is not None else None,
         idle_after_seconds=scaling.idle.after.seconds if scaling.idle is not None else None,
         schedule=_schedule(scaling),
+        hold_seconds=scaling.scale_down.after.seconds if scaling.scale_down is not None else None,
     )
 
 

@@ -74,7 +74,8 @@ async def test_replicas_come_with_load_and_go_without(up: Start) -> None:
         statuses += [(await task)[0] for task in last]
     assert set(statuses) == {200}
     assert first == set(one.engines())
-    assert "1 replica because" in told(one)
+    history = told(one)
+    assert history.index("1 replica because") < history.index("before:") < history.index("3 replicas because")
     assert one.condition("ModelDeployment", "chat", "ScalingActive")["status"] == "True"
     assert "from 1 to " in one.output
     assert (one.folder / "chat.yaml").read_bytes() == stated

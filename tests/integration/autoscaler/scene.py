@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -33,18 +34,29 @@ Json = dict[str, Any]
 GATEWAY_LABELS = {"app.kubernetes.io/component": "gateway", "app.kubernetes.io/instance": "pointsman"}
 
 _ANSWER = {"chunks": 2, "first_token_seconds": 3.0}
+_EIGHT_BILLION = {"parameters": "8B", "layers": 32, "kvHeads": 8, "headDim": 128}
+_THEIR_ANSWER = {"chunks": 30, "first_token_seconds": 0.1, "gap_seconds": 0.06}
+_THEIR_BOUNDS = {"ttft": {"p95": "2s"}, "itl": {"p95": "150ms"}, "attainment": "0.9"}
 
 
-def model(name: str = "chat", *, mode: str = "active", **scaling: Any) -> Json:
+def model(
+    name: str = "chat",
+    *,
+    mode: str = "active",
+    behaviour: Json = _ANSWER,
+    facts: Json = GEMMA,
+    concurrency: int = 2,
+    **scaling: Any,
+) -> Json:
     """A scripted vLLM whose answers take three seconds, and which may have one to three replicas."""
-    script = {"start_seconds": 0.1, "behaviour": _ANSWER}
+    script = {"start_seconds": 0.1, "behaviour": behaviour}
     engine = {
         "name": "vllm",
         "version": "0.33.0",
-        "maxConcurrency": 2,
+        "maxConcurrency": concurrency,
         "env": [{"name": "ENGINE_SCRIPT", "value": json.dumps(script)}],
     }
-    weights = {"source": f"oci://{IMAGE}", "contextLength": 2048, "facts": GEMMA}
+    weights = {"source": f"oci://{IMAGE}", "contextLength": 2048, "facts": facts}
     stated = {"mode": mode, "minReplicas": 1, "maxReplicas": 3, **scaling}
     manifest = own(
         name,
@@ -56,6 +68,15 @@ def model(name: str = "chat", *, mode: str = "active", **scaling: Any) -> Json:
     )
     del manifest["spec"]["replicas"]
     return manifest
+
+
+def large_model(**scaling: Any) -> Json:
+    """One whose tokens come as fast as those of eight billion parameters on an L4: the law that scaling
+    begins with is right, as it is where weights are real.
+    """
+    return model(
+        behaviour=_THEIR_ANSWER, facts=_EIGHT_BILLION, concurrency=4, objectives=_THEIR_BOUNDS, **scaling
+    )
 
 
 class Scene:
@@ -135,16 +156,31 @@ class Scene:
         )
 
     @contextmanager
-    def load(self, clients: int, name: str = "chat", gateway: str = "") -> Iterator[Counter[bool]]:
-        """So many clients, each asking again as soon as it has its answer, at the URL of a gateway or at the
-        replicas, which they share out; gives how many answers were good, and how many were not.
+    def load(
+        self,
+        clients: int,
+        name: str = "chat",
+        gateway: str = "",
+        *,
+        streams: bool = False,
+        pause_seconds: float = 0.0,
+    ) -> Iterator[Counter[bool]]:
+        """So many clients, each asking again as soon as it has its answer, or after a pause, at the URL of a
+        gateway or at the replicas, which they share out; gives how many answers were good, and how many not.
         """
         stop = threading.Event()
         answers: Counter[bool] = Counter()
-        threads = [
-            threading.Thread(target=self._ask, args=(number, stop, name, gateway, answers))
-            for number in range(clients)
-        ]
+
+        def ask(number: int) -> None:
+            turn = number
+            while not stop.is_set():
+                turn += 1
+                engines = [gateway] if gateway else self.engines(name)
+                good = bool(engines) and answered(engines[turn % len(engines)], name, streams=streams)
+                answers[good] += 1
+                stop.wait(pause_seconds if good else max(0.1, pause_seconds))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
         for thread in threads:
             thread.start()
         try:
@@ -153,18 +189,6 @@ class Scene:
             stop.set()
             for thread in threads:
                 thread.join()
-
-    def _ask(
-        self, number: int, stop: threading.Event, name: str, gateway: str, answers: Counter[bool]
-    ) -> None:
-        turn = number
-        while not stop.is_set():
-            turn += 1
-            engines = [gateway] if gateway else self.engines(name)
-            good = bool(engines) and asked(engines[turn % len(engines)], name)
-            answers[good] += 1
-            if not good:
-                stop.wait(0.1)
 
     def gateway(self) -> GatewayProcess:
         """One that serves, and a Pod by which it is found, as a gateway of the chart is."""
@@ -213,16 +237,19 @@ class Scene:
         return [one for one in found if one["reason"] == reason]
 
 
-def asked(url: str, name: str) -> bool:
-    """Whether an engine answered."""
-    body = json.dumps({"model": name, "messages": [{"role": "user", "content": "hi"}]}).encode()
+def answered(url: str, name: str, within_seconds: float = 10.0, *, streams: bool = False) -> bool:
+    """Whether an engine did, to the end."""
+    asked = {"model": name, "messages": [{"role": "user", "content": "hi"}], "stream": streams}
     request = urllib.request.Request(
-        f"{url}/v1/chat/completions", data=body, headers={"content-type": "application/json"}
+        f"{url}/v1/chat/completions",
+        data=json.dumps(asked).encode(),
+        headers={"content-type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return bool(answer.read())
-    except OSError:
+        with urllib.request.urlopen(request, timeout=within_seconds) as answer:
+            said: bytes = answer.read()
+            return b"[DONE]" in said if streams else bool(said)
+    except (OSError, http.client.HTTPException):
         return False
 
 

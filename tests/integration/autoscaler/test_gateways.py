@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.autoscaler.scene import GATEWAY_LABELS, Scene, asked, model
+from tests.integration.autoscaler.scene import GATEWAY_LABELS, Scene, answered, model
 from tests.integration.operator.deployments import API
 from tests.support.cluster.installation import SYSTEM
 from tests.support.polling import eventually
@@ -31,7 +31,7 @@ def test_what_arrives_at_gateways_is_followed_and_no_request_fails(scene: Scene)
     scene.autoscaler("autoscaler-0", "--gateway-pods", f"{SYSTEM}/{labels}")
     scene.wait(1, ready=1, state=("True", "Active"))
     url = f"http://127.0.0.1:{gateway.port}"
-    eventually(lambda: asked(url, "chat"), 60, "the route serves")
+    eventually(lambda: answered(url, "chat"), 60, "the route serves")
     with scene.load(8, gateway=url) as answers:
         scene.wait(3, ready=3, state=("True", "Active"))
         more = answers[True] + 8

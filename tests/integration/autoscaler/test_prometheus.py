@@ -1,4 +1,7 @@
-"""The same with a real Prometheus between engines and autoscaler; and what is done when it is gone."""
+"""Our own policy with a real Prometheus between engines and autoscaler; and what is done when it is gone.
+
+Without the waits of `test_live`: it looks all the time, and is soon impatient.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.autoscaler.scene import Scene, model
+from tests.integration.autoscaler.scene import Scene, large_model
 from tests.integration.operator.deployments import message
 from tests.support.polling import eventually
 from tests.support.prometheus import Prometheus
@@ -19,23 +22,24 @@ def test_replicas_follow_what_it_says_and_are_held_while_it_says_nothing(
 ) -> None:
     with Prometheus(tmp_path, scene.admin) as prometheus:
         prometheus.discovery.is_hiding = True
-        scene.create(model())
-        scene.autoscaler("autoscaler-0", "--prometheus", prometheus.url)
+        scene.create(large_model())
+        scene.autoscaler("autoscaler-0", "--own-policy", "--prometheus", prometheus.url)
         found = scene.wait(1, ready=1, state=("False", "MetricsBlind"))
         assert "has no series of its replicas" in message(found, "ScalingActive")
         prometheus.discovery.is_hiding = False
         scene.wait(1, ready=1, state=("True", "Active"))
-        with scene.load(8):
+        with scene.load(9, streams=True) as answers:
             scene.wait(3, ready=3, state=("True", "Active"))
             prometheus.kill()
             found = scene.wait(3, state=("False", "MetricsBlind"))
-        assert prometheus.url in message(found, "ScalingActive")
-        eventually(
-            lambda: [one["type"] for one in scene.events("MetricsBlind")] == ["Warning"] * 2, 60, "events"
-        )
-        since = scene.installation.control_plane.audit.mark()
-        prometheus.start()
-        scene.wait(1, ready=1, state=("True", "Active"))
-        # It sees again, and then that there is nothing to do: nothing was scaled in between.
-        assert scene.writes(since)[0].resource == "modeldeployments/status"
-        assert scene.events("ScalingActive")
+            assert prometheus.url in message(found, "ScalingActive")
+            eventually(
+                lambda: [one["type"] for one in scene.events("MetricsBlind")] == ["Warning"] * 2, 60, "events"
+            )
+            since = scene.installation.control_plane.audit.mark()
+            prometheus.start()
+            scene.wait(3, ready=3, state=("True", "Active"))
+            # It sees again, and that there is nothing to do.
+            assert {one.resource for one in scene.writes(since)} == {"modeldeployments/status"}
+            eventually(lambda: scene.events("ScalingActive"), 30, "the event")
+        assert answers[False] == 0

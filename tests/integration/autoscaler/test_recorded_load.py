@@ -86,9 +86,9 @@ def test_the_load_that_gateways_told_of_is_simulated(
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("absent_metric", "the query gives no series in the last 7 days: absent_metric; write a query"),
+        ("absent_metric", "the query gives nothing in the last 7 days: absent_metric; see that it scrapes"),
         ("pointsman_gateway_attempts_total", "the query gives 4 series in the last 7 days"),
-        ("sum(", "Prometheus does not answer the query ("),
+        ("sum(", "Prometheus does not answer the query (1:5: parse error: unclosed left parenthesis); see"),
     ],
 )
 def test_what_is_no_rate_is_one_line(
@@ -102,6 +102,6 @@ def test_what_is_no_rate_is_one_line(
 
 def test_no_prometheus_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert simulated("--prometheus", f"http://127.0.0.1:{free_port()}") == 1
-    assert "Prometheus does not answer the query" in capsys.readouterr().err
+    assert "Prometheus does not answer the query (Connection refused); see" in capsys.readouterr().err
     assert simulated() == 1
     assert "--trace, --prometheus: a recorded load is needed, and one alone" in capsys.readouterr().err

@@ -35,7 +35,7 @@ def test_what_a_person_scales_stays_and_is_said_once(scene: Scene) -> None:
     assert scene.get()["spec"]["replicas"] == 2
 
 
-def test_in_mode_advise_it_only_says(scene: Scene) -> None:
+def test_in_mode_advise_it_only_says_and_off_is_no_pin_afterwards(scene: Scene) -> None:
     since = scene.installation.control_plane.audit.mark()
     scene.create(model(mode="advise", minReplicas=2))
     autoscaler = scene.autoscaler()
@@ -43,8 +43,21 @@ def test_in_mode_advise_it_only_says(scene: Scene) -> None:
     assert found["status"]["scaling"]["forReplicas"] == 2
     assert sum(values(autoscaler.page(), "pointsman_autoscaler_desired_replicas").values()) == 2
     assert {one.resource for one in scene.writes(since)} == {"modeldeployments/status"}
-    scene.admin.patch(API, KIND, "chat", {"spec": {"scaling": {"mode": "active"}}}, scene.namespace)
+    switch(scene, "active")
     scene.wait(2, ready=2, state=("True", "Active"))
+    # What is written while it is off is no pin afterwards.
+    switch(scene, "off")
+    eventually(lambda: scene.get()["status"]["scaling"]["state"] == "Off", 30, "it is noted")
+    scene.kubectl("scale", "modeldeployments.pointsman.dev/chat", "--replicas=1")
+    switch(scene, "active")
+    scene.wait(2, state=("True", "Active"))
+    scene.kubectl("annotate", f"{KIND}/chat", "pointsman.dev/pinned-until=2100-01-01T00:00:00Z")
+    found = scene.wait(2, state=("Unknown", "Pinned"))
+    assert message(found, "ScalingActive") == "pinned at 2 by an annotation until 2100-01-01T00:00:00Z"
+
+
+def switch(scene: Scene, mode: str) -> None:
+    scene.admin.patch(API, KIND, "chat", {"spec": {"scaling": {"mode": mode}}}, scene.namespace)
 
 
 def test_of_two_one_leads_and_the_other_takes_over_without_a_write(scene: Scene) -> None:

@@ -13,8 +13,8 @@ from pointsman.api.resource import Resource
 from tests.support.api_samples import valid_documents
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
-from tests.support.crd_damage import damaged
-from tests.support.crd_schema import Schema, constraints, fields, schema_of, stated_fields, with_defaults
+from tests.support.crds.damage import damaged
+from tests.support.crds.schema import Schema, constraints, fields, schema_of, stated_fields, with_defaults
 
 pytestmark = pytest.mark.usefixtures("definitions")
 

@@ -13,9 +13,9 @@ from tests.integration.crds.table import CONTEXT, Case, cases
 from tests.support.api_samples import valid_documents
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.crd_damage import Damaged, damaged
-from tests.support.crd_schema import Constraint, constraints, schema_path
-from tests.support.crd_verdicts import (
+from tests.support.crds.damage import Damaged, damaged
+from tests.support.crds.schema import Constraint, constraints, schema_path
+from tests.support.crds.verdicts import (
     Refusal,
     changed_refusal,
     our_refusal,

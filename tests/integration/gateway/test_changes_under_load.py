@@ -53,6 +53,7 @@ def test_a_rollout_replaces_each_replica(rehearsal: Rehearsal, lag_seconds: floa
 
 
 @lags
+@pytest.mark.long
 def test_each_gateway_is_replaced(rehearsal: Rehearsal, lag_seconds: float) -> None:
     report = played(rehearsal, "roll_gateways", lag_seconds)
     assert len(report["before"]) == len(report["after"]) == 2

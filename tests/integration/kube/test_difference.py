@@ -6,64 +6,33 @@ An apply that changes nothing leaves the resource version as it was: so the API 
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from pointsman.kube.difference import differences
+from pointsman.kube.difference import differences, owned_fields
+from pointsman.kube.made import is_made
 from pointsman.kube.settled import Settled
+from tests.integration.kube.applying import (
+    CREATED,
+    MANAGER,
+    Applied,
+    Made,
+    applied_or_refused,
+    content,
+    text,
+    without_a_part,
+    without_names,
+)
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.kube_strategies import EVERY_KIND, Json
 
-MANAGER = "pointsman-test"
-_numbers = itertools.count(1)
 live_examples = settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None)
-
-
-def text(found: object) -> str:
-    return "; ".join(map(str, found)) if isinstance(found, tuple) else str(found)
-
-
-class Applied:
-    """An object of its own name on the API server, applied by us."""
-
-    def __init__(self, admin: Admin, namespace: str, wanted: Json) -> None:
-        self.admin = admin
-        self.namespace = namespace
-        self.name = f"drawn-{next(_numbers)}"
-        self.live = self.apply(wanted)
-
-    def named(self, wanted: Json) -> Json:
-        return {**wanted, "metadata": {**wanted["metadata"], "name": self.name, "namespace": self.namespace}}
-
-    def apply(self, wanted: Json) -> Json:
-        self.live = self.admin.apply(self.named(wanted), self.namespace, manager=MANAGER, force=True)
-        return self.live
-
-    def differences(self, wanted: Json) -> tuple[Any, ...]:
-        return differences(self.live, self.named(wanted), MANAGER)
-
-    def remove(self) -> None:
-        api_version, kind = self.live["apiVersion"], self.live["kind"]
-        if self.live["metadata"].get("finalizers"):
-            self.admin.patch(api_version, kind, self.name, {"metadata": {"finalizers": None}}, self.namespace)
-        self.admin.delete(api_version, kind, self.name, self.namespace)
-
-
-def applied_or_refused(admin: Admin, namespace: str, wanted: Json) -> Applied:
-    """What the API server refuses as invalid is not looked at."""
-    try:
-        return Applied(admin, namespace, wanted)
-    except ApiError as error:
-        event(f"refused with {error.status}: {str(error)[:60]}")
-        assume(False)
-        raise
 
 
 @pytest.fixture
@@ -72,12 +41,16 @@ def place(own_plane: ControlPlane) -> tuple[Admin, str]:
     return own_plane.admin, "default"
 
 
-@pytest.mark.parametrize("kind", EVERY_KIND)
+@pytest.mark.parametrize(
+    ("kind", "how"), [*((kind, Applied) for kind in EVERY_KIND), *((kind, Made) for kind in CREATED)]
+)
 @live_examples
 @given(data=st.data())
-def test_what_was_applied_needs_no_call(place: tuple[Admin, str], kind: str, data: st.DataObject) -> None:
+def test_what_was_applied_needs_no_call(
+    place: tuple[Admin, str], kind: str, how: type[Applied], data: st.DataObject
+) -> None:
     wanted = data.draw(EVERY_KIND[kind])
-    applied = applied_or_refused(*place, wanted)
+    applied = applied_or_refused(*place, wanted, how)
     try:
         assert applied.differences(wanted) == (), text(applied.differences(wanted))
     finally:
@@ -109,50 +82,6 @@ def test_a_call_is_needed_exactly_where_it_changes_something(
         assert applied.differences(after) == (), text(applied.differences(after))
     finally:
         applied.remove()
-
-
-@st.composite
-def without_a_part(draw: st.DrawFn, wanted: Json) -> Json:
-    """The same without one member, or one item of a list, of its metadata, data or spec."""
-    after = copy.deepcopy(wanted)
-    places = [place for place in _places(after) if not isinstance(place[1], str) or place[1] not in _NEEDED]
-    assume(places)
-    holder, name = draw(st.sampled_from(places))
-    # An empty map or list is another thing than none, and our own objects do not have it.
-    assume(len(holder) > 1)
-    del holder[name]
-    return after
-
-
-# What Kubernetes asks for, so that an object without it is not one that we apply.
-_NEEDED = {
-    "apiVersion",
-    "containers",
-    "image",
-    "kind",
-    "metadata",
-    "name",
-    "podSelector",
-    "selector",
-    "spec",
-    "template",
-    "value",
-}
-
-
-def content(live: Json) -> Json:
-    """All but who owns what and when."""
-    left_out = {"managedFields", "resourceVersion", "generation"}
-    meta = {name: value for name, value in live["metadata"].items() if name not in left_out}
-    return {**live, "metadata": meta}
-
-
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    members = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, member in list(members):
-        yield value, name
-        if isinstance(member, dict | list):
-            yield from _places(member)
 
 
 WANTED: Json = {
@@ -211,13 +140,14 @@ FOREIGN_CHANGES = {
 }
 
 
+@pytest.mark.parametrize("how", [Applied, Made])
 @pytest.mark.parametrize(("at", "value"), FOREIGN_CHANGES.values(), ids=FOREIGN_CHANGES)
 def test_what_somebody_else_changed_needs_a_call(
-    place: tuple[Admin, str], at: tuple[Any, ...], value: Any
+    place: tuple[Admin, str], at: tuple[Any, ...], value: Any, how: type[Applied]
 ) -> None:
     """As kubectl edit and most controllers write: an update of the whole object."""
     admin, namespace = place
-    applied = Applied(admin, namespace, WANTED)
+    applied = how(admin, namespace, WANTED)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{applied.name}"
     applied.live = admin.request("PUT", path, changed(applied.live, at, value))
     assert applied.differences(WANTED)
@@ -236,15 +166,46 @@ def test_what_somebody_else_changed_needs_a_call(
     ],
     ids=["a label", "an annotation", "a field", "a field in a list by key"],
 )
+@pytest.mark.parametrize("how", [Applied, Made])
 def test_what_somebody_else_adds_needs_no_call(
-    place: tuple[Admin, str], at: tuple[Any, ...], value: Any
+    place: tuple[Admin, str], at: tuple[Any, ...], value: Any, how: type[Applied]
 ) -> None:
     admin, namespace = place
-    applied = Applied(admin, namespace, WANTED)
+    applied = how(admin, namespace, WANTED)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{applied.name}"
     applied.live = admin.request("PUT", path, changed(applied.live, at, value))
     assert applied.differences(WANTED) == ()
     applied.remove()
+
+
+@pytest.mark.parametrize("kind", CREATED)
+@settings(live_examples, max_examples=8)
+@given(data=st.data())
+def test_what_was_made_becomes_what_is_applied(
+    place: tuple[Admin, str], kind: str, data: st.DataObject
+) -> None:
+    """From any intent to a part of it, or to any other, as if it had been applied from the beginning."""
+    before = data.draw(EVERY_KIND[kind])
+    after = data.draw(st.one_of(without_a_part(before), EVERY_KIND[kind]))
+    made = applied_or_refused(*place, before, Made)
+    applied = applied_or_refused(*place, before)
+    try:
+        assert made.differences(after), "another intent is applied in any case"
+        ends: list[Any] = []
+        for one in (made, applied):
+            try:
+                one.apply(after)
+            except ApiError as error:
+                event(f"change refused with {error.status}")
+                ends.append(error.status)
+            else:
+                assert one.differences(after) == (), text(one.differences(after))
+                owned = owned_fields(one.live, MANAGER)
+                ends.append((without_names(one), owned, is_made(one.live, MANAGER)))
+        assert ends[0] == ends[1]
+    finally:
+        made.remove()
+        applied.remove()
 
 
 def test_an_object_that_was_never_applied_by_us_needs_a_call(place: tuple[Admin, str]) -> None:

@@ -154,15 +154,15 @@ async def test_a_quiet_kind_is_no_failure_and_is_listed_anew_now_and_then(
         informer = follower.informer
         await asyncio.wait_for(informer.synced.wait(), 30)
 
-        def watches() -> int:
+        def requests(of: str) -> int:
             ages.append(informer.age_seconds)
             assert informer.problem is None
-            return proxy.count("GET", "watch=1")
+            return proxy.count("GET", of)
 
         with capture_logs() as logs:
-            await follower.until(lambda: watches() >= 4, "it is watched again and again")
+            await follower.until(lambda: requests("watch=1") >= 4, "it is watched again and again")
             assert proxy.count("GET", "limit=") == 1
-            await follower.until(lambda: proxy.count("GET", "limit=") == 2, "it is listed anew")
+            await follower.until(lambda: requests("limit=") == 2, "it is listed anew")
         assert logs == []
         # Each new watch says that nothing has changed.
         assert sum(later < earlier for earlier, later in pairwise(ages)) >= 3

@@ -12,7 +12,7 @@ from tests.support.cluster.admin import Admin
 from tests.support.cluster.build import kubernetes_version
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import Installation, OperatorProcess, kubectl
-from tests.support.crd_verdicts import server_refusal
+from tests.support.crds.verdicts import server_refusal
 from tests.support.processes import REPOSITORY
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]

@@ -11,7 +11,7 @@ from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.installation import OperatorProcess
 from tests.support.decided_world import holding, normal, stated
-from tests.support.owned_fields import owned_part
+from tests.support.owned_fields import as_far_as, is_created, owned_part
 from tests.support.polling import eventually
 from tests.support.transitions import ROUTE, Transition
 
@@ -90,9 +90,25 @@ class Played:
             state[route["metadata"]["name"]] = normal({part: route.get(part) for part in ("spec", "status")})
         return self._unnamed(state)
 
-    def owned(self) -> Json:
-        """The same as the operator said it, for the comparison with a model that knows nothing else."""
-        return self._unnamed(self._state(lambda child: owned_part(child, OPERATOR)))
+    def owned(self, model: Json) -> Json:
+        """The same as the operator said it, for the comparison with a model that knows nothing else. Of what
+        was created and never changed nothing went: as far as the model says anything of it.
+        """
+        created: set[tuple[str, str]] = set()
+
+        def part_of(child: Json) -> Json:
+            if not is_created(child, OPERATOR):
+                found: Json = owned_part(child, OPERATOR)
+                return found
+            created.add((child["metadata"]["labels"][LABEL], f"{child['kind']} {child['metadata']['name']}"))
+            return child
+
+        state = self._unnamed(self._state(part_of))
+        for name, child in created:
+            said = model.get(name, {}).get("children", {}).get(child, {})
+            children = state[name]["children"]
+            children[child] = as_far_as(children[child], said)
+        return state
 
     def _is_seen(self) -> bool:
         for one in self.admin.list(API, "ModelDeployment", self.namespace):

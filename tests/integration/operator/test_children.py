@@ -93,6 +93,29 @@ def test_kubectl_shows_what_people_look_for(
     assert line.split()[:5] == shown_as
 
 
+def test_what_is_wanted_no_more_goes_from_what_was_made(admin: Admin, namespace: str) -> None:
+    """The API server notes of what is created no apply, which a later one would take fields back by."""
+    env = [{"name": "KEPT", "value": "1"}, {"name": "GONE", "value": "1"}]
+    admin.create(own("chat", engine={"name": "llama.cpp", "env": env}), namespace)
+    made = admin.wait_for(*WORKLOAD, "chat", namespace)
+    assert {"KEPT", "GONE"} <= set(variables(made))
+    wait_until(admin, "chat", namespace, Progressing=("True", "Complete"))
+    admin.patch(API, KIND, "chat", {"spec": {"engine": {"env": env[:1]}}}, namespace)
+    changed = admin.wait_for(*WORKLOAD, "chat", namespace, until=lambda found: "GONE" not in variables(found))
+    assert "KEPT" in variables(changed)
+    ours = {
+        (entry["manager"], entry["operation"])
+        for entry in changed["metadata"]["managedFields"]
+        if entry["manager"].startswith("pointsman")
+    }
+    assert ours == {("pointsman-operator", "Apply")}
+
+
+def variables(workload: Json) -> list[str]:
+    [engine] = [one for one in workload["spec"]["template"]["spec"]["containers"] if one["name"] == "engine"]
+    return [one["name"] for one in engine.get("env", ())]
+
+
 def test_a_mistake_is_said_and_what_ran_goes_on(admin: Admin, namespace: str) -> None:
     admin.create(own("chat"), namespace)
     before = admin.wait_for(*WORKLOAD, "chat", namespace)

@@ -12,9 +12,11 @@ import yaml
 
 from pointsman.cli.main import main
 from pointsman.controller.acting import MANAGER
+from pointsman.controller.installations import INSTALLATION
 from pointsman.kube.difference import differences
 from tests.integration.operator.deployments import own, wait_until
 from tests.support.cluster.admin import Admin
+from tests.support.cluster.installation import SYSTEM
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -37,7 +39,7 @@ def test_the_plan_is_what_the_api_server_holds(
 
 
 def owned(planned: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any]:
-    """The one thing that files cannot know: who the owner will be."""
+    """What files cannot know: who the owner will be, and which installation brings it about."""
     reference = {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -46,4 +48,8 @@ def owned(planned: Mapping[str, Any], owner: Mapping[str, Any]) -> dict[str, Any
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    return {**planned, "metadata": {**planned["metadata"], "ownerReferences": [reference]}}
+    metadata = {**planned["metadata"], "ownerReferences": [reference]}
+    if planned["kind"] == "NetworkPolicy":
+        name = {INSTALLATION: f"{SYSTEM}/pointsman-operator"}
+        metadata["annotations"] = {**metadata.get("annotations", {}), **name}
+    return {**planned, "metadata": metadata}

@@ -108,6 +108,25 @@ def two_accelerators(admin: Admin) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("operator")
+def test_an_accelerator_that_a_pod_of_others_has_is_not_free(
+    admin: Admin, namespace: str, two_accelerators: str
+) -> None:
+    [node] = [
+        one["metadata"]["name"] for one in admin.list("v1", "Node") if "small" in one["metadata"]["name"]
+    ]
+    limits = {"limits": {"nvidia.com/gpu": "1"}}
+    container = {"name": "work", "image": "notebook", "resources": limits}
+    spec = {"nodeName": node, "containers": [container], "tolerations": [{"operator": "Exists"}]}
+    admin.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "theirs"}, "spec": spec}, namespace)
+    admin.wait_for(
+        "v1", "Pod", "theirs", namespace, until=lambda pod: pod.get("status", {}).get("phase") == "Running"
+    )
+    admin.create(on_accelerators("chat", two_accelerators, replicas=2), namespace)
+    found = wait_until(admin, "chat", namespace, Placed=("True", "Placed"))
+    assert found["status"]["placement"]["reason"].endswith("too few are free now")
+
+
+@pytest.mark.usefixtures("operator")
 def test_a_rollout_without_an_accelerator_to_spare_goes_one_by_one_and_ends(
     admin: Admin, namespace: str, control_plane: ControlPlane, two_accelerators: str
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pointsman.api.parsing import parse_documents
 from tests.support.api_samples import Json, damaged_documents, valid_documents
-from tests.support.crd_judge import CrdJudge
+from tests.support.crds.judge import CrdJudge
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 from hypothesis import assume, given
 from hypothesis import settings as examples
@@ -180,9 +181,9 @@ def test_more_load_never_means_less_capacity(observation: Observation, more: flo
 
 @FEW
 @given(observations(), st.randoms(use_true_random=False))
-def test_the_order_of_pools_changes_nothing(observation: Observation, random: object) -> None:
+def test_the_order_of_pools_changes_nothing(observation: Observation, random: Random) -> None:
     shuffled = list(observation.pools)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert decide(replace(observation, pools=tuple(shuffled))) == decide(observation)
 
 

@@ -41,15 +41,20 @@ def unloadable(name: str, path: str, highest_rank: int | None) -> tuple[int, str
     return None
 
 
+_KINDS = {400: "InvalidUserInput", 404: "NotFoundError", 500: "InternalServerError"}
+_ROOT_CAUSE = "please check the stack trace above for the root cause"
+
+
 @dataclass
 class RunningAdapters:
     """Name -> path, as vLLM 0.33 lets them be changed. `told` is what was asked, also in vain; `load_seconds`
-    is how long a load takes.
+    is how long a load takes; `served_names` are the base model's.
     """
 
     paths: dict[str, str] = field(default_factory=dict)
     highest_rank: int | None = None
     load_seconds: float = 0.0
+    served_names: Sequence[str] = ()
     told: list[tuple[str, str]] = field(default_factory=list)
 
     def add_routes(self, app: web.Application) -> None:
@@ -67,12 +72,20 @@ class RunningAdapters:
         body = await request.json()
         name, path = body["lora_name"], body["lora_path"]
         self.told.append(("load", name))
+        if not name or not path:
+            return _refused(400, "Both 'lora_name' and 'lora_path' must be provided.")
+        if name in self.served_names:
+            return _refused(400, f"The lora adapter '{name}' conflicts with a served base model.")
         if name in self.paths and not body.get("load_inplace"):
-            return _refused(400, "InvalidUserInput", f"The lora adapter '{name}' has already been loaded.")
+            again = "If you want to load the adapter in place, set 'load_inplace' to True."
+            return _refused(400, f"The lora adapter '{name}' has already been loaded. {again}")
         await asyncio.sleep(self.load_seconds)
         trouble = unloadable(name, path, self.highest_rank)
         if trouble is not None:
-            return _refused(trouble[0], "NotFoundError", trouble[1])
+            status, said = trouble
+            if status == 500:
+                said = f"Call to add_lora method failed: Worker failed with error '{said}', {_ROOT_CAUSE}"
+            return _refused(status, said.replace(path, "<path>"))
         self.paths[name] = path
         return web.Response(text=f"Success: LoRA adapter '{name}' added successfully.")
 
@@ -80,10 +93,11 @@ class RunningAdapters:
         name = (await request.json())["lora_name"]
         self.told.append(("unload", name))
         if name not in self.paths:
-            return _refused(404, "NotFoundError", f"The lora adapter '{name}' cannot be found.")
+            return _refused(404, f"The lora adapter '{name}' cannot be found.")
         del self.paths[name]
         return web.Response(text=f"Success: LoRA adapter '{name}' removed successfully.")
 
 
-def _refused(status: int, kind: str, message: str) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": kind, "code": status}}, status=status)
+def _refused(status: int, message: str) -> web.Response:
+    error = {"message": message, "type": _KINDS[status], "param": None, "code": status}
+    return web.json_response({"error": error}, status=status)

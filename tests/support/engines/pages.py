@@ -46,7 +46,7 @@ def vllm_page(metrics: EngineMetrics, version: tuple[int, ...], missing: Collect
     lines += [
         "# TYPE vllm:iteration_tokens_total histogram",
         f"vllm:iteration_tokens_total_count{{{labels}}} {metrics.steps}",
-        f"vllm:iteration_tokens_total_sum{{{labels}}} {metrics.generation_tokens}",
+        f"vllm:iteration_tokens_total_sum{{{labels}}} {metrics.prompt_tokens + metrics.generation_tokens}",
     ]
     return _page(lines, missing)
 

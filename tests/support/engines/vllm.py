@@ -1,7 +1,9 @@
 """A scripted vLLM: `python -m tests.support.engines.vllm MODEL --flags…`, as its image is started.
 
 Its port refuses connections until it can serve. SIGTERM cuts what runs, unless `--shutdown-timeout` gives it
-time; meanwhile it still listens, and answers late requests with an aborted answer.
+time; meanwhile it still listens, says that it is well, and answers late requests with an aborted answer. A
+real one (0.32, 0.33) does so of prompts that came as tokens; text gets 500 or no answer, which a gateway can
+see: this is the worse of the two.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def main() -> None:
         version=version,
         page=lambda engine: vllm_page(engine.metrics, version, script.missing_metrics),
     )
-    engine.adapters = RunningAdapters(adapters, rank)
+    engine.adapters = RunningAdapters(adapters, rank, served_names=engine.served_names)
     engine.takes_adapters = os.environ.get("VLLM_ALLOW_RUNTIME_LORA_UPDATING", "").lower() in ("1", "true")
     engine.shutdown_seconds = float(said.text("--shutdown-timeout", default="0"))
     asyncio.run(serve(engine))

@@ -41,6 +41,7 @@ def test_everything_that_scaling_says_is_a_setting() -> None:
                 "objectives": {"ttft": {"p95": "800ms"}, "itl": {"p99": "60ms"}, "attainment": "0.995"},
                 "budget": {"perHour": "40"},
                 "idle": {"after": "30m"},
+                "scaleDown": {"after": "2m"},
                 "schedule": [
                     {"name": "office", "start": "0 7 * * 1-5", "end": "0 19 * * 1-5", "minReplicas": 4}
                 ],
@@ -56,6 +57,7 @@ def test_everything_that_scaling_says_is_a_setting() -> None:
         budget_per_hour=40.0,
         idle_after_seconds=1800.0,
         schedule=(Minimum("office", "0 7 * * 1-5", "0 19 * * 1-5", "Etc/UTC", 4),),
+        hold_seconds=120.0,
     )
 
 

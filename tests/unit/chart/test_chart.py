@@ -57,6 +57,13 @@ def test_secrets_are_read_in_namespaces_that_were_opted_in_and_nowhere_else(valu
     assert readers == {("Role", namespace) for namespace in values.get("secretNamespaces", [])}
 
 
+def test_claims_are_nobodys_to_make_or_to_remove() -> None:
+    """The one that models share their downloads in outlives them: it is whoever's that made it."""
+    fleet = {"weights": {"cacheClaim": "weights"}}
+    for role, rule in rules(render({"fleet": fleet})):
+        assert "persistentvolumeclaims" not in rule["resources"], role["metadata"]["name"]
+
+
 def test_with_named_namespaces_nothing_but_nodes_is_read_across_the_cluster() -> None:
     objects = render({"watchNamespaces": ["chat"], "rbac": {"aggregatedRoles": False}})
     resources = {

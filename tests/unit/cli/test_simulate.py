@@ -38,7 +38,9 @@ def test_the_outcome_is_a_table_and_a_page_that_needs_no_network(
     page = tmp_path / "out" / "page.html"
     assert simulated(trace, "--against", "hpa,wva=0.7", "--report", str(page)) == 0
     first, header, *rows, last = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"40 min, 1[0-9],[0-9]{3} requests \(as recorded\), start-up p90 [0-9]+ s", first)
+    assert re.fullmatch(
+        r"40 min, 1[0-9],[0-9]{3} requests \(as recorded\), start-up p90 [0-9]+ s, seed 0", first
+    )
     assert header.split("  ")[0] == "policy"
     assert [re.split(r"\s{2,}", row)[0] for row in rows] == ["pointsman", "hpa", "wva scale_up 0.7"]
     assert all(float(re.split(r"\s{2,}", row)[5]) >= 1.0 for row in rows), "nobody is below the bound"
@@ -109,6 +111,78 @@ def test_what_cannot_be_simulated_says_why(
     assert "absent.csv: it cannot be read" in capsys.readouterr().err
 
 
+@pytest.fixture
+def quiet(tmp_path: Path) -> Path:
+    file = tmp_path / "<b>quiet.csv"
+    file.write_text("time,rate\n" + "".join(f"{minute * 60},0.5\n" for minute in range(10)))
+    return file
+
+
+def test_what_no_number_of_replicas_reaches_is_said_with_the_nearest_miss(
+    quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment = (EXAMPLE / "deployment.yaml").read_text().replace("p95: 2s", "p95: 100ms")
+    (tmp_path / "strict.yaml").write_text(deployment)
+    page = tmp_path / "page.html"
+    command = ["simulate", str(tmp_path / "strict.yaml"), "--trace", str(quiet), "--against", ""]
+    said = re.compile(
+        r"ttft p95 ≤ 100 ms cannot be met at any scale: requests that have a replica to themselves take "
+        r"(2[0-9]{2}) ms, 2\.[0-9] times that, in the nearest pool \(h100\)"
+    )
+    assert main([*command, "--seeds", "2", "--report", str(page)]) == 0
+    first, _, row, note, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith(" s, least - most of seeds 0 to 1")
+    assert row.startswith("pointsman ")
+    assert (found := said.fullmatch(note)) is not None
+    assert said.search(page.read_text()) is not None
+    assert main([*command, "--seeds", "2", "--report", "", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    missed = told["cannotBeMet"]
+    assert (missed["bound"], missed["boundSeconds"], missed["pool"]) == ("ttft p95", 0.1, "h100")
+    assert f"{missed['seconds'] * 1000:.0f}" == found[1]
+    assert told["notes"] == [note]
+    assert told["seeds"] == [0, 1]
+    assert [run["seed"] for run in told["otherSeeds"]["pointsman"]] == [1]
+
+
+def test_too_few_replicas_are_said_and_nobody_could_serve_with_them(
+    quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet.write_text(quiet.read_text().replace(",0.5", ",20"))
+    deployment = (
+        (EXAMPLE / "deployment.yaml")
+        .read_text()
+        .replace("maxReplicas: 12\n    obj", "maxReplicas: 1\n    obj")
+    )
+    (tmp_path / "few.yaml").write_text(deployment[: deployment.index("    schedule:")])
+    assert (
+        main(["simulate", str(tmp_path / "few.yaml"), "--trace", str(quiet), "--against", "", "--report", ""])
+        == 0
+    )
+    _, _, row, note = capsys.readouterr().out.splitlines()
+    assert re.split(r"\s{2,}", row)[5] == "-"
+    assert note == (
+        "pointsman stays below the promised 99 %: maxReplicas allowed no more replicas in 100 % of the "
+        "minutes with late requests"
+    )
+
+
+def test_a_file_of_any_size_is_refused_soon(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with trace.open("r+b") as stream:
+        stream.truncate(2**31)
+    assert simulated(trace) == 1
+    assert capsys.readouterr().err == (
+        f"{trace}: it is larger than 128 MiB; keep a random share of its rows, or give rates of intervals\n"
+    )
+
+
+def test_what_is_no_url_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", str(EXAMPLE), "--prometheus", "prometheus:9090"]) == 1
+    assert capsys.readouterr().err == (
+        "--prometheus: 'prometheus:9090' is no URL; write one such as http://localhost:9090\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -124,31 +198,9 @@ def test_a_trace_that_is_no_text_says_what_to_do(
     assert capsys.readouterr().err == f"{trace}: {said}\n"
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "said"),
-    [
-        ("0 7 * * 1-5", "0 77 * * 1-5", '"0 77 * * 1-5" is no time of a calendar'),
-        ("Europe/Berlin", "Europe/Berln", "there is no time zone Europe/Berln"),
-    ],
-)
-def test_a_mistake_that_a_simulation_finds_is_one_line(
-    right: str, wrong: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "wrong.yaml").write_text((EXAMPLE / "deployment.yaml").read_text().replace(right, wrong))
-    short = tmp_path / "short.csv"
-    short.write_text("time,rate\n0,1\n60,1\n")
-    arguments = ["--trace", str(short), "--against", "", "--report", ""]
-    assert main(["simulate", str(tmp_path / "wrong.yaml"), *arguments]) == 1
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-
-
 def test_a_peer_that_prefers_another_pool_begins_with_a_replica_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quiet = tmp_path / "<b>quiet.csv"
-    quiet.write_text("time,rate\n" + "".join(f"{minute * 60},0.5\n" for minute in range(10)))
     page = tmp_path / "page.html"
     assert simulated(quiet, "--against", "hpa", "-o", "json", "--report", str(page)) == 0
     told = json.loads(capsys.readouterr().out)

@@ -10,12 +10,13 @@ import pytest
 from aiohttp import web
 
 from pointsman.api import ObjectKey
-from pointsman.controller.acting import Actor, Blocked
+from pointsman.controller.acting import MANAGER, Actor, Blocked
 from pointsman.controller.children import Children
 from pointsman.controller.plan import Announcement, Plan
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
+from pointsman.kube.made import maker
 from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.writer import KubeWriter
@@ -79,8 +80,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(service: Answer) -> AsyncIterator[Scene]:
-    """An API server that answers to writes of the Service as `service` does, and takes every status."""
+async def scene(service: Answer, *, read: Answer | None = None) -> AsyncIterator[Scene]:
+    """An API server that answers to the making of the Service as `service` does, to its reading as `read`
+    does, and takes every status.
+    """
     statuses: list[Json] = []
 
     async def status_written(request: web.Request) -> web.Response:
@@ -88,7 +91,9 @@ async def scene(service: Answer) -> AsyncIterator[Scene]:
         return web.json_response(statuses[-1])
 
     app = web.Application()
-    app.router.add_patch("/api/v1/namespaces/models/services/chat", service)
+    app.router.add_post("/api/v1/namespaces/models/services", service)
+    if read is not None:
+        app.router.add_get("/api/v1/namespaces/models/services/chat", read)
     app.router.add_patch(
         f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
     )
@@ -173,3 +178,34 @@ async def test_a_long_refusal_is_said_in_short() -> None:
         obstacle = it.actor.obstacle(CHAT)
         assert obstacle is not None
         assert len(obstacle.message) < 2048
+
+
+def there(manager: str) -> Json:
+    entry = {"manager": manager, "operation": "Update", "fieldsV1": {"f:metadata": {"f:labels": OWNED}}}
+    meta = {**SERVICE["metadata"], "uid": "child", "resourceVersion": "1", "managedFields": [entry]}
+    return {**SERVICE, "metadata": meta}
+
+
+OWNED: Json = {".": {}, "f:pointsman.dev/deployment": {}}
+
+
+@pytest.mark.parametrize(
+    ("manager", "reason"),
+    [(maker(MANAGER, SERVICE), ""), ("kubectl", "NameTaken")],
+    ids=["ours, of which the answer was lost", "somebody else's"],
+)
+async def test_what_is_there_already_is_ours_or_left_alone(manager: str, reason: str) -> None:
+    """Nothing but the status is written: a patch of the Service would find no way."""
+
+    async def exists(_: web.Request) -> web.Response:
+        body = {"kind": "Status", "code": 409, "reason": "AlreadyExists", "message": "services chat exists"}
+        return web.json_response(body, status=409)
+
+    async def read(_: web.Request) -> web.Response:
+        return web.json_response(there(manager))
+
+    async with scene(exists, read=read) as it:
+        assert await it.act(Plan(apply=(SERVICE,), status=STATUS)) is bool(reason)
+        obstacle = it.actor.obstacle(CHAT)
+        assert (obstacle.reason if obstacle else "") == reason
+        assert len(it.statuses) == (0 if reason else 1)

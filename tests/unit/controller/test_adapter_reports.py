@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from random import Random
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from pointsman.api import ObjectKey
 from pointsman.catalog.adapter_report import (
     PATH,
     AdapterReport,
@@ -24,24 +21,12 @@ from pointsman.errors import PointsmanError
 from pointsman.workloads import naming
 from pointsman.workloads.adapters import FILE
 from tests.support.polling import eventually_async
-from tests.support.ports import free_port
+from tests.unit.controller.one_agent import CHAT, OneAgent, pod
 
-CHAT = ObjectKey("default", "chat")
 LIST = "the first list"
 PENDING = AdapterReport(list_digest(LIST), (ReportedAdapter("de", "de-1", False),))
 LOADED = AdapterReport(list_digest(LIST), (ReportedAdapter("de", "de-1", True),))
 SOON = 20.0
-
-
-def pod(name: str = "chat-0", *, ready: bool = True, live: bool = True, uid: str = "1") -> dict[str, Any]:
-    labels = {naming.DEPLOYMENT: "chat", naming.ROLE: naming.LEADER, naming.REVISION: "r1"}
-    labels |= {naming.ADAPTERS: "live"} if live else {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "labels": labels, "uid": uid},
-        "status": {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": str(ready)}]},
-    }
 
 
 def config_map(text: str, key: str = FILE) -> dict[str, Any]:
@@ -49,20 +34,10 @@ def config_map(text: str, key: str = FILE) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {key: text}}
 
 
-class Agents:
-    """One agent for all pods, and who is told of what."""
-
+class Agents(OneAgent):
     def __init__(self) -> None:
-        self.port = free_port()
-        self.asked = 0
-        self.status = 200
-        self.text = PENDING.to_json()
-        self.told: list[ObjectKey] = []
+        super().__init__(PENDING.to_json())
         self.reports = AdapterReports(self.told.append, Random(1), self.port)
-
-    async def answer(self, _: web.Request) -> web.Response:
-        self.asked += 1
-        return web.Response(status=self.status, text=self.text)
 
     async def until(self, want: AdapterReport | None) -> None:
         wanted = {} if want is None else {"chat-0": want}
@@ -72,17 +47,8 @@ class Agents:
 @pytest.fixture
 async def agents() -> AsyncIterator[Agents]:
     made = Agents()
-    app = web.Application()
-    app.router.add_get(PATH, made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", made.port).start()
-    asking = asyncio.create_task(made.reports.run())
-    yield made
-    asking.cancel()
-    with suppress(asyncio.CancelledError):
-        await asking
-    await runner.cleanup()
+    async with made.asked_by(made.reports.run(), web.get(PATH, made.answer)):
+        yield made
 
 
 async def test_a_replica_is_asked_until_all_is_loaded_and_then_rarely(agents: Agents) -> None:

@@ -4,54 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from random import Random
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from pointsman.api import ObjectKey
 from pointsman.catalog.metric_report import PATH, MetricReport, Presence, ReportedMetric
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.workloads import naming
 from tests.support.polling import eventually_async
-from tests.support.ports import free_port
+from tests.unit.controller.one_agent import CHAT, OneAgent, pod
 
-CHAT = ObjectKey("default", "chat")
 GOOD = MetricReport(True, (ReportedMetric("steps_total", "vllm:steps", Presence.FOUND),))
 
 
-def pod(name: str, *, revision: str = "r1", ready: bool = True, role: str = naming.LEADER) -> dict[str, Any]:
-    labels = {naming.DEPLOYMENT: "chat", naming.REVISION: revision, naming.ROLE: role}
-    conditions = [{"type": "Ready", "status": str(ready)}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "labels": labels},
-        "status": {"podIP": "127.0.0.1", "conditions": conditions},
-    }
-
-
-class Agents:
-    """One agent for all pods, and who is told of what."""
-
+class Agents(OneAgent):
     def __init__(self) -> None:
-        self.port = free_port()
-        self.asked = 0
-        self.status = 200
-        self.text = GOOD.to_json()
+        super().__init__(GOOD.to_json())
         self.elsewhere = ""
         self.sent = 0
         """Bytes of an answer without an end."""
-        self.told: list[ObjectKey] = []
         self.reports = EngineReports(self.told.append, Random(1), self.port)
 
-    async def answer(self, _: web.Request) -> web.Response:
-        self.asked += 1
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        answer = await super().answer(request)
         if self.elsewhere:
             raise web.HTTPFound(self.elsewhere)
-        return web.Response(status=self.status, text=self.text)
+        return answer
 
     async def endless(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
@@ -68,18 +47,9 @@ class Agents:
 @pytest.fixture
 async def agents() -> AsyncIterator[Agents]:
     made = Agents()
-    app = web.Application()
-    app.router.add_get(PATH, made.answer)
-    app.router.add_get("/endless", made.endless)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", made.port).start()
-    asking = asyncio.create_task(made.reports.run())
-    yield made
-    asking.cancel()
-    with suppress(asyncio.CancelledError):
-        await asking
-    await runner.cleanup()
+    routes = (web.get(PATH, made.answer), web.get("/endless", made.endless))
+    async with made.asked_by(made.reports.run(), *routes):
+        yield made
 
 
 async def test_one_ready_replica_of_a_version_is_asked_and_once(agents: Agents) -> None:

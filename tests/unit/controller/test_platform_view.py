@@ -6,7 +6,7 @@ from typing import Any
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.catalog import shipped_catalog
-from pointsman.controller.platform_view import PlatformView
+from pointsman.controller.platform_view import PlatformView, asks_for_devices, devices_alone
 from pointsman.controller.settings import OperatorSettings
 from pointsman.kube.objects import KubeObject
 from pointsman.workloads import Images
@@ -30,7 +30,9 @@ def pod(devices: int, *, phase: str = "Running") -> CountedPod:
     return CountedPod({"spec": {"nodeName": "one", "containers": containers}, "status": {"phase": phase}})
 
 
-def view(pods: dict[ObjectKey, KubeObject]) -> PlatformView:
+def view(
+    pods: dict[ObjectKey, KubeObject], others: dict[ObjectKey, KubeObject] | None = None
+) -> PlatformView:
     seconds = iter(range(0, 1000, 10))
     settings = OperatorSettings(
         identity="a", lease=ObjectKey("b", "c"), images=Images(agent="d"), fleet=FleetSettings()
@@ -40,6 +42,7 @@ def view(pods: dict[ObjectKey, KubeObject]) -> PlatformView:
         shipped_catalog(),
         {ObjectKey("", "one"): NODE},
         pods,
+        others or {},
         lambda around: around,
         clock=lambda: float(next(seconds)),
     )
@@ -74,3 +77,21 @@ def test_a_pod_is_read_once_for_each_version() -> None:
     looked = view({ObjectKey("a", "b"): counted})
     assert [free(looked) for _ in range(5)] == [6] * 5
     assert counted.reads == 1
+
+
+def test_what_pods_of_others_take_is_not_free() -> None:
+    theirs = ObjectKey("research", "notebook")
+    others = {theirs: devices_alone({**pod(3), "metadata": {"namespace": "research", "name": "notebook"}})}
+    looked = view({ObjectKey("ns", "p"): pod(2)}, others)
+    assert free(looked) == 3
+    del others[theirs]
+    assert free(looked) == 6
+
+
+def test_of_a_pod_of_others_nothing_is_kept_but_its_devices() -> None:
+    meta = {"namespace": "research", "name": "web", "uid": "u", "resourceVersion": "7"}
+    without = {**pod(0), "metadata": {**meta, "labels": {"a": "b"}}}
+    assert devices_alone(without) == {"metadata": meta}
+    assert not asks_for_devices(devices_alone(without))
+    assert asks_for_devices(devices_alone({**without, **pod(1)}))
+    assert "memory" not in str(devices_alone({**without, **pod(1)}))

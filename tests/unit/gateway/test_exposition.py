@@ -1,5 +1,7 @@
 """Envoy's page -> ours: names, units, classes of failure, and text that Prometheus reads."""
 
+import time
+
 import pytest
 
 from pointsman.gateway.exposition import attempt_class, page, renamed
@@ -114,3 +116,12 @@ def test_clusters_of_ours_alone_are_targets() -> None:
         "envoy_server_uptime 5",
     )
     assert lines == ['pointsman_gateway_active_requests{target="default/own"} 2']
+
+
+def test_a_page_takes_time_in_its_length_and_not_in_its_square() -> None:
+    def seconds(length: int) -> float:
+        began = time.thread_time()
+        renamed(f"envoy_pointsman_requests{{{'a' * length}}} 1\n")
+        return time.thread_time() - began
+
+    assert min(seconds(16_000) for _ in range(3)) < 20 * max(min(seconds(2_000) for _ in range(3)), 1e-4)

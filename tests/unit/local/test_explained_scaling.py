@@ -37,6 +37,28 @@ def test_a_decision_is_a_sentence_with_its_split() -> None:
     ]
 
 
+def test_what_was_decided_before_follows_the_newest_first() -> None:
+    lines = told(
+        "active",
+        state="Active",
+        forReplicas=3,
+        since="2026-11-22T12:20:00Z",
+        reason="3 replicas because",
+        history=[
+            {"since": "2026-11-22T12:10:00Z", "forReplicas": 2, "state": "MetricsBlind", "reason": "silence"},
+            {"since": "2026-11-22T12:00:00Z", "forReplicas": 2, "state": "Active", "reason": "2 because"},
+        ],
+    )
+    at = lines.index("Scaling")
+    assert lines[at + 3 : at + 8] == [
+        "  before:",
+        "    2 replicas since 2026-11-22T12:10:00Z (MetricsBlind)",
+        "      silence",
+        "    2 replicas since 2026-11-22T12:00:00Z",
+        "      2 because",
+    ]
+
+
 def test_where_nothing_was_decided_yet_that_is_said() -> None:
     assert "  nothing was decided yet" in told("active")
 

@@ -163,6 +163,18 @@ def test_what_pods_ask_for_and_closed_nodes_are_not_free() -> None:
     assert (found.accelerators["H100-SXM"].total, found.accelerators["H100-SXM"].free) == (24, 5)
 
 
+def test_what_pods_of_others_have_is_not_free_and_not_ours() -> None:
+    nodes = [_node("a", H100, {"nvidia.com/gpu": "8"}), _node("b", H100, {"nvidia.com/gpu": "8"})]
+    ours = [_pod("a", {"nvidia.com/gpu": "2"})]
+    others = [_pod("a", {"nvidia.com/gpu": "1"}), _pod("b", {"nvidia.com/gpu": "4"})]
+    found = inventory(nodes, fleet(), shipped_catalog(), ours, others)
+    entry = found.accelerators["H100-SXM"]
+    assert (entry.total, entry.free, entry.others) == (16, 9, 5)
+    assert entry.on_nodes == (_free("a", 5), _free("b", 4))
+    # Our own may be given back to what is placed anew, theirs not.
+    assert found.without([*ours]).accelerators["H100-SXM"].on_nodes == (_free("a", 7), _free("b", 4))
+
+
 def test_the_settings_name_a_node_before_its_own_labels() -> None:
     settings = fleet(
         accelerators=[

@@ -231,6 +231,17 @@ def test_a_quota_below_what_nodes_have_leaves_the_rest_to_others() -> None:
     assert placed(_with(five, h100), settings).reason.endswith("too few are free now")
 
 
+@pytest.mark.parametrize(("others", "is_full"), [(4, False), (0, True)])
+def test_what_others_have_is_not_of_our_quota(others: int, is_full: bool) -> None:
+    """Four of eight are taken: by somebody else, or by us."""
+    settings = fleet_with("H100-SXM", H100_SXM={"quota": 4})
+    nodes = Inventory({"H100-SXM": InventoryEntry(8, 4, others=others)})
+    scaling = {"mode": "off", "minReplicas": 4, "maxReplicas": 8}
+    four = own("hf://Qwen/Qwen3-8B", model={"contextLength": 8192}, scaling=scaling)
+    found = placed(_with(four, {"parallelism": {"tensor": 1}}), settings, nodes)
+    assert found.reason.endswith("too few are free now") is is_full
+
+
 def _with(deployment: ModelDeployment, hardware: dict[str, Any]) -> ModelDeployment:
     spec = deployment.spec.model_copy(update={"hardware": Hardware.model_validate(hardware)})
     return deployment.model_copy(update={"spec": spec})

@@ -14,6 +14,7 @@ from pointsman.routing.filters import MODULE, PROCESSORS
 from pointsman.routing.filters.__main__ import main as compile_filters
 from pointsman.routing.metrics import TOKENS
 from tests.support.filter_host import CONTINUE, Running, Stream, attempts, requests
+from tests.support.recorded_engine import answers as recorded_answers
 
 EVENTS = {":status": "200", "content-type": "text/event-stream; charset=utf-8"}
 WHOLE = {":status": "200", "content-type": "application/json"}
@@ -365,3 +366,31 @@ def test_the_sources_compile_to_the_committed_bytes(tmp_path: Path) -> None:
     for processor in PROCESSORS:
         made, kept = (folder / processor / MODULE for folder in (tmp_path, committed))
         assert made.read_bytes() == kept.read_bytes()
+
+
+# What clients of a real vLLM are told that they used: prompt, answer. A plain stream does not say.
+USED = {
+    "chat": (15, 4),
+    "completion": (1, 4),
+    "stream": (15, 4),
+    "stream-continuous": (15, 3),
+    "completion-stream": (1, 3),
+    "responses": (11, 3),
+}
+
+
+@pytest.mark.parametrize("name", recorded_answers())
+def test_what_a_real_vllm_said_is_read_for_what_it_is_wherever_pieces_end(name: str) -> None:
+    """Tokens are counted, and a prompt or an answer that is too long for it may go to another target."""
+    said = recorded_answers()[name]
+    body = said.body.encode()
+    answers = Answers()
+    for number, at in enumerate((1, len(body) // 2, len(body) - 1), start=2):
+        answers.begin(number, {":status": str(said.status), "content-type": said.content_type or ""})
+        assert answers.body(number, body[:at]) + answers.body(number, body[at:], end=True) == body
+        headers = answers.streams[number].response
+        want = "contextOverflow" if name.startswith("context-") else None
+        assert (headers[":status"], headers.get("x-pm-retry")) == (str(said.status), want)
+        prompt, completion = USED.get(name, (0, 0))
+        counted = {"prompt_tokens": prompt, "completion_tokens": completion}
+        assert answers.counts(number) == (counted if prompt else {})

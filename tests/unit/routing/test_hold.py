@@ -12,11 +12,19 @@ from pointsman.api import FallbackReason, ModelDeployment
 from pointsman.routing import Compiler, ProxySettings, Resource, RoutingInput
 from pointsman.routing.resources import CLUSTER, ENDPOINTS, SCOPE
 from pointsman.routing.settings import HoldSettings
-from tests.support.builders import deployment, hosted, key, route, routing_input
+from tests.support.builders import deployment, fleet, hosted, key, route, routing_input
 from tests.support.envoy_messages import as_json, entries, groups
 
 SETTINGS = ProxySettings(hold=HoldSettings(seconds=60, word="secret"))
 IDLE = {"scaling": {"idle": {"after": "10m"}, "maxReplicas": 4}}
+
+
+def test_its_bounds_are_those_of_the_fleet() -> None:
+    stated = fleet(gateway={"hold": {"for": "2m", "requests": 3, "requestsInAll": 4, "bodies": "1Mi"}})
+    found = HoldSettings.of(stated)
+    assert (found.seconds, found.requests, found.requests_in_all) == (120.0, 3, 4)
+    assert (found.body_bytes, found.body_bytes_in_all) == (2**20, 256 * 2**20)
+    assert HoldSettings.of(fleet()) == HoldSettings()
 
 
 def idle(name: str = "a", **more: Any) -> ModelDeployment:

@@ -5,7 +5,7 @@ remembered until what is believed changes.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pointsman.placement.demand import Bound
 from pointsman.placement.steptime import StepTime
@@ -34,9 +34,7 @@ class Learner:
         self._bounds = bounds
         self._fit = None if flavour.law is None else LawFit(flavour.law)
         self._curve = CurveFit()
-        waits = [bound.seconds for bound in bounds if bound.metric == "ttft"]
-        loosest = (max(waits),) if waits else ()
-        self._corrections = {bound: Correction(bound, *loosest) for bound in bounds}
+        self._corrections = _corrections(bounds, {})
         self._pods: dict[str, PodWindows] = {}
         self._stations: dict[Workload, Station] = {}
         self._capacities: dict[Workload, Capacity] = {}
@@ -55,6 +53,15 @@ class Learner:
     def factors(self) -> dict[Bound, float]:
         """What predictions of each bound are multiplied with, from what was seen of it."""
         return {bound: correction.factor for bound, correction in self._corrections.items()}
+
+    def follow(self, bounds: tuple[Bound, ...]) -> None:
+        """Other bounds from now on: what a step takes is what it was; corrections are of bounds, and those of
+        the same ones stay.
+        """
+        self._bounds = bounds
+        self._corrections = _corrections(bounds, self._corrections)
+        self._factors = self.factors
+        self._forget_answers()
 
     def observe(self, pods: Sequence[Pod], now_seconds: float) -> None:
         """Takes samples that were not there before, of this flavour's pods; others are passed over."""
@@ -188,3 +195,9 @@ class Learner:
             service = Steps(self._law, flavour.stages, workload, bounds)
             limit = cache_limit(workload, flavour.cache_tokens, bounds, slots)
         return Station(service, slots, limit, arriving, self._factors)
+
+
+def _corrections(bounds: tuple[Bound, ...], known: Mapping[Bound, Correction]) -> dict[Bound, Correction]:
+    waits = [bound.seconds for bound in bounds if bound.metric == "ttft"]
+    loosest = (max(waits),) if waits else ()
+    return {bound: known.get(bound) or Correction(bound, *loosest) for bound in bounds}

@@ -1,6 +1,8 @@
 """What the API server tells of deployments that are scaled: specs, placements and pods; and of gateways."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -22,6 +24,7 @@ from pointsman.kube.objects import (
     KubeObject,
     key_of,
     label_selector,
+    labels_of,
     uid_of,
 )
 from pointsman.kube.ports import Reader, Selection
@@ -31,14 +34,23 @@ from pointsman.workloads import frozen_placement
 from pointsman.workloads.naming import DEPLOYMENT
 from pointsman_autoscaler.loop.replicas import deployment_of, replica_of
 from pointsman_autoscaler.loop.settings import AutoscalerSettings
+from pointsman_autoscaler.loop.shares import Shares
 from pointsman_autoscaler.signals.watched import Replica, Watched
 from pointsman_autoscaler.stated import flavours_of
-from pointsman_autoscaler.view import Flavour
+from pointsman_autoscaler.view import Flavour, View
 
 _log = structlog.get_logger("autoscaler")
 
 _POD_PARTS = ("apiVersion", "kind", "metadata")
 _POD_STATUS = ("phase", "podIP", "conditions")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of each deployment, whoever scales it."""
+
+    uid: str
+    replicas: int
 
 
 class Cluster:
@@ -55,10 +67,12 @@ class Cluster:
         self._catalog = catalog
         self._hurry = hurry
         self._deployments: dict[ObjectKey, ModelDeployment] = {}
+        self._known: dict[ObjectKey, _Known] = {}
         self._replicas: dict[ObjectKey, dict[ObjectKey, Replica]] = {}
         self._revisions = Store()
         self._gateways: dict[ObjectKey, frozenset[Address]] = {}
         self._flavours: dict[ObjectKey, tuple[tuple[str, int], dict[str, Flavour]]] = {}
+        self._shares = Shares(settings.fleet)
         self.informers = tuple(self._followed(reader))
 
     async def complete(self) -> None:
@@ -92,6 +106,46 @@ class Cluster:
         replicas = tuple(self._replicas.get(key, {}).values())
         return Watched(key, flavours, replicas, asked(deployment, tuple(flavours)))
 
+    def shared(self, key: ObjectKey, view: View) -> View:
+        """With flavours as large as others leave them just now."""
+        return self._shares.shared(key, view)
+
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        """It was decided on: nobody else plans with it, though it need not be written yet. Gives what of it
+        quotas have room for.
+        """
+        deployment = self._deployments.get(key)
+        return self._shares.claim(key, replicas, is_done=deployment is not None and _acts(deployment))
+
+    def _settle(self, key: ObjectKey) -> None:
+        """Say anew what one holds."""
+        if self._shares.are_none:
+            return
+        known = self._known.get(key)
+        placement = None if known is None else self._placement(known.uid)
+        pools = () if placement is None else placement.pools
+        deployment = self._deployments.get(key)
+        names = tuple(pool.name for pool in pools)
+        told: Mapping[str, int] = {}
+        if deployment is not None and names:
+            told = asked(deployment, names)
+        elif known is not None and len(names) == 1:
+            told = {names[0]: known.replicas}
+        there = Counter(one.flavour for one in self._replicas.get(key, {}).values())
+        self._shares.settle(key, pools, {name: max(told.get(name, 0), there[name]) for name in names})
+
+    def _placement(self, uid: str) -> Placement | None:
+        newest = self._newest(uid)
+        found: Placement | None = None if newest is None else newest["data"]
+        return found
+
+    def _newest(self, uid: str) -> KubeObject | None:
+        return max(self._revisions.owned_by(uid), key=lambda one: int(one.get("revision") or 0), default=None)
+
+    def _saw_revision(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        found = now or before or {}
+        self._settle(ObjectKey(key_of(found).namespace, labels_of(found).get(DEPLOYMENT, "")))
+
     def _followed(self, reader: Reader) -> Iterator[Informer]:
         labelled = label_selector({}, present=(DEPLOYMENT,))
         for namespace in self._settings.namespaces or ("",):
@@ -101,6 +155,7 @@ class Cluster:
             yield Informer(
                 reader,
                 Selection(CONTROLLER_REVISION, namespace, labels=labelled),
+                self._saw_revision,
                 store=self._revisions,
                 keep=_placement_alone,
             )
@@ -113,10 +168,16 @@ class Cluster:
         key = key_of(now or before or {})
         former = self._deployments.pop(key, None)
         found = None if now is None else scaled(now)
+        if now is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = _Known(uid_of(now), int((now.get("spec") or {}).get("replicas", 1)))
+        if found is not None:
+            self._deployments[key] = found
+        self._settle(key)
         if found is None:
             self._flavours.pop(key, None)
             return
-        self._deployments[key] = found
         if former is None or _asks_for_another(former, found):
             self._hurry(key)
 
@@ -132,6 +193,7 @@ class Cluster:
             replicas[name] = found
         if not replicas:
             del self._replicas[owner]
+        self._settle(owner)
         if former is not None and former.is_ready and (found is None or not found.is_ready):
             self._hurry(owner)
 
@@ -146,8 +208,7 @@ class Cluster:
 
     def _flavours_of(self, key: ObjectKey, deployment: ModelDeployment) -> dict[str, Flavour]:
         """By pool, in the order of the placement; worked out anew when the spec or the placement changes."""
-        owned = self._revisions.owned_by(deployment.metadata.uid)
-        newest = max(owned, key=lambda one: int(one.get("revision") or 0), default=None)
+        newest = self._newest(deployment.metadata.uid)
         if newest is None:
             return {}
         basis = (uid_of(newest), deployment.metadata.generation)
@@ -163,6 +224,13 @@ class Cluster:
         return flavours
 
 
+def _acts(deployment: ModelDeployment) -> bool:
+    """Whether what is decided is done."""
+    scaling, said = deployment.spec.scaling, deployment.status.scaling
+    is_active = scaling is not None and scaling.mode is ScalingMode.ACTIVE
+    return is_active and (said is None or said.state != ScalingState.PINNED)
+
+
 def _asks_for_another(former: ModelDeployment, now: ModelDeployment) -> bool:
     """Whether somebody changed the spec; a number that follows a decision is our own."""
     said = now.status.scaling
@@ -173,9 +241,12 @@ def _asks_for_another(former: ModelDeployment, now: ModelDeployment) -> bool:
 
 
 def scaled(live: KubeObject) -> ModelDeployment | None:
-    """The deployment; None where somebody else scales it, or this version cannot read it."""
+    """The deployment; None where somebody else scales it and the status does not say otherwise, or this
+    version cannot read it.
+    """
     stated: Mapping[str, Any] = (live.get("spec") or {}).get("scaling") or {}
-    if not stated or stated.get("mode") == ScalingMode.OFF:
+    said = ((live.get("status") or {}).get("scaling") or {}).get("state", "")
+    if (not stated or stated.get("mode") == ScalingMode.OFF) and said in ("", ScalingState.OFF):
         return None
     try:
         return ModelDeployment.model_validate(dict(live), extra="ignore")

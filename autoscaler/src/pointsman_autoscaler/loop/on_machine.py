@@ -1,7 +1,7 @@
 """The loop of clusters over the processes of one machine: `pointsman up`. Composition only."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pointsman.api import ModelDeployment, ObjectKey
@@ -16,7 +16,7 @@ from pointsman_autoscaler.scaler import Scaler
 from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.signals.machine import MachineSource
 from pointsman_autoscaler.signals.watched import Blind, Replica, Watched
-from pointsman_autoscaler.view import Flavour, Startup
+from pointsman_autoscaler.view import Flavour, Startup, View
 
 _USUAL = Startup(10.0, 30.0)
 """Until one was seen to start: 270M parameters answer after 2.2 s on two cores, and what is read from a disk
@@ -73,6 +73,12 @@ class _Followed:
 
     def deployment(self, key: ObjectKey) -> ModelDeployment | None:
         return self._machine.deployment(key)
+
+    def shared(self, key: ObjectKey, view: View) -> View:
+        return view
+
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        return replicas
 
     def watched(self, key: ObjectKey) -> Watched | None:
         """None until it is known what its engines are."""

@@ -6,6 +6,7 @@ from pointsman_autoscaler.decision import Decision, Reason
 from pointsman_autoscaler.loop.steps import Wish
 from pointsman_autoscaler.policy import Policy
 from pointsman_autoscaler.scaler import Scaler
+from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.signals.watched import Blind
 from pointsman_autoscaler.view import View
 
@@ -26,6 +27,16 @@ def wish_of(policy: Policy, replicas: Mapping[str, int]) -> Wish | Blind:
         return Blind(decision.sentence)
     # The sentence says what for, the detail by which numbers: it is kept as long as nothing else is decided.
     return Wish(replicas, f"{decision.sentence}. {decision.detail}")
+
+
+def follows(policy: Policy, settings: ScalingSettings) -> bool:
+    """Whether it goes on with other settings and what it has learned, rather than another in its place.
+    Raises PointsmanError for settings that cannot be followed.
+    """
+    if not isinstance(policy, Scaler):
+        return False
+    policy.follow(settings)
+    return True
 
 
 def is_urgent(policy: Policy, view: View) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 
 import structlog
@@ -12,13 +13,11 @@ from pointsman.catalog import shipped_catalog
 from pointsman.health_page import HealthPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
-from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
-from pointsman.kube.fence import Fence
-from pointsman.kube.lease import Election
+from pointsman.kube.leading import lead_whenever_elected
 from pointsman.kube.objects import KubeObject
 from pointsman.kube.reader import KubeReader
-from pointsman.kube.together import together
+from pointsman.kube.together import together, until_one_ends
 from pointsman.kube.writer import KubeWriter
 from pointsman_autoscaler.loop.acting import Actor, Announce
 from pointsman_autoscaler.loop.cluster import Cluster
@@ -70,32 +69,16 @@ class Autoscaler:
             await page.stop()
 
     async def _run(self, connection: Connection, cluster: Cluster, stop: asyncio.Event) -> None:
+        def lead(writer: KubeWriter) -> Awaitable[None]:
+            return self._lead(KubeReader(connection), writer, cluster)
+
+        leading = lead_whenever_elected(connection, self._settings, lead)
         tasks = [
             asyncio.create_task(stop.wait(), name="stop"),
-            asyncio.create_task(self._lead_when_elected(connection, cluster), name="election"),
+            asyncio.create_task(leading, name="election"),
             *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in cluster.informers),
         ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _lead_when_elected(self, connection: Connection, cluster: Cluster) -> None:
-        reader = KubeReader(connection)
-
-        async def lead(fence: Fence) -> None:
-            await self._lead(reader, KubeWriter(connection, fence), cluster)
-
-        while True:
-            election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
-            try:
-                await election.run(lead)
-            except LeadershipLost as error:
-                self._log.warning("leadership_lost", why=str(error))
+        await until_one_ends(tasks)
 
     async def _lead(self, reader: KubeReader, writer: KubeWriter, cluster: Cluster) -> None:
         """Look and write, until cancelled. Nothing is decided before what there is is known completely."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -14,8 +14,8 @@ from pointsman.errors import PointsmanError
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.errors import LeadershipLost
 from pointsman_autoscaler.loop.metrics import AutoscalerMetrics, Recommended
-from pointsman_autoscaler.loop.policies import decision_of, is_urgent, wish_of
-from pointsman_autoscaler.loop.steps import Wish
+from pointsman_autoscaler.loop.policies import decision_of, follows, is_urgent, wish_of
+from pointsman_autoscaler.loop.steps import Wish, lingers
 from pointsman_autoscaler.policy import Policy
 from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.signals.memory import PATIENCE, Patience
@@ -48,6 +48,14 @@ class Followed(Protocol):
     def deployment(self, key: ObjectKey) -> ModelDeployment | None: ...
 
     def watched(self, key: ObjectKey) -> Watched | None: ...
+
+    def shared(self, key: ObjectKey, view: View) -> View:
+        """With flavours as large as others leave them just now."""
+        ...
+
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        """It was decided on; gives what of it quotas have room for."""
+        ...
 
 
 class Acting(Protocol):
@@ -157,6 +165,10 @@ class Rounds:
     async def _look(
         self, key: ObjectKey, cluster: Followed, source: Source, actor: Acting, *, at_once: bool
     ) -> None:
+        known = cluster.deployment(key)
+        if known is not None and lingers(known):
+            await actor.act(known, Wish({}))
+            return
         watched = cluster.watched(key)
         if watched is None:
             self._metrics.looked("not_placed")
@@ -166,7 +178,9 @@ class Rounds:
         deployment = cluster.deployment(key)
         if deployment is None:
             return
-        wanted = self._wanted(key, deployment, view, at_once=at_once)
+        if isinstance(view, View):
+            view = cluster.shared(key, view)
+        wanted = self._wanted(key, deployment, view, cluster, at_once=at_once)
         if wanted is not None:
             await actor.act(deployment, wanted)
         self._failing.discard(key)
@@ -179,7 +193,13 @@ class Rounds:
         self._metrics.looked("failed")
 
     def _wanted(
-        self, key: ObjectKey, deployment: ModelDeployment, view: View | Blind, *, at_once: bool
+        self,
+        key: ObjectKey,
+        deployment: ModelDeployment,
+        view: View | Blind,
+        cluster: Followed,
+        *,
+        at_once: bool,
     ) -> Wish | Blind | None:
         """What is wanted now; None where the policy is not asked yet: then nothing changes."""
         try:
@@ -207,15 +227,22 @@ class Rounds:
         if self._takes_away_too_soon(scaled, deployment.spec.replicas, wanted.total):
             self._metrics.looked("settling")
             return None
+        given = cluster.claim(key, wanted.replicas)
+        if given != wanted.replicas:
+            wanted = Wish(given, f"{wanted.sentence}; of these a quota leaves {sum(given.values())}")
         decision = decision_of(scaled.policy)
         predicted = (decision.attainment, decision.cost_per_hour) if decision is not None else (None, None)
-        self._metrics.decided(key, Recommended(dict(replicas), *predicted), seconds)
+        self._metrics.decided(key, Recommended(dict(given), *predicted), seconds)
         self._metrics.looked("decided")
         return wanted
 
     def _takes_away_too_soon(self, scaled: _Scaled, there: int, wanted: int) -> bool:
         """Whether a policy that has only begun to look would end replicas: of their load it knows little."""
-        is_young = self._clock() - scaled.since < self._settling_seconds
+        hold_seconds = scaled.settings.hold_seconds
+        settling = self._settling_seconds
+        # As long as it would hold what it had seen to be needed.
+        settling = settling if hold_seconds is None else min(settling, hold_seconds)
+        is_young = self._clock() - scaled.since < settling
         return is_young and wanted < there <= scaled.settings.maximum
 
     def _in_the_dark(self, key: ObjectKey, scaled: _Scaled, blind: Blind) -> Blind | None:
@@ -231,7 +258,9 @@ class Rounds:
     def _of(self, key: ObjectKey, deployment: ModelDeployment) -> _Scaled:
         settings = settings_of(deployment)
         known = self._scaled.get(key)
-        if known is None or (known.uid, known.settings) != (deployment.metadata.uid, settings):
+        if known is not None and known.uid == deployment.metadata.uid and known.settings != settings:
+            known = replace(known, settings=settings) if follows(known.policy, settings) else None
+        if known is None or known.uid != deployment.metadata.uid:
             known = _Scaled(deployment.metadata.uid, settings, self._policy_of(settings), self._clock())
-            self._scaled[key] = known
+        self._scaled[key] = known
         return known

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pointsman.api import ModelDeployment
-from pointsman.api.modeldeployment_status import PoolReplicas, ScalingState, ScalingStatus
+from pointsman.api.modeldeployment_status import PastDecision, PoolReplicas, ScalingState, ScalingStatus
 from pointsman.api.scaling import ScalingMode
 from pointsman_autoscaler.signals.watched import Blind
 
@@ -19,10 +19,15 @@ MANAGER: Final = "pointsman-autoscaler"
 PIN: Final = timedelta(minutes=30)
 """Long enough for whoever scales by hand to see what comes of it, and not so long that it is forgotten."""
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _HOLDING = (ScalingState.METRICS_BLIND, ScalingState.NOT_DECIDED)
 _OURS = (ScalingState.ACTIVE, ScalingState.PINNED, *_HOLDING)
 _ADVICE = "mode advise: what it would do is in status.scaling, and nothing is done"
 _LONGEST_REASON = 4096
+_PAST, _LONGEST_PAST_REASON = 5, 1024
+
+PINNED_UNTIL: Final = "pointsman.dev/pinned-until"
+"""An annotation: the number that runs stays until this time, whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +66,39 @@ class Steps:
 
 def steps(deployment: ModelDeployment, wrote: str, wanted: Wish | Blind, now: datetime) -> Steps:
     """`wrote` is the field manager that owns spec.replicas, "" where that is nobody."""
-    scaling = deployment.spec.scaling
-    if scaling is None or scaling.mode is ScalingMode.OFF:
-        return Steps()
     former = deployment.status.scaling or ScalingStatus()
     there = deployment.spec.replicas
+    if is_off(deployment):
+        return (
+            _written(deployment, former, _off(there, former), None, now) if lingers(deployment) else Steps()
+        )
     if _advises(deployment):
         state = _blind(deployment, former, wanted) if isinstance(wanted, Blind) else _advising(wanted)
         return _written(deployment, former, state, None, now)
-    pin = _pin(deployment, former, wrote, now)
+    try:
+        pin = _annotated(deployment, former, now) or _pin(deployment, former, wrote, now)
+    except ValueError as error:
+        pin, wanted = None, Blind(str(error), ScalingState.NOT_DECIDED)
     if pin is not None:
         return _written(deployment, former, pin, None, now)
     if isinstance(wanted, Blind):
         return _written(deployment, former, _blind(deployment, former, wanted), None, now)
     active = _state(ScalingState.ACTIVE, wanted.total, _pools(wanted), wanted.sentence)
     return _written(deployment, former, active, wanted.total if wanted.total != there else None, now)
+
+
+def is_off(deployment: ModelDeployment) -> bool:
+    """Whether somebody else scales."""
+    scaling = deployment.spec.scaling
+    return scaling is None or scaling.mode is ScalingMode.OFF
+
+
+def lingers(deployment: ModelDeployment) -> bool:
+    """Whether the status says still that we scale, though somebody else does: what is written meanwhile is no
+    number past us.
+    """
+    said = deployment.status.scaling
+    return is_off(deployment) and said is not None and said.state not in ("", ScalingState.OFF)
 
 
 def is_pinned(deployment: ModelDeployment, now: datetime) -> bool:
@@ -107,6 +130,32 @@ def _state(
     )
 
 
+def _off(there: int, former: ScalingStatus) -> ScalingStatus:
+    """Nothing moves between pools. Advice split nothing, and is no last word."""
+    advised = former.state == ScalingState.ADVISING
+    pools = () if advised else former.pools
+    return _state(ScalingState.OFF, there if advised else former.for_replicas, pools, former.reason)
+
+
+def _annotated(deployment: ModelDeployment, former: ScalingStatus, now: datetime) -> ScalingStatus | None:
+    """The state while an annotation pins what runs. Raises ValueError, in a line, where it is no time."""
+    text = deployment.metadata.annotations.get(PINNED_UNTIL)
+    if text is None:
+        return None
+    until = _time(text)
+    if until == _LONG_AGO:
+        raise ValueError(
+            f"annotation {PINNED_UNTIL} is no time; write one such as 2026-11-22T18:00:00Z, or remove it"
+        )
+    if now >= until:
+        return None
+    there = deployment.spec.replicas
+    reason = f"annotation {PINNED_UNTIL} asks for {there} replicas to stay"
+    # Without pinnedUntil: that is what is remembered of a write, and the annotation remembers itself.
+    message = f"pinned at {there} by an annotation until {_text(until)}"
+    return _state(ScalingState.PINNED, there, _pools_as_they_are(deployment, former), reason, message)
+
+
 def _pools(wanted: Wish) -> tuple[PoolReplicas, ...]:
     return tuple(PoolReplicas(name=name, replicas=count) for name, count in sorted(wanted.replicas.items()))
 
@@ -116,19 +165,22 @@ def _advising(wanted: Wish) -> ScalingStatus:
 
 
 def _blind(deployment: ModelDeployment, former: ScalingStatus, blind: Blind) -> ScalingStatus:
+    pools = _pools_as_they_are(deployment, former)
+    return _state(blind.state, deployment.spec.replicas, pools, former.reason, blind.reason)
+
+
+def _pools_as_they_are(deployment: ModelDeployment, former: ScalingStatus) -> tuple[PoolReplicas, ...]:
     """What runs stays split as it is: by the last word for this number, or as the operator says where there
     is none. Advice splits nothing.
     """
     there = deployment.spec.replicas
     if former.for_replicas == there and former.state != ScalingState.ADVISING:
-        pools = former.pools
-    elif _advises(deployment):
-        pools = ()
-    else:
-        now = deployment.status.pools
-        is_whole = sum(pool.replicas for pool in now) == there
-        pools = tuple(PoolReplicas(name=one.name, replicas=one.replicas) for one in now) if is_whole else ()
-    return _state(blind.state, there, pools, former.reason, blind.reason)
+        return former.pools
+    if _advises(deployment):
+        return ()
+    now = deployment.status.pools
+    is_whole = sum(pool.replicas for pool in now) == there
+    return tuple(PoolReplicas(name=one.name, replicas=one.replicas) for one in now) if is_whole else ()
 
 
 def _advises(deployment: ModelDeployment) -> bool:
@@ -168,6 +220,7 @@ def _written(
     )
     made = state.model_copy(
         update={
+            "history": _history(former) if moved else former.history,
             "observed_generation": generation,
             "since": _text(now) if moved else former.since,
             # A sentence has numbers of its moment: it stays that of the decision which it explains.
@@ -181,11 +234,28 @@ def _written(
     return Steps(made.to_document(), replicas, (*_told(former, made), *scaled))
 
 
+def _history(former: ScalingStatus) -> tuple[PastDecision, ...]:
+    """What comes before a new decision."""
+    if not former.state:
+        return former.history
+    # What holds replicas says why in its message; its reason is that of the decision which it holds.
+    why = former.message if former.state in _HOLDING else former.reason
+    last = PastDecision(
+        since=former.since,
+        for_replicas=former.for_replicas,
+        state=former.state,
+        reason=why[:_LONGEST_PAST_REASON],
+    )
+    return (last, *former.history)[:_PAST]
+
+
 def _told(former: ScalingStatus, made: ScalingStatus) -> list[Told]:
     if made.state == ScalingState.PINNED and made.pinned_until != former.pinned_until:
         return [Told("ScalingPinned", made.message)]
-    if made.state == former.state:
+    if made.state == former.state or made.state == ScalingState.OFF:
         return []
+    if made.state == ScalingState.PINNED:
+        return [Told("ScalingPinned", made.message)]
     if made.state in _HOLDING:
         return [Told(made.state, made.message, is_warning=True)]
     if former.state in _HOLDING:
@@ -202,5 +272,5 @@ def _time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+        return _LONG_AGO
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

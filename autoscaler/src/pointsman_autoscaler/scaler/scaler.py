@@ -19,6 +19,8 @@ from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.view import Flavour, View
 
 INTERVAL_SECONDS = 15.0
+# Calm is so many times as long as what users state, as it is where they state nothing.
+_CALMER = 4.0
 # Nobody starts so slowly that looking further ahead than this would help.
 _FURTHEST_SECONDS = 1800.0
 
@@ -31,7 +33,8 @@ class Scaler:
     ) -> None:
         """Raises PointsmanError for a schedule that is no time of a calendar."""
         self._name = name
-        self._tuning = tuning or Tuning()
+        self._stated = tuning or Tuning()
+        self._tuning = _tuned(self._stated, settings)
         self._settings = settings
         self._calendar = Calendar(settings.schedule)
         self._learners: dict[str, tuple[Flavour, Learner]] = {}
@@ -59,6 +62,26 @@ class Scaler:
     @property
     def settings(self) -> ScalingSettings:
         return self._settings
+
+    def follow(self, settings: ScalingSettings) -> None:
+        """Others from now on, with all that was learned: capacities, load and the need of the last minutes.
+        Only what was seen of other bounds is forgotten with them. Raises PointsmanError as at the start, and
+        goes on with the former ones then.
+        """
+        calendar = Calendar(settings.schedule)
+        if settings.bounds != self._settings.bounds:
+            for _, learner in self._learners.values():
+                learner.follow(settings.bounds)
+        if (settings.bounds, settings.attainment) != (self._settings.bounds, self._settings.attainment):
+            attainment = self._stated.attainment
+            self._attaining = Attaining(
+                settings.bounds, settings.attainment if attainment is None else attainment
+            )
+        self._tuning, self._settings, self._calendar = (
+            _tuned(self._stated, settings),
+            settings,
+            calendar,
+        )
 
     def decide(self, view: View) -> Mapping[str, int]:
         """Replicas of each flavour; `last` then tells why."""
@@ -181,6 +204,12 @@ class Scaler:
         if (hold, calm) == (tuning.hold_seconds, tuning.calm_seconds):
             return tuning
         return replace(tuning, hold_seconds=hold, calm_seconds=calm)
+
+
+def _tuned(tuning: Tuning, settings: ScalingSettings) -> Tuning:
+    """What users state of patience counts."""
+    hold = settings.hold_seconds
+    return tuning if hold is None else replace(tuning, hold_seconds=hold, calm_seconds=_CALMER * hold)
 
 
 def _ahead_seconds(pools: tuple[Pool, ...]) -> float:

@@ -1,7 +1,7 @@
 """Signals read from agents and gateways themselves, where no Prometheus is: local mode, small clusters."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import aiohttp
 import structlog
@@ -50,7 +50,8 @@ class DirectSource:
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
         self._look: asyncio.Task[_Look] | None = None
-        self._silent: set[str] = set()
+        self._silent: dict[ObjectKey | None, set[str]] = {}
+        """URLs that nothing can be read from, which is said once: of a model, or of gateways."""
         self._latest = clock()
 
     async def __aenter__(self) -> "DirectSource":
@@ -68,6 +69,7 @@ class DirectSource:
 
     def forget(self, key: ObjectKey) -> None:
         self._memories.pop(key, None)
+        self._silent.pop(key, None)
 
     async def view(self, watched: Watched) -> View | Blind:
         self._begin_anew_if_the_clock_went_back()
@@ -81,8 +83,9 @@ class DirectSource:
 
         async def page_of(address: Address) -> str | None:
             async with turn:
-                return await self._page(address, _AGENT_BYTES)
+                return await self._page(address, _AGENT_BYTES, watched.key)
 
+        self._forget_silent(watched.key, agents.values())
         pages = asyncio.gather(*(page_of(address) for address in agents.values()))
         look = await self._gateways_now()
         for name, page in zip(agents, await pages, strict=True):
@@ -95,6 +98,12 @@ class DirectSource:
                 look.at_seconds, {name: said.get(target) for name, said in look.said.items()}, look.there
             )
         return memory.view(watched, self._clock())
+
+    def _forget_silent(self, whose: ObjectKey | None, there: Iterable[Address]) -> None:
+        """Replicas come and go, each at another address."""
+        silent = self._silent.get(whose)
+        if silent:
+            silent &= {address.url(_PATH) for address in there}
 
     def _begin_anew_if_the_clock_went_back(self) -> None:
         """What was seen at times to come would stay the newest until they come."""
@@ -115,7 +124,8 @@ class DirectSource:
     async def _read_gateways(self) -> "_Look":
         at_seconds = self._clock()
         there = sorted(self._gateways())
-        pages = await asyncio.gather(*(self._page(address, _GATEWAY_BYTES) for address in there))
+        self._forget_silent(None, there)
+        pages = await asyncio.gather(*(self._page(address, _GATEWAY_BYTES, None) for address in there))
         said: dict[str, Mapping[str, TargetLook]] = {}
         for address, page in zip(there, pages, strict=True):
             looks = None if page is None else gateway_looks(rows(page, gateway_rows()))
@@ -123,23 +133,24 @@ class DirectSource:
                 said[address.url(_PATH)] = looks
         return _Look(at_seconds, frozenset(address.url(_PATH) for address in there), said)
 
-    async def _page(self, address: Address, most_bytes: int) -> str | None:
+    async def _page(self, address: Address, most_bytes: int, whose: ObjectKey | None) -> str | None:
         """None where nothing of use was answered, which is logged once."""
         assert self._session is not None
         url = address.url(_PATH)
+        silent = self._silent.setdefault(whose, set())
         async with self._turn:
             try:
                 # Anybody's pod may have our labels: it chooses neither who is asked nor how much is read.
                 async with self._session.get(url, allow_redirects=False) as answer:
                     if answer.status == 200:
                         page = (await read_page(answer, most_bytes)).decode(errors="replace")
-                        self._silent.discard(url)
+                        silent.discard(url)
                         return page
                     reason = f"it answers {answer.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
                 reason = str(error) or type(error).__name__
-        if url not in self._silent:
-            self._silent.add(url)
+        if url not in silent:
+            silent.add(url)
             _log.warning("metrics_unreadable", url=url, reason=reason)
         return None
 

@@ -44,13 +44,33 @@ def recorded_rates(settings: PrometheusSettings, query: str, seconds: float, now
             query, begin, end, f"{step:.0f}s", timeout=_PATIENCE_SECONDS
         )
     except (OSError, PrometheusApiClientException, ValueError) as error:
-        raise PointsmanError(f"Prometheus does not answer the query ({error})", where=settings.url) from error
+        raise PointsmanError(
+            f"Prometheus does not answer the query ({_reason(error)})",
+            where=settings.url,
+            todo="see that this is its URL, that it can be reached from here, and what --query says",
+        ) from error
     if len(found) != 1:
-        what = "no series" if not found else f"{len(found)} series"
+        what, todo = f"{len(found)} series", "write a query that sums to one rate, in requests a second"
+        if not found:
+            what, todo = (
+                "nothing",
+                "see that it scrapes the gateways, ask for other --days, or write a --query",
+            )
         raise PointsmanError(
             f"the query gives {what} in the last {seconds / 86400:g} days: {query}",
             where=settings.url,
-            todo="write a query that sums to one rate, in requests a second",
+            todo=todo,
         )
     rows = [f"{float(time):.0f},{value}" for time, value in found[0]["values"]]
     return "\n".join(["t_seconds,arrivals_per_second", *rows, ""])
+
+
+def _reason(error: Exception) -> str:
+    """What a person can use of the words of two libraries and a server."""
+    said = str(error)
+    inner = re.search(r'"error":"((?:[^"\\\\]|\\\\.)*)"', said) or re.search(
+        r"\[Errno -?\d+\] ([^'\")]+)", said
+    )
+    if inner is None and "timed out" in said:
+        return "it took too long"
+    return (inner[1] if inner else said)[:300]

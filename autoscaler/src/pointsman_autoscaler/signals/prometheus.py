@@ -20,6 +20,7 @@ from pointsman.api import ObjectKey
 from pointsman.api.fleet import PrometheusSettings
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman_autoscaler.signals import promql
+from pointsman_autoscaler.signals.bounded import BoundedSession, TooLargeError
 from pointsman_autoscaler.signals.memory import PATIENCE, Memory, Patience
 from pointsman_autoscaler.signals.page import engine_sample, gateway_looks
 from pointsman_autoscaler.signals.watched import Blind, Watched
@@ -41,6 +42,8 @@ _GIVEN_UP = 32
 _QUIET_SECONDS = 10.0
 """So long nobody asks a Prometheus that was given up: a thousand models would wait in vain one by one."""
 _SAID_SECONDS = 60.0
+_MOST_BYTES = 64 * 2**20
+"""Of an answer: ten minutes of a thousand replicas are some 50 MiB."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class _Known:
     is_first: bool = True
     failing_since: float | None = None
     has_series: bool = False
+    is_too_much: bool = False
+    """Whether its answer was larger than is read."""
 
 
 class PrometheusSource:
@@ -65,8 +70,10 @@ class PrometheusSource:
         clock: Callable[[], float],
         patience: Patience = PATIENCE,
         elapsed: Clock = elapsed_seconds,
+        most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._settings = settings
+        self._most_bytes = most_bytes
         self._elapsed = elapsed
         self._clock = clock
         self._patience = patience
@@ -108,12 +115,15 @@ class PrometheusSource:
         return self._unanswered >= _GIVEN_UP and self._elapsed() < self._quiet_until
 
     def _failed(self, known: _Known, error: Exception) -> None:
+        known.is_too_much = isinstance(error, TooLargeError)
         if isinstance(error, OSError):
             self._unanswered += 1
             self._quiet_until = self._elapsed() + _QUIET_SECONDS
         if known.failing_since is None and self._elapsed() - self._said_at >= _SAID_SECONDS:
             self._said_at = self._elapsed()
-            reason = str(error) or type(error).__name__
+            # What urllib3 gave up for, rather than the whole question.
+            cause = getattr(next(iter(error.args), None), "reason", None) or error
+            reason = str(cause) or type(error).__name__
             _log.warning("prometheus_failed", url=self._settings.url, reason=reason)
 
     def _seen(self, known: _Known, seen: View | Blind, now: float) -> View | Blind:
@@ -122,6 +132,9 @@ class PrometheusSource:
             is_over = now - known.failing_since >= self._patience.stale_seconds
             # Without the error, which may be another one each time.
             why = f"Prometheus at {self._settings.url} does not answer; the autoscaler's log says how"
+            if known.is_too_much:
+                size = f"{self._most_bytes / 2**20:g} MiB"
+                why = f"Prometheus says more than {size} of its replicas; see who else has their labels"
             return Blind(why) if is_over or isinstance(seen, Blind) else seen
         if isinstance(seen, Blind):
             if not known.has_series:
@@ -157,7 +170,11 @@ class PrometheusSource:
         client = getattr(self._local, "client", None)
         if client is None:
             # Asked again with the next look: a retry would be late.
-            client = self._local.client = PrometheusConnect(self._settings.url.rstrip("/"), retry=0)
+            client = self._local.client = PrometheusConnect(
+                self._settings.url.rstrip("/"),
+                retry=0,
+                session=BoundedSession(self._most_bytes, _PATIENCE_SECONDS),
+            )
         token = self._settings.bearer_token_file
         # Read each time: tokens of accounts change.
         client.headers = {"Authorization": f"Bearer {Path(token).read_text().strip()}"} if token else {}

@@ -78,6 +78,11 @@ def least_dollars(scenario: Scenario, foresight: Foresight) -> float:
                 each.flavour.price_per_hour, each.startup.quantiles.p50_seconds, each.flavour.maximum, share
             )
         )
+    # Each at best: of the flavour of which one replica serves most.
+    best = np.max([offer.share for offer in offers], axis=0)
+    allowed = min(scenario.settings.maximum, sum(offer.maximum for offer in offers))
+    if (best * allowed < 1 - 1e-9).any():
+        raise ValueError("no replicas that are allowed serve the load")
     if len(offers) == 1:
         whole = np.maximum(needed(offers[0].share), _least(scenario, len(rates)))
         whole[cut_off:] = 0

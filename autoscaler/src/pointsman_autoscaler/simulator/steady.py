@@ -89,7 +89,7 @@ def _largest(
         apart = replace(settings, minimum=level, maximum=level, idle_after_seconds=None, schedule=())
         own = replace(flavour, flavour=replace(flavour.flavour, minimum=level, maximum=level), spot=None)
         scenario = Scenario("steady", load, (own,), apart, _QUIET, {flavour.flavour.name: level})
-        return simulate(scenario, _Still(flavour.flavour.name, level), seed).attained_windows >= 0.5
+        return simulate(scenario, Still(flavour.flavour.name, level), seed).attained_windows >= 0.5
 
     limit = _MOST * level
     low = high = min(guess, limit)
@@ -122,7 +122,7 @@ def _expected(flavour: SimulatedFlavour, lengths: Lengths, settings: ScalingSett
     return found.latency.requests_per_second
 
 
-class _Still:
+class Still:
     """A policy that changes nothing."""
 
     name = "still"

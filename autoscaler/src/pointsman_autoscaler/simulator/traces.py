@@ -14,10 +14,15 @@ from pointsman.errors import PointsmanError
 Floats = NDArray[np.float64]
 Tokens = NDArray[np.int32]
 
+_DAY = 86_400.0
 _INTERVAL_SECONDS = 600.0
 """Of a trace with one row."""
 _MOST_INTERVALS = 5_000_000
 _SHORTEST_SECONDS = 1.0
+_LONGEST_DAYS = 100
+"""Longer ones take hours to play, and are mostly milliseconds."""
+LARGEST_BYTES = 128 * 2**20
+"""Of a file: some four million requests, more than are played in a minute."""
 _LATEST_SECONDS = 1e11
 """Beyond it are milliseconds: in seconds it is the year 5138."""
 # Names of columns as the traces of Azure, Vidur and ServeGen have them, and what Prometheus exports.
@@ -66,16 +71,26 @@ def read_trace(text: str, where: str) -> RequestTrace | RateTrace:
     if not lines:
         raise PointsmanError("the trace is empty", where=where, todo=f"give it columns {_COLUMNS}")
     separator = max(",;\t", key=lines[0][1].count)
-    header = [name.strip().lower() for name in lines[0][1].replace('"', "").split(separator)]
+    names = [name.strip() for name in lines[0][1].replace('"', "").split(separator)]
+    header = [name.lower() for name in names]
     at = _column(header, _TIME)
     wanted, rate = (_column(header, _INPUT), _column(header, _OUTPUT)), _column(header, _RATE)
-    rows = _Rows(where, header, lines[1:], separator)
+    rows = _Rows(where, names, lines[1:], separator)
     if at is not None and wanted[0] is not None and wanted[1] is not None:
         return _requests(rows, at, wanted[0], wanted[1])
     if at is not None and rate is not None:
         return _rates(rows, at, rate, _column(header, _VARIATION))
+    lacks = ["times"] if at is None else []
+    if wanted == (None, None):
+        lacks += ["rates or tokens"] if rate is None else []
+    else:
+        lacks += [
+            f"tokens of {kind}"
+            for kind, one in zip(("prompts", "answers"), wanted, strict=True)
+            if one is None
+        ]
     raise PointsmanError(
-        f"no known columns in {lines[0][1].strip()[:200]!r}",
+        f"no column of {' and none of '.join(lacks)} in {lines[0][1].strip()[:200]!r}",
         where=f"{where}:{lines[0][0]}",
         todo=f"name them {_COLUMNS}",
     )
@@ -116,9 +131,10 @@ class _Rows:
             try:
                 found.append(reader(text))
             except ValueError as error:
-                raise PointsmanError(
-                    f"{self._header[column]}: {text[:80]!r} {error}", where=f"{self.where}:{number}"
-                ) from None
+                what = f"{self._header[column]}: {text[:80]!r} {error}"
+                if column >= len(fields):
+                    what = f"the row has no {self._header[column]}"
+                raise PointsmanError(what, where=f"{self.where}:{number}") from None
         return found
 
 
@@ -129,6 +145,7 @@ def _requests(rows: _Rows, at: int, given: int, taken: int) -> RequestTrace:
         raise PointsmanError(
             "all requests come at one moment", where=rows.where, todo="give it some minutes of requests"
         )
+    _no_longer_than_can_be(rows.where, float(found[-1, 0] - found[0, 0]))
     return RequestTrace(
         found[:, 0] - found[0, 0],
         np.maximum(found[:, 1], 1).astype(np.int32),
@@ -141,6 +158,7 @@ def _rates(rows: _Rows, at: int, rate: int, variation: int | None) -> RateTrace:
     found = np.array(rows.read(readers))
     found = found[np.argsort(found[:, 0], kind="stable")]
     steps = np.diff(found[:, 0])
+    _no_longer_than_can_be(rows.where, float(steps.sum()))
     interval = float(steps.min()) if len(steps) else _INTERVAL_SECONDS
     if interval <= 0:
         twice = found[int(steps.argmin()), 0]
@@ -162,6 +180,15 @@ def _rates(rows: _Rows, at: int, rate: int, variation: int | None) -> RateTrace:
     if variation is not None:
         variations[places] = found[:, 2]
     return RateTrace(interval, rates, variations)
+
+
+def _no_longer_than_can_be(where: str, seconds: float) -> None:
+    if seconds > _LONGEST_DAYS * _DAY:
+        raise PointsmanError(
+            f"from the first to the last row are {seconds / _DAY:,.0f} days",
+            where=where,
+            todo=f"at most {_LONGEST_DAYS} can be played; divide by 1000 if times are milliseconds",
+        )
 
 
 def _moment(text: str) -> float:

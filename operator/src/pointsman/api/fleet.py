@@ -1,6 +1,6 @@
 """The fleet settings: what the platform has. One file of plain keys, `fleet.yaml`, and no kind of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from pointsman.api.names import (
 )
 from pointsman.api.podoverlay import Toleration
 from pointsman.api.record import Record, Rule
-from pointsman.api.scalars import Money, Quantity
+from pointsman.api.scalars import Money, PositiveDuration, Quantity
 
 
 class AcceleratorPrice(Record):
@@ -59,11 +59,46 @@ class NameClaim(Record):
     models: Annotated[tuple[ModelNamePattern, ...], Field(min_length=1, max_length=256)]
 
 
+_MOST_HELD = Quantity("256Mi")
+_HeldRequests = Annotated[StrictInt, Field(ge=1, le=100_000)]
+
+
+def _held(key: str, bodies_of: Callable[["Holding"], Quantity]) -> Rule:
+    return Rule(
+        cel=f"!has(self.{key}) || quantity(self.{key}).compareTo(quantity('{_MOST_HELD}')) <= 0",
+        holds=lambda holding: bodies_of(holding).decimal <= _MOST_HELD.decimal,
+        what=f"is above {_MOST_HELD}, a quarter of the memory of a gateway",
+        todo=f"write at most {_MOST_HELD}, and run more gateways",
+        field=key,
+    )
+
+
+class Holding(Record):
+    """How requests wait in each gateway for a deployment at zero. What is above the bounds is refused, or
+    goes to the route's fallback.
+    """
+
+    constraints: ClassVar[tuple[Rule, ...]] = (
+        _held("bodies", lambda holding: holding.bodies),
+        _held("bodiesInAll", lambda holding: holding.bodies_in_all),
+    )
+
+    for_: PositiveDuration = PositiveDuration("5m")
+    """The longest wait: longer than nine of ten starts take."""
+    requests: _HeldRequests = 256
+    """Of one deployment."""
+    requests_in_all: _HeldRequests = 1024
+    bodies: Quantity = Quantity("64Mi")
+    """The bodies of requests for one deployment, together."""
+    bodies_in_all: Quantity = _MOST_HELD
+
+
 class GatewaySettings(Record):
     names: Annotated[tuple[NameClaim, ...], Field(max_length=256)] = ()
     """Who may claim which names, and nobody else; default: any namespace, any name."""
     allowed_private_hosts: Annotated[tuple[ShortText, ...], Field(max_length=256)] = ()
     """Private hosts, *.suffixes, addresses and networks that a hosted baseURL may name."""
+    hold: Holding = Field(default_factory=Holding)
 
 
 class PrometheusSettings(Record):

@@ -1,7 +1,8 @@
 """ModelDeployment: one model that can answer, served by engines of our own or hosted by a provider."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StrictInt
 
@@ -16,7 +17,7 @@ from pointsman.api.record import Record, Rule
 from pointsman.api.resource import Resource
 from pointsman.api.scalars import PositiveDuration
 from pointsman.api.scaling import Scaling, ScalingMode
-from pointsman.api.serving import Engine, Model
+from pointsman.api.serving import Engine, EngineName, Model
 
 
 class Task(StrEnum):
@@ -65,6 +66,26 @@ def _only_with_own_engine(attribute: str) -> Rule:
         todo=f"remove {attribute}, or state model and engine instead of hosted",
         field=attribute,
     )
+
+
+_SPELLED_OUT = "has(self.hardware) && has(self.hardware.pools) && size(self.hardware.pools) > 0"
+
+
+def _beside_pools(
+    cel: str, holds: Callable[[Scaling, int, int], bool], what: str, todo: str, field: str
+) -> Rule:
+    """What must hold of scaling beside pools that are spelled out, given the sums of their limits."""
+
+    def holds_of(spec: Any) -> bool:
+        pools = spec.hardware.pools if spec.hardware is not None else ()
+        if spec.scaling is None or not pools:
+            return True
+        least, most = (
+            sum(getattr(pool, name) for pool in pools) for name in ("min_replicas", "max_replicas")
+        )
+        return holds(spec.scaling, least, most)
+
+    return Rule(f"!(has(self.scaling) && {_SPELLED_OUT}) || {cel}", holds_of, what, todo, f"scaling.{field}")
 
 
 class ModelDeploymentSpec(Record):
@@ -121,6 +142,56 @@ class ModelDeploymentSpec(Record):
             what="replicas has no meaning for a hosted model",
             todo="remove replicas",
             field="replicas",
+        ),
+        _beside_pools(
+            cel="self.scaling.minReplicas <= self.hardware.pools.map(p, p.maxReplicas).sum()",
+            holds=lambda scaling, least, most: scaling.min_replicas <= most,
+            what="minReplicas is more than all pools together may have",
+            todo="lower it, or raise a pool's maxReplicas",
+            field="minReplicas",
+        ),
+        _beside_pools(
+            cel="!has(self.scaling.schedule)"
+            " || self.scaling.schedule.all(s,"
+            " s.minReplicas <= self.hardware.pools.map(p, p.maxReplicas).sum())",
+            holds=lambda scaling, least, most: all(s.min_replicas <= most for s in scaling.schedule),
+            what="a scheduled minReplicas is more than all pools together may have",
+            todo="lower it, or raise a pool's maxReplicas",
+            field="schedule",
+        ),
+        _beside_pools(
+            cel="self.hardware.pools.map(p, has(p.minReplicas) ? p.minReplicas : 0).sum()"
+            " <= self.scaling.maxReplicas",
+            holds=lambda scaling, least, most: least <= scaling.max_replicas,
+            what="maxReplicas is less than the minReplicas of all pools together",
+            todo="raise it, or lower a pool's minReplicas",
+            field="maxReplicas",
+        ),
+        Rule(
+            cel="!(has(self.scaling) && has(self.scaling.objectives) && has(self.scaling.objectives.itl))"
+            " || !self.tasks.all(task, task in ['embedding', 'rerank'])",
+            holds=lambda spec: (
+                spec.scaling is None
+                or spec.scaling.objectives is None
+                or spec.scaling.objectives.itl is None
+                or not set(spec.tasks) <= {Task.EMBEDDING, Task.RERANK}
+            ),
+            what="embeddings and ranks have no time between tokens",
+            todo="state ttft alone, the time to the answer",
+            field="scaling.objectives",
+        ),
+        Rule(
+            cel="!(has(self.scaling) && has(self.engine)) || self.engine.name != 'custom'"
+            " || has(self.scaling.mode) && self.scaling.mode == 'off'",
+            holds=lambda spec: (
+                spec.scaling is None
+                or spec.engine is None
+                or spec.engine.name is not EngineName.CUSTOM
+                or spec.scaling.mode is ScalingMode.OFF
+            ),
+            what="nothing can be seen of the load of custom engines, so their number would stay",
+            todo='write mode: "off", and scale it by what gateways see (operator/docs/scaling-by-others.md)',
+            field="scaling.mode",
         ),
     )
 

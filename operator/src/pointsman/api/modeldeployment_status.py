@@ -65,6 +65,17 @@ class ScalingState(StrEnum):
     """Nothing can be said of the load: what runs is held."""
     NOT_DECIDED = "NotDecided"
     """What is asked for cannot be followed: what runs is held."""
+    OFF = "Off"
+    """Somebody else scales; the rest is the last word of before."""
+
+
+class PastDecision(Record):
+    """What was decided before, and held from `since` until the next."""
+
+    since: Timestamp = ""
+    for_replicas: Count = 0
+    state: ShortText = ""
+    reason: Annotated[str, Field(max_length=1024)] = ""
 
 
 class ScalingStatus(Record):
@@ -82,6 +93,8 @@ class ScalingStatus(Record):
     message: Text = ""
     """What the state means here, as the condition ScalingActive says it."""
     pinned_until: Timestamp = ""
+    history: Annotated[tuple[PastDecision, ...], Field(max_length=5)] = ()
+    """What was decided before this, the newest first: what changed replicas, pools or the state."""
 
 
 class MetricStatus(Record):

@@ -146,18 +146,6 @@ ImageReference = Annotated[
     ),
 ]
 Currency = Annotated[str, spelling(r"^[A-Z]{3}$", "an ISO 4217 code such as USD", longest=3)]
-# Five fields of cron, as Kubernetes' CronJob reads them.
-CronExpression = Annotated[
-    str,
-    spelling(
-        r"^[0-9*/,-]+ [0-9*/,-]+ [0-9*/,-]+ [0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+$",
-        'five fields of cron, such as "0 7 * * 1-5"',
-        longest=100,
-    ),
-]
-TimeZone = Annotated[
-    str, spelling(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$", "a time zone such as Europe/Berlin", longest=64)
-]
 
 ShortText = Annotated[str, StringConstraints(max_length=253)]
 Text = Annotated[str, StringConstraints(max_length=4096)]

@@ -15,6 +15,8 @@ UNQUOTED_FRACTION = "unquoted_fraction"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
+_ABOVE_ZERO = ("double(self) > 0.0",)
+
 # Kubernetes' resource.Quantity: decimal and binary suffixes, and decimal exponents.
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -117,6 +119,26 @@ class Share(Scalar):
     @cached_property
     def decimal(self) -> Decimal:
         return Decimal(self)
+
+
+class PositiveMoney(Money):
+    """An amount above zero, where nothing could be had for zero."""
+
+    looks_like = 'an amount above zero in quotes, such as "40"'
+    cel: ClassVar[tuple[str, ...]] = _ABOVE_ZERO
+
+    def _check(self) -> bool:
+        return self.decimal > 0
+
+
+class PositiveShare(Share):
+    """A share above 0, where 0 would ask for nothing."""
+
+    looks_like = 'a share above 0 and up to 1 in quotes, such as "0.99"'
+    cel: ClassVar[tuple[str, ...]] = _ABOVE_ZERO
+
+    def _check(self) -> bool:
+        return self.decimal > 0
 
 
 class Quantity(Scalar):

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from pydantic import Field, StrictInt
 
+from pointsman.api.calendar import CronExpression, TimeZone
 from pointsman.api.markers import ListMap
-from pointsman.api.names import CronExpression, TimeZone, Word
+from pointsman.api.names import Word
 from pointsman.api.record import Record, Rule
-from pointsman.api.scalars import Money, PositiveDuration, Share
+from pointsman.api.scalars import PositiveDuration, PositiveMoney, PositiveShare
 
 _Replicas = Annotated[StrictInt, Field(ge=0, le=10_000)]
 
@@ -44,17 +45,23 @@ class Objectives(Record):
     """Time to first token."""
     itl: Quantiles | None = None
     """Time between tokens."""
-    attainment: Share = Share("0.99")
+    attainment: PositiveShare = PositiveShare("0.99")
     """The share of 5-minute windows in which every listed quantile holds."""
 
 
 class ScalingBudget(Record):
-    per_hour: Money
+    per_hour: PositiveMoney
 
 
 class Idle(Record):
     after: PositiveDuration
     """How long nothing must have been asked before the last replica goes; then requests are held."""
+
+
+class ScaleDown(Record):
+    after: PositiveDuration
+    """How long fewer replicas must have been enough before any goes, 5m where it is not stated; never shorter
+    than a start takes."""
 
 
 class ScheduledMinimum(Record):
@@ -63,8 +70,18 @@ class ScheduledMinimum(Record):
     name: Word
     start: CronExpression
     end: CronExpression
-    time_zone: TimeZone = "Etc/UTC"
-    min_replicas: _Replicas
+    time_zone: TimeZone = TimeZone("Etc/UTC")
+    min_replicas: Annotated[StrictInt, Field(ge=1, le=10_000)]
+
+    constraints = (
+        Rule(
+            cel="self.start != self.end",
+            holds=lambda entry: entry.start != entry.end,
+            what="ends when it starts, so it never holds",
+            todo="let it end later",
+            field="end",
+        ),
+    )
 
 
 class Scaling(Record):
@@ -75,6 +92,7 @@ class Scaling(Record):
     objectives: Objectives | None = None
     budget: ScalingBudget | None = None
     idle: Idle | None = None
+    scale_down: ScaleDown | None = None
     schedule: Annotated[tuple[ScheduledMinimum, ...], Field(max_length=32), ListMap("name")] = ()
 
     constraints = (

@@ -179,6 +179,8 @@ class EngineFacts(Record):
     lifetimes: tuple[Lifetime, ...] = ()
     missing_parts: tuple[MissingPart, ...] = ()
     arguments: tuple[OwnedArgument, ...] = ()
+    abbreviated_flags: StrictBool = False
+    """Whether its parser takes the beginning of a flag for the flag, as Python's does."""
     errors: tuple[ErrorShape, ...] = ()
     metrics: tuple[EngineMetric, ...] = ()
 

@@ -1,57 +1,18 @@
 """`pointsman autoscaler`: one replica of the autoscaler of a cluster."""
 
 import asyncio
-import os
-import socket
-import sys
-from pathlib import Path
 
 import click
 
-from pointsman.api import FleetSettings, ObjectKey
-from pointsman.cli.processes import log_as_json, read_fleet
-from pointsman.kube.credentials import find_credentials
-from pointsman.kube.gateways import gateways_at
-from pointsman.local.listening import parse_listen
+from pointsman.cli.replica import replica_options
+from pointsman.kube.credentials import Credentials
+from pointsman.kube.replica import ReplicaSettings
 from pointsman_autoscaler.loop.process import Autoscaler
 from pointsman_autoscaler.loop.settings import AutoscalerSettings
 
 
 @click.command(name="autoscaler")
-@click.option("--fleet", type=click.Path(path_type=Path, dir_okay=False), help="The fleet settings.")
-@click.option(
-    "--lease", default="pointsman-autoscaler", show_default=True, help="The Lease that replicas share."
-)
-@click.option(
-    "--gateways", default="", metavar="NAMESPACE/SERVICE", help="The Service behind which gateways are found."
-)
-@click.option(
-    "--gateway-pods", default="", metavar="NAMESPACE/LABELS", help="The same by labels of Pods: a=b,c=d."
-)
-@click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
-@click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
-@click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
-@click.option("--context", default="", help="The context of the kubeconfig.")
-def command(
-    fleet: Path | None,
-    lease: str,
-    gateways: str,
-    gateway_pods: str,
-    namespaces: tuple[str, ...],
-    listen: str,
-    kubeconfig: str,
-    context: str,
-) -> None:
+@replica_options(lease="pointsman-autoscaler")
+def command(replica: ReplicaSettings, credentials: Credentials) -> None:
     """Scale the ModelDeployments of a cluster whose spec.scaling says so: what the chart runs."""
-    log_as_json(sys.stderr)
-    served = parse_listen(listen)
-    settings = AutoscalerSettings(
-        identity=os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
-        lease=ObjectKey(os.environ.get("POD_NAMESPACE", "default"), lease),
-        fleet=read_fleet(fleet) if fleet is not None else FleetSettings(),
-        namespaces=namespaces,
-        address=served.host,
-        port=served.port,
-        gateways=gateways_at(gateways, gateway_pods),
-    )
-    asyncio.run(Autoscaler(find_credentials(kubeconfig, context), settings).run())
+    asyncio.run(Autoscaler(credentials, AutoscalerSettings(**vars(replica))).run())

@@ -16,6 +16,7 @@ from pointsman.kube.credentials import find_credentials
 from pointsman.local.listening import free_port, parse_listen
 from pointsman.local.machine import usable_cores
 from pointsman.routing import ProxySettings
+from pointsman.routing.settings import HoldSettings
 
 _MOST_WORKERS = 4
 """Each has connections of its own to every replica; more requests are served by more gateways."""
@@ -64,6 +65,7 @@ def command(
     """Serve the routes of a cluster: what the chart runs. It needs no operator to serve."""
     log_as_json(sys.stderr)
     served, said = parse_listen(listen), parse_listen(metrics, option="--metrics")
+    stated = read_fleet(fleet) if fleet is not None else FleetSettings()
     settings = ClusterGatewaySettings(
         proxy=ProxySettings(
             listen_address=served.host,
@@ -71,12 +73,13 @@ def command(
             tombstone_port=free_port(),
             workers=min(usable_cores(), _MOST_WORKERS),
             processor=platform.machine(),
+            hold=HoldSettings.of(stated),
         ),
         folder=state_dir.absolute(),
         metrics_address=said.host,
         metrics_port=said.port,
         drain_seconds=_seconds(drain),
-        fleet=read_fleet(fleet) if fleet is not None else FleetSettings(),
+        fleet=stated,
         namespaces=namespaces,
         secret_namespaces=secrets_of,
         endpoints_from=EndpointsFrom(endpoints),

@@ -1,35 +1,19 @@
 """`pointsman operator`: one replica of the operator of a cluster."""
 
 import asyncio
-import os
-import socket
-import sys
-from pathlib import Path
 
 import click
 
-from pointsman.api import FleetSettings, ObjectKey
-from pointsman.cli.processes import log_as_json, read_fleet
+from pointsman.cli.replica import replica_options
 from pointsman.controller.process import Operator
 from pointsman.controller.settings import OperatorSettings
-from pointsman.kube.credentials import find_credentials
-from pointsman.kube.gateways import gateways_at
-from pointsman.local.listening import parse_listen
+from pointsman.kube.credentials import Credentials
+from pointsman.kube.replica import ReplicaSettings
 from pointsman.workloads import Images
 
 
 @click.command(name="operator")
-@click.option("--fleet", type=click.Path(path_type=Path, dir_okay=False), help="The fleet settings.")
 @click.option("--agent-image", required=True, help="This program's own image: agents of engines run it.")
-@click.option(
-    "--lease", default="pointsman-operator", show_default=True, help="The Lease that replicas share."
-)
-@click.option(
-    "--gateways", default="", metavar="NAMESPACE/SERVICE", help="The Service behind which gateways are found."
-)
-@click.option(
-    "--gateway-pods", default="", metavar="NAMESPACE/LABELS", help="The same by labels of Pods: a=b,c=d."
-)
 @click.option("--gateway-url", default="", help="Where clients find the gateways: routes' statuses show it.")
 @click.option(
     "--hub",
@@ -38,36 +22,12 @@ from pointsman.workloads import Images
     show_default=True,
     help="Where branches and tags of hf:// sources are looked up, or HF_ENDPOINT.",
 )
-@click.option("--namespace", "namespaces", multiple=True, help="Watch this namespace only. May be repeated.")
-@click.option("--listen", default="127.0.0.1:9090", show_default=True, help="Health and metrics: HOST:PORT.")
-@click.option("--kubeconfig", default="", help="Default: KUBECONFIG, the pod's account, ~/.kube/config.")
-@click.option("--context", default="", help="The context of the kubeconfig.")
+@replica_options(lease="pointsman-operator")
 def command(
-    fleet: Path | None,
-    agent_image: str,
-    lease: str,
-    gateways: str,
-    gateway_pods: str,
-    gateway_url: str,
-    hub: str,
-    namespaces: tuple[str, ...],
-    listen: str,
-    kubeconfig: str,
-    context: str,
+    replica: ReplicaSettings, credentials: Credentials, agent_image: str, gateway_url: str, hub: str
 ) -> None:
     """Bring ModelDeployments about in a cluster: what the chart runs."""
-    log_as_json(sys.stderr)
-    served = parse_listen(listen)
     settings = OperatorSettings(
-        identity=os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
-        lease=ObjectKey(os.environ.get("POD_NAMESPACE", "default"), lease),
-        images=Images(agent=agent_image),
-        fleet=read_fleet(fleet) if fleet is not None else FleetSettings(),
-        namespaces=namespaces,
-        address=served.host,
-        port=served.port,
-        gateways=gateways_at(gateways, gateway_pods),
-        hub_url=hub,
-        gateway_url=gateway_url,
+        **vars(replica), images=Images(agent=agent_image), hub_url=hub, gateway_url=gateway_url
     )
-    asyncio.run(Operator(find_credentials(kubeconfig, context), settings).run(asyncio.Event()))
+    asyncio.run(Operator(credentials, settings).run(asyncio.Event()))

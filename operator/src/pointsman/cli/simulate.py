@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
 from pointsman.api import FleetSettings, ModelDeployment
 from pointsman.api.examination import examine
@@ -17,6 +18,7 @@ from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
 from pointsman_autoscaler.signals.history import arrivals, recorded_rates
 from pointsman_autoscaler.simulator.contenders import OURS, Contender, parse, settings_of_knob
+from pointsman_autoscaler.simulator.reach import nearest_miss
 from pointsman_autoscaler.simulator.report.comparison import Comparison, Tried
 from pointsman_autoscaler.simulator.report.document import document
 from pointsman_autoscaler.simulator.report.page import page
@@ -24,7 +26,7 @@ from pointsman_autoscaler.simulator.report.table import outcome
 from pointsman_autoscaler.simulator.scenario import Scenario
 from pointsman_autoscaler.simulator.side_by_side import side_by_side
 from pointsman_autoscaler.simulator.study import LENGTHS, arrivals_of, study
-from pointsman_autoscaler.simulator.traces import read_trace
+from pointsman_autoscaler.simulator.traces import LARGEST_BYTES, read_trace
 
 _FOUND_ERRORS = 1
 _DAY = 86_400.0
@@ -82,6 +84,13 @@ Examples:
 )
 @click.option("--startup", type=click.Choice(["cached", "warm", "cold"]), default="warm", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 50),
+    default=1,
+    show_default=True,
+    help="How many, from --seed on: of starts, losses and choices, and so how far outcomes differ by luck.",
+)
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
     "--report", type=click.Path(dir_okay=False), default="out/simulation.html", show_default=True,
@@ -100,6 +109,7 @@ def command(
     kind: str,
     startup: str,
     seed: int,
+    seeds: int,
     output: str,
     report: str,
 ) -> int:
@@ -116,7 +126,6 @@ def command(
     against the bound  the bill, divided by the least at which somebody who knows the future
                        serves every window; -: nobody can, or no whole window
     reversals/day      how often replicas of a pool went the other way than before
-    recovery           the longest time from a jump of the load until objectives hold again
 
     Exits with 1 if a file has an error.
     """
@@ -134,14 +143,16 @@ def command(
     context = (chosen.spec.model.context_length if chosen.spec.model is not None else None) or 0
     load_there = arrivals_of(trace, load, LENGTHS[kind](), context, seed)
     made = study(chosen, fleet, shipped_catalog(), load_there, trace_name=name, startup=startup)
-    comparison = _compared(made.scenario, peers, tune, seed, fleet.currency)
+    comparison = _compared(made.scenario, peers, tune, range(seed, seed + seeds), fleet.currency)
     if report:
         _write(Path(report), page(comparison, made.facts))
     if output == "json":
         click.echo(json.dumps(document(comparison), indent=2))
         return 0
-    click.echo(_title(made.scenario))
+    click.echo(_title(made.scenario, comparison.seeds))
     click.echo(outcome(comparison).text())
+    for note in comparison.notes:
+        click.echo(note)
     if report:
         click.echo(f"report: {report}")
     return 0
@@ -174,32 +185,42 @@ def _recorded(
         )
     if trace_file:
         return Path(trace_file).name, _text(Path(trace_file))
+    try:
+        settings = PrometheusSettings(url=prometheus)
+    except ValidationError:
+        raise PointsmanError(
+            f"{prometheus!r} is no URL", where="--prometheus", todo="write one such as http://localhost:9090"
+        ) from None
     asked = query or arrivals(deployment.key)
-    return "Prometheus", recorded_rates(PrometheusSettings(url=prometheus), asked, days * _DAY, time.time())
+    return "Prometheus", recorded_rates(settings, asked, days * _DAY, time.time())
 
 
 def _compared(
-    scenario: Scenario, peers: Sequence[Contender], tune: bool, seed: int, currency: str
+    scenario: Scenario, peers: Sequence[Contender], tune: bool, seeds: Sequence[int], currency: str
 ) -> Comparison:
     ours = Contender(OURS)
     tried = {peer.name: settings_of_knob(peer.name) for peer in peers} if tune else {}
     everyone = list(dict.fromkeys((ours, *peers, *(one for sweep in tried.values() for one in sweep))))
     with _progress() as told:
-        results, least = side_by_side(scenario, everyone, [seed], told)
-    found = dict(zip(everyone, results, strict=True))
+        results, least = side_by_side(scenario, everyone, seeds, told)
+    found = {
+        one: results[place * len(seeds) : (place + 1) * len(seeds)] for place, one in enumerate(everyone)
+    }
     sweeps = {
         name: [Tried(one.title, found[one], one.value is None) for one in sweep]
         for name, sweep in {OURS: (ours,), **tried}.items()
     }
     shown = tuple(found[one] for one in dict.fromkeys((ours, *peers)))
-    return Comparison(scenario, shown, least, sweeps if tune else None, currency)
+    return Comparison(scenario, shown, least, sweeps if tune else None, currency, nearest_miss(scenario))
 
 
-def _title(scenario: Scenario) -> str:
+def _title(scenario: Scenario, seeds: Sequence[int]) -> str:
     load = scenario.arrivals
     p90 = scenario.flavours[0].startup.quantiles.p90_seconds
+    drawn = f"seed {seeds[0]}" if len(seeds) == 1 else f"least - most of seeds {seeds[0]} to {seeds[-1]}"
     return (
-        f"{_span(load.span_seconds)}, {len(load):,} requests ({load.description}), start-up p90 {p90:.0f} s"
+        f"{_span(load.span_seconds)}, {len(load):,} requests ({load.description}), "
+        f"start-up p90 {p90:.0f} s, {drawn}"
     )
 
 
@@ -228,7 +249,14 @@ def _progress() -> Iterator[Callable[[float], None]]:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_BYTES + 1)
+        if len(content) > LARGEST_BYTES:
+            raise PointsmanError(
+                f"it is larger than {LARGEST_BYTES >> 20} MiB",
+                where=str(path),
+                todo="keep a random share of its rows, or give rates of intervals",
+            )
         return content.decode("utf-8")
     except OSError as error:
         raise PointsmanError(f"it cannot be read ({error.strerror})", where=str(path)) from error

@@ -14,10 +14,11 @@ from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
 from pointsman.controller.plan import Announcement, Plan
 from pointsman.kube.clock import Clock, elapsed_seconds
-from pointsman.kube.difference import is_applied_by
-from pointsman.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound
+from pointsman.kube.difference import differences, is_by
+from pointsman.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, KubeError, NotFound
 from pointsman.kube.events import shortened
 from pointsman.kube.field_paths import without_fields
+from pointsman.kube.made import is_made
 from pointsman.kube.objects import (
     KubeObject,
     controller_of,
@@ -39,8 +40,6 @@ TRUCE_SECONDS = 3600.0
 """Who takes a field again within an hour of losing it is another controller, and no slip of a hand."""
 
 _LONGEST = 1024  # bytes of a refusal, as of an event's note: who refuses may say why at any length
-_NO_VERSION = "1"
-"""No object has this resource version: an apply over it makes an object and never changes one."""
 
 
 class Statuses(Protocol):
@@ -159,7 +158,7 @@ class Actor:
             return ()
         contests: tuple[Contest, ...] = ()
         try:
-            answer = await (self._make(wanted) if live is None else self._writer.apply(wanted, MANAGER))
+            answer = await (self._make(wanted) if live is None else self._change(live, wanted))
         except Conflict as conflict:
             if not conflict.managers:
                 raise
@@ -174,22 +173,29 @@ class Actor:
         return contests
 
     async def _make(self, wanted: KubeObject) -> KubeObject:
-        """Apply what we do not know to exist. Raises Blocked where it does and is not ours."""
-        anew = {**wanted, "metadata": {**metadata(wanted), "resourceVersion": _NO_VERSION}}
+        """Create what we do not know to exist. Raises Blocked where it does and is not ours."""
         try:
             with self._children.making(wanted) as made:
-                answer = await self._writer.apply(anew, MANAGER)
+                answer = await self._writer.make(wanted, MANAGER)
                 made(answer)
             return answer
-        except Conflict:
+        except AlreadyExists:
             there = await self._reader.get(kind_of(wanted), key_of(wanted))
             if there is None:
                 raise
             _refuse_to_share(there, wanted)
             # Ours all the same: the answer to our write was lost, or somebody took its labels.
-            if is_applied_by(there, MANAGER) or controller_of(there) == controller_of(wanted) != "":
-                return await self._writer.apply(wanted, MANAGER)
-            raise _taken(wanted, "not Pointsman's") from None
+            if not is_by(there, MANAGER) and not controller_of(there) == controller_of(wanted) != "":
+                raise _taken(wanted, "not Pointsman's") from None
+            return await self._change(there, wanted) if differences(there, wanted, MANAGER) else there
+
+    async def _change(self, live: KubeObject, wanted: KubeObject) -> KubeObject:
+        """Apply over what is there, of which what is wanted no more goes."""
+        if is_made(live, MANAGER):
+            there = await self._reader.get(kind_of(wanted), key_of(wanted))
+            if there is not None and is_made(there, MANAGER):
+                await self._writer.note_as_applied(there, MANAGER)
+        return await self._writer.apply(wanted, MANAGER)
 
     def _contested(
         self, wanted: KubeObject, live: KubeObject | None, conflict: Conflict

@@ -14,7 +14,7 @@ from pointsman.controller.identity import Ident
 from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.node_offers import is_unplaced, offers_something_else
-from pointsman.controller.platform_view import FRESH_SECONDS
+from pointsman.controller.platform_view import FRESH_SECONDS, asks_for_devices
 from pointsman.controller.primaries import Primaries
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.kube.objects import (
@@ -80,9 +80,13 @@ class Due:
 
     def saw_node(self, before: KubeObject | None, now: KubeObject | None) -> None:
         """What fits nowhere is looked at again, once the view of the platform is no longer that of before."""
-        if self._looks_for_room is None and self.is_leading and offers_something_else(before, now):
-            loop = asyncio.get_running_loop()
-            self._looks_for_room = loop.call_later(_ROOM_SECONDS, self._look_at_unplaced)
+        if offers_something_else(before, now):
+            self._look_for_room()
+
+    def saw_other(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """A pod of somebody else: the devices of one that goes are free."""
+        if asks_for_devices(before) and not asks_for_devices(now):
+            self._look_for_room()
 
     def native_changed(self, policy: ObjectKey) -> None:
         """A native object of a policy is something else: it is put back at once."""
@@ -116,6 +120,11 @@ class Due:
 
     def _found_something(self, policy: ObjectKey) -> None:
         self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _FINDINGS_SECONDS)
+
+    def _look_for_room(self) -> None:
+        if self._looks_for_room is None and self.is_leading:
+            loop = asyncio.get_running_loop()
+            self._looks_for_room = loop.call_later(_ROOM_SECONDS, self._look_at_unplaced)
 
     def _look_at_unplaced(self) -> None:
         self._looks_for_room = None

@@ -8,6 +8,7 @@ from pointsman.controller.children import Children
 from pointsman.controller.guardrailpolicy.reconciler import NATIVES
 from pointsman.controller.modeldeployment.reconciler import CHILDREN
 from pointsman.controller.ours import of_ours
+from pointsman.controller.platform_view import devices_alone
 from pointsman.kube.difference import keep_own_fields
 from pointsman.kube.informer import Informer, Listener
 from pointsman.kube.namespaces import namespace_selections
@@ -30,6 +31,7 @@ from pointsman.policy.native import POLICY_LABEL
 from pointsman.workloads.naming import DEPLOYMENT
 
 _OURS = frozenset({MANAGER})
+_ON_NODES = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 _OPTIONAL = frozenset({LEADER_WORKER_SET, POD_MONITOR, NAMESPACE, MUTATING_POLICY, MUTATING_BINDING})
 """Other projects' kinds, and those of newer API servers. Namespaces that may not be read have no labels but
 their names.
@@ -43,6 +45,7 @@ class Informers:
         """`namespaces` are those watched, all if there are none."""
         self.nodes = Store()
         self.pods = Store()
+        self.others = Store()
         self._reader = reader
         self._namespaces = namespaces
         self._all: list[Informer] = []
@@ -100,6 +103,12 @@ class Informers:
         self._all.append(
             Informer(self._reader, Selection(NODE), hear, store=self.nodes, keep=_without_managers)
         )
+
+    def follow_others(self, hear: Listener) -> None:
+        """Pods of anybody else that are on a node and have not ended, of which devices count."""
+        for namespace in self._namespaces or ("",):
+            selection = Selection(POD, namespace, labels=f"!{DEPLOYMENT}", fields=_ON_NODES)
+            self._all.append(Informer(self._reader, selection, hear, store=self.others, keep=devices_alone))
 
     async def complete(self) -> None:
         """Wait until every list is. A kind that is not installed has no objects."""

@@ -7,7 +7,7 @@ from pointsman.catalog import Catalog
 from pointsman.controller.modeldeployment.snapshot import Platform
 from pointsman.controller.settings import OperatorSettings
 from pointsman.kube.clock import Clock, elapsed_seconds
-from pointsman.kube.objects import KubeObject
+from pointsman.kube.objects import KubeObject, metadata
 from pointsman.placement import Inventory, inventory
 from pointsman.workloads import Surroundings, surroundings_of
 
@@ -17,7 +17,7 @@ FRESH_SECONDS = 1.0
 
 class PlatformView:
     """Give it to reconcilers as a function: `view()` is the platform now. `abilities` adds to what the fleet
-    settings say what the API server can.
+    settings say what the API server can. `others` are pods of anybody else, kept as by `devices_alone`.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class PlatformView:
         catalog: Catalog,
         nodes: Mapping[ObjectKey, KubeObject],
         pods: Mapping[ObjectKey, KubeObject],
+        others: Mapping[ObjectKey, KubeObject],
         abilities: Callable[[Surroundings], Surroundings],
         clock: Clock = elapsed_seconds,
     ) -> None:
@@ -33,6 +34,7 @@ class PlatformView:
         self._catalog = catalog
         self._nodes = nodes
         self._pods = pods
+        self._others = others
         self._abilities = abilities
         self._surroundings = surroundings_of(settings.fleet, settings.system_namespace)
         self._clock = clock
@@ -45,7 +47,11 @@ class PlatformView:
         if now - self._looked_at >= FRESH_SECONDS:
             self._looked_at = now
             self._inventory = inventory(
-                self._nodes.values(), self._settings.fleet, self._catalog, self._pods_with_devices()
+                self._nodes.values(),
+                self._settings.fleet,
+                self._catalog,
+                self._pods_with_devices(),
+                (pod for pod in self._others.values() if asks_for_devices(pod)),
             )
         return Platform(
             fleet=self._settings.fleet,
@@ -64,6 +70,18 @@ class PlatformView:
             was = known.get(key)
             self._read[key] = was if was is not None and was[0] is pod else (pod, _devices_of(pod))
         return [asking for _, asking in self._read.values() if asking is not None]
+
+
+def devices_alone(pod: KubeObject) -> KubeObject:
+    """Of somebody else's pod what is kept: which it is, and the devices that it takes from a node."""
+    meta = metadata(pod)
+    known = {name: meta.get(name) for name in ("namespace", "name", "uid", "resourceVersion")}
+    return {"metadata": known, **(_devices_of(pod) or {})}
+
+
+def asks_for_devices(pod: KubeObject | None) -> bool:
+    """Of one that is kept as by `devices_alone`."""
+    return pod is not None and "spec" in pod
 
 
 def _devices_of(pod: KubeObject) -> KubeObject | None:

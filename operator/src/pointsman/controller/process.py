@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +23,7 @@ from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyRecon
 from pointsman.controller.guardrailpolicy.stated import keep_stated
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
+from pointsman.controller.installations import Installations
 from pointsman.controller.metrics import OperatorMetrics
 from pointsman.controller.modeldeployment.reconciler import ModelDeploymentReconciler
 from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
@@ -33,10 +35,8 @@ from pointsman.controller.workers import Workers
 from pointsman.health_page import HealthPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
-from pointsman.kube.errors import LeadershipLost
 from pointsman.kube.events import EventRecorder, EventType, Occurrence
-from pointsman.kube.fence import Fence
-from pointsman.kube.lease import Election
+from pointsman.kube.leading import lead_whenever_elected
 from pointsman.kube.objects import (
     CONFIG_MAP,
     GUARDRAIL_POLICY,
@@ -85,6 +85,7 @@ class Operator:
         self._adapters = AdapterReports(self._due.child_changed, Random())
         proxy = surroundings_of(settings.fleet).proxy
         self._hub = Hub(settings.hub_url, self._due.child_changed, proxy=proxy)
+        self._installations = Installations(str(settings.lease))
         self._informers: Informers | None = None
         self._workers: Workers | None = None
 
@@ -112,11 +113,16 @@ class Operator:
             self._settings.namespaces,
             self._due.saw,
         )
+
+        def lead(writer: KubeWriter) -> Awaitable[None]:
+            return self._lead(KubeReader(connection), writer, abilities, informers)
+
+        leading = lead_whenever_elected(connection, self._settings, lead)
         watching = asyncio.create_task(primary.run(stop), name="watch our kinds")
         tasks = [
             watching,
             asyncio.create_task(abilities.run(), name="abilities"),
-            asyncio.create_task(self._lead_when_elected(connection, abilities, informers), name="election"),
+            asyncio.create_task(leading, name="election"),
             *(asyncio.create_task(one.run(), name=f"informer {one.selection}") for one in informers),
         ]
         try:
@@ -130,21 +136,6 @@ class Operator:
                 if task is not watching:
                     task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _lead_when_elected(
-        self, connection: Connection, abilities: Abilities, informers: Informers
-    ) -> None:
-        reader = KubeReader(connection)
-
-        async def lead(fence: Fence) -> None:
-            await self._lead(reader, KubeWriter(connection, fence), abilities, informers)
-
-        while True:
-            election = Election(reader, KubeWriter(connection), self._settings.lease, self._settings.identity)
-            try:
-                await election.run(lead)
-            except LeadershipLost as error:
-                self._log.warning("leadership_lost", why=str(error))
 
     async def _lead(
         self, reader: KubeReader, writer: KubeWriter, abilities: Abilities, informers: Informers
@@ -161,6 +152,7 @@ class Operator:
             shipped_catalog(),
             informers.nodes,
             informers.pods,
+            informers.others,
             abilities.added_to,
         )
         reconciler = ModelDeploymentReconciler(
@@ -171,6 +163,8 @@ class Operator:
             _now,
             lambda key: replace(self._reports.of(key), adapters=self._adapters.of(key)),
             self._hub.of,
+            self._installations,
+            announce,
         )
         routes = ModelRouteReconciler(
             self._due.routes,
@@ -180,6 +174,7 @@ class Operator:
             Actor(reader, writer, self._children, announce),
             lambda key: () if self._gateways is None else self._gateways.said_of(key),
             _now,
+            self._installations,
             url=self._settings.gateway_url,
         )
         policies = GuardrailPolicyReconciler(
@@ -252,6 +247,7 @@ class Operator:
         if self._due.book.ask_for_namespaces or self._has_policies:
             informers.follow_namespaces(self._due.saw_namespace)
         informers.follow_nodes(self._due.saw_node)
+        informers.follow_others(self._due.saw_other)
         return informers
 
     def _make_gauges(self, informers: Informers) -> None:

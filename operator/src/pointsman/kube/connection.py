@@ -31,6 +31,7 @@ from pointsman.kube.retrying import Retries
 JSON: Final = "application/json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML, and much faster to write
 MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 
 Query = Mapping[str, str | int]
 Observer = Callable[[str, str, int, float], None]

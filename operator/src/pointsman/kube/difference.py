@@ -8,6 +8,9 @@ by key has members of its own (`f:`, `k:`, `v:`), anything else is one value. So
 - ours but no longer wanted: to be applied, which removes it;
 - ours and wanted: compared by value, with what the API server spells in another way or fills in.
 
+Of what we created and never applied, defaults are ours as well: there nothing is wanted no more as long as
+it was made of the same intent, and another intent is to be applied in any case (`made.py`).
+
 What others own, and what the API server fills in beside our fields, is not looked at.
 """
 
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pointsman.json_text import dumped, loaded
+from pointsman.kube.made import is_made, is_made_of, is_of, made_fields
 from pointsman.kube.normal_forms import Path, is_default, is_forgotten, same_scalar
 from pointsman.kube.objects import KubeObject, metadata, without_nothing
 
@@ -65,11 +69,16 @@ def differences(
     live = dict(live)  # what is kept as text is read once
     owned = owned_fields(live, manager, subresource=subresource)
     intent = _intent(wanted, subresource)
+    is_new = owned is None and not subresource and is_made(live, manager)
+    if is_new:
+        if not is_made_of(live, wanted, manager):
+            return (Difference("", "it was made of something else"),)
+        owned = made_fields(live, manager)
     if owned is None:
-        claims = next(_compare({_SELF: {}}, intent, live, ()), None)
+        claims = next(_compare({_SELF: {}}, intent, live, (), False), None)
         return (Difference("", f"{manager} never applied it"),) if claims else ()
     found: list[Difference] = []
-    for difference in _compare(owned, intent, live, ()):
+    for difference in _compare(owned, intent, live, (), is_new):
         found.append(difference)
         if len(found) == _ENOUGH:
             break
@@ -90,9 +99,9 @@ def owned_fields(live: KubeObject, manager: str, *, subresource: str = "") -> Ma
     return None
 
 
-def is_applied_by(live: KubeObject, manager: str) -> bool:
-    """Whether the manager has applied any of it: what it made, or took over."""
-    return any(
+def is_by(live: KubeObject, manager: str) -> bool:
+    """Whether the manager has made or applied any of it."""
+    return is_made(live, manager) or any(
         entry.get("manager") == manager and entry.get("operation") == "Apply"
         for entry in metadata(live).get("managedFields") or ()
     )
@@ -104,10 +113,14 @@ def keep_own_fields(obj: KubeObject, managers: frozenset[str]) -> KubeObject:
     """
     meta = metadata(obj)
     entries = meta.get("managedFields")
-    if not entries or all(_is_packed(entry) and entry.get("manager") in managers for entry in entries):
+    if not entries or all(_is_packed(entry) and _is_of_any(entry, managers) for entry in entries):
         return obj
-    ours = [_packed(entry) for entry in entries if entry.get("manager") in managers]
+    ours = [_packed(entry) for entry in entries if _is_of_any(entry, managers)]
     return {**obj, "metadata": {**meta, "managedFields": ours}}
+
+
+def _is_of_any(entry: Mapping[str, Any], managers: frozenset[str]) -> bool:
+    return any(is_of(entry.get("manager"), manager) for manager in managers)
 
 
 def _packed(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -133,15 +146,19 @@ def _intent(wanted: KubeObject, subresource: str) -> dict[str, Any]:
     return {**intent, "metadata": meta} if meta else intent
 
 
-def _compare(owned: Mapping[str, Any], wanted: Any, live: Any, path: Path) -> Iterator[Difference]:
-    """Differences at and below `path`, where `owned` is our node of the managed fields."""
+def _compare(
+    owned: Mapping[str, Any], wanted: Any, live: Any, path: Path, is_new: bool
+) -> Iterator[Difference]:
+    """Differences at and below `path`, where `owned` is our node of the managed fields; of what is new,
+    made of just this, it has defaults too, and nothing that is left out as if it were not there.
+    """
     members = [name for name in owned if name != _SELF]
     if isinstance(wanted, Mapping) and owned:
-        yield from _compare_map(owned, wanted, live, path)
+        yield from _compare_map(owned, wanted, live, path, is_new)
     elif isinstance(wanted, list) and members and members[0][:2] == "k:":
-        yield from _compare_keyed(owned, wanted, live, path)
+        yield from _compare_keyed(owned, wanted, live, path, is_new)
     elif isinstance(wanted, list) and members and members[0][:2] == "v:":
-        yield from _compare_set(owned, wanted, live, path)
+        yield from _compare_set(owned, wanted, live, path, is_new)
     elif members:
         yield Difference(_text(path), "it had members, and a plain value is wanted")
     elif not _same_whole(wanted, live, path):
@@ -149,7 +166,7 @@ def _compare(owned: Mapping[str, Any], wanted: Any, live: Any, path: Path) -> It
 
 
 def _compare_map(
-    owned: Mapping[str, Any], wanted: Mapping[str, Any], live: Any, path: Path
+    owned: Mapping[str, Any], wanted: Mapping[str, Any], live: Any, path: Path, is_new: bool
 ) -> Iterator[Difference]:
     there: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
     for name, value in wanted.items():
@@ -159,19 +176,21 @@ def _compare_map(
         below = (*path, name)
         if node is None:
             # The API server does not store an empty list, and may not note that it was wanted.
+            if is_new and _says_nothing(value, there.get(name)):
+                continue
             if not _claims_nothing(value, there.get(name)):
                 yield Difference(_text(below), f"{_short(value)} is wanted, and the field is not ours")
         elif name not in there and value not in _ZERO:
             yield Difference(_text(below), f"{_short(value)} is wanted, nothing is there")
         else:
-            yield from _compare(node, value, there.get(name, value), below)
-    for name in owned:
+            yield from _compare(node, value, there.get(name, value), below, is_new)
+    for name in () if is_new else owned:
         if name != _SELF and name[2:] not in wanted:
             yield Difference(_text((*path, name[2:])), "it is ours and no longer wanted")
 
 
 def _compare_keyed(
-    owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path
+    owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path, is_new: bool
 ) -> Iterator[Difference]:
     """A list whose items are told apart by some of their members, such as containers by name."""
     keys = {name: loaded(name[2:]) for name in owned if name != _SELF}
@@ -190,16 +209,16 @@ def _compare_keyed(
             yield Difference(_text(below), "it is wanted, and nothing is there")
             continue
         places.append(place)
-        yield from _compare(owned[name], item, there[place], below)
+        yield from _compare(owned[name], item, there[place], below, is_new)
     for name, key in keys.items():
-        if name not in seen:
+        if name not in seen and not is_new:
             yield Difference(_text((*path, _key_name(key))), "it is ours and no longer wanted")
     if places != sorted(places):
         yield Difference(_text(path), "another order is wanted")
 
 
 def _compare_set(
-    owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path
+    owned: Mapping[str, Any], wanted: Sequence[Any], live: Any, path: Path, is_new: bool
 ) -> Iterator[Difference]:
     """A list of plain values without order."""
     ours = [loaded(name[2:]) for name in owned if name != _SELF]
@@ -208,7 +227,7 @@ def _compare_set(
         if value not in ours or value not in there:
             yield Difference(_text((*path, _short(value))), "it is wanted, and it is not ours")
     for value in ours:
-        if value not in wanted:
+        if value not in wanted and not is_new:
             yield Difference(_text((*path, _short(value))), "it is ours and no longer wanted")
 
 
@@ -251,6 +270,14 @@ def _claims_nothing(value: Any, live: Any) -> bool:
         there: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
         return bool(value) and all(_claims_nothing(member, there.get(name)) for name, member in value.items())
     return bool(value == []) and not live
+
+
+def _says_nothing(value: Any, live: Any) -> bool:
+    """Whether it is left out as if it were not there, or a map of no more than that."""
+    if isinstance(value, Mapping) and value:
+        there: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
+        return all(_says_nothing(member, there.get(name)) for name, member in value.items())
+    return value in _ZERO and not live
 
 
 def _key_name(key: Mapping[str, Any]) -> str:

@@ -93,6 +93,16 @@ class Writer(Protocol):
         `metadata.uid` if it was replaced or is gone.
         """
 
+    async def make(self, obj: KubeObject, manager: str) -> KubeObject:
+        """Create what is not there, half as dear as an apply; give the outcome. Sent again where it is not
+        known whether it was created, so AlreadyExists may be of our own write.
+        """
+
+    async def note_as_applied(self, there: KubeObject, manager: str) -> None:
+        """Turn the note that `manager` made an object into one that it applied it: to be done before it
+        applies something else, over just what was read (Conflict otherwise).
+        """
+
     async def apply_status(self, obj: KubeObject, manager: str, *, force: bool = True) -> KubeObject:
         """The same of `status` alone; anything else in the object but its name is left out."""
 

@@ -10,11 +10,11 @@ says so, and most looks at an object come from its own writes. Where only its st
 says so.
 """
 
-import hashlib
 from collections import OrderedDict
 
 from pointsman.json_text import dumped
 from pointsman.kube.difference import Difference, differences
+from pointsman.kube.made import intent_digest, is_of
 from pointsman.kube.objects import (
     KubeObject,
     annotations_of,
@@ -107,7 +107,7 @@ def _content(live: KubeObject, wanted: KubeObject, manager: str) -> int:
         if isinstance(entry.get("fieldsV1"), str)
         else dumped(entry.get("fieldsV1")).decode()
         for entry in meta.get("managedFields") or ()
-        if entry.get("manager") == manager and entry.get("operation") == "Apply"
+        if is_of(entry.get("manager"), manager)
     ]
     members = [
         (name, (live.text(name) if isinstance(live, Packed) else None) or dumped(live[name]))
@@ -115,8 +115,3 @@ def _content(live: KubeObject, wanted: KubeObject, manager: str) -> int:
         if name not in _NOT_CONTENT
     ]
     return hash((dumped(stated), dumped(noted), tuple(ours), tuple(members))) or 1
-
-
-def intent_digest(wanted: KubeObject) -> str:
-    """Short for what is wanted; the same for the same JSON."""
-    return hashlib.sha256(dumped(wanted, is_sorted=True)).hexdigest()

@@ -1,7 +1,7 @@
 """Tasks that live and end together."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from pointsman.kube.errors import LeadershipLost
@@ -19,6 +19,18 @@ async def together(parts: Mapping[str, Coroutine[Any, Any, object]]) -> None:
         errors = _errors(failed)
         lost = (error for error in errors if isinstance(error, LeadershipLost))
         raise next(lost, errors[0]) from None
+
+
+async def until_one_ends(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait for the first of them, then cancel the others and wait for those. Raises the first one's error."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _errors(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

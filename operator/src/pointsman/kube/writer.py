@@ -5,11 +5,24 @@ from typing import Any
 
 from pointsman.api.meta import ObjectKey
 from pointsman.json_text import dumped
-from pointsman.kube.connection import APPLY_PATCH, MERGE_PATCH, Connection
-from pointsman.kube.errors import Conflict, KindNotServed, NotFound
+from pointsman.kube.connection import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Connection
+from pointsman.kube.errors import AlreadyExists, Conflict, KindNotServed, NotFound
 from pointsman.kube.fence import Fence
-from pointsman.kube.objects import Kind, KubeObject, key_of, kind_of, resource_version_of, without_nothing
+from pointsman.kube.made import as_applied, maker
+from pointsman.kube.objects import (
+    CONTROLLER_REVISION,
+    Kind,
+    KubeObject,
+    key_of,
+    kind_of,
+    metadata,
+    resource_version_of,
+    without_nothing,
+)
 from pointsman.kube.ports import Propagation
+
+_NO_VERSION = "1"
+"""No object has this resource version: an apply over it makes an object and never changes one."""
 
 
 class KubeWriter:
@@ -24,6 +37,42 @@ class KubeWriter:
         # for an apply; to ask for that has the API server read each body twice, a tenth of its work.
         validation = "Ignore" if kind_of(obj).is_kubernetes_own else "Strict"
         return await self._apply(obj, "", manager, force, validation)
+
+    async def make(self, obj: KubeObject, manager: str) -> KubeObject:
+        if kind_of(obj) == CONTROLLER_REVISION:
+            return await self._make_by_apply(obj, manager)
+        return await self._send(
+            "POST",
+            kind_of(obj).collection(key_of(obj).namespace),
+            _stated(obj),
+            # What is misspelt is refused, as it is of an apply.
+            query={"fieldManager": maker(manager, obj), "fieldValidation": "Strict"},
+        )
+
+    async def _make_by_apply(self, obj: KubeObject, manager: str) -> KubeObject:
+        """A revision's data is kept byte for byte as it was created, and may never change: a patch of
+        anything else in it, such as of its owners, is refused unless those are the bytes that Go would write.
+        """
+        anew = {**obj, "metadata": {**metadata(obj), "resourceVersion": _NO_VERSION}}
+        try:
+            return await self.apply(anew, manager)
+        except Conflict as conflict:
+            raise AlreadyExists(conflict.what, where=conflict.where, status=conflict.status) from conflict
+
+    async def note_as_applied(self, there: KubeObject, manager: str) -> None:
+        patch = [
+            {
+                "op": "replace",
+                "path": "/metadata/managedFields",
+                "value": as_applied(metadata(there)["managedFields"], manager),
+            },
+            # Only over what was read; a `test` of it would fail as if the object were invalid.
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version_of(there)},
+        ]
+        path = kind_of(there).path(key_of(there))
+        await self._send(
+            "PATCH", path, dumped(patch), query={"fieldManager": manager}, content_type=JSON_PATCH
+        )
 
     async def apply_status(self, obj: KubeObject, manager: str, *, force: bool = True) -> KubeObject:
         named = key_of(obj)

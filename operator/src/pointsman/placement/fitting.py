@@ -97,7 +97,7 @@ class Fleet:
 def _left(quota: int | None, entry: InventoryEntry) -> int | None:
     if quota is None:
         return None
-    within = max(0, quota - (entry.total - entry.free))
+    within = max(0, quota - (entry.total - entry.free - entry.others))
     # Devices of nodes that are closed count as used, which a quota for all of them makes up for.
     return max(entry.free, within) if quota >= entry.total else within
 

@@ -52,6 +52,8 @@ class InventoryEntry:
     """The extended resource, where nodes offer the device under another than its own."""
     on_nodes: tuple[FreeDevices, ...] = ()
     """Where those that are free are, by node; empty where it is not known."""
+    others: int = 0
+    """Those that pods of somebody else have: not free, and not of our quota."""
 
     def has_room(self, replicas: int, devices: int, nodes: int) -> bool:
         """For so many replicas with so many devices each, evenly on so many nodes each: what is free here
@@ -83,15 +85,17 @@ def inventory(
     fleet: FleetSettings,
     catalog: Catalog,
     pods: Iterable[KubeObject] = (),
+    others: Iterable[KubeObject] = (),
 ) -> Inventory:
-    """The inventory of plain Node objects. Without `pods` every device of a node that takes pods is free.
+    """The inventory of plain Node objects. Without `pods`, which are ours, and `others`, which are not, every
+    device of a node that takes pods is free.
 
     For a deployment that is placed anew, take its own pods out again (`Inventory.without`).
     """
-    used = _used(pods)
+    used, foreign = _used(pods), _used(others)
     found: dict[str, list[_Devices]] = {}
     for node in nodes:
-        for devices in _devices_of(node, fleet, catalog, used):
+        for devices in _devices_of(node, fleet, catalog, used, foreign):
             found.setdefault(devices.accelerator, []).append(devices)
     return Inventory(
         MappingProxyType({name: _entry(found[name]) for name in sorted(found)}),
@@ -107,6 +111,7 @@ class _Devices:
     together: int
     resource: str | None
     on_node: FreeDevices | None
+    others: int
 
 
 def _entry(parts: list[_Devices]) -> InventoryEntry:
@@ -120,6 +125,7 @@ def _entry(parts: list[_Devices]) -> InventoryEntry:
         on_nodes=tuple(
             sorted((part.on_node for part in parts if part.on_node is not None), key=lambda each: each.node)
         ),
+        others=sum(part.others for part in parts),
     )
 
 
@@ -132,7 +138,11 @@ def _given_back(entry: InventoryEntry, used: Mapping[tuple[str, str], int]) -> I
 
 
 def _devices_of(
-    node: KubeObject, fleet: FleetSettings, catalog: Catalog, used: Mapping[tuple[str, str], int]
+    node: KubeObject,
+    fleet: FleetSettings,
+    catalog: Catalog,
+    used: Mapping[tuple[str, str], int],
+    foreign: Mapping[tuple[str, str], int],
 ) -> Iterable[_Devices]:
     metadata = node.get("metadata", {})
     labels: Mapping[str, str] = metadata.get("labels") or {}
@@ -148,7 +158,8 @@ def _devices_of(
         device = device_named(name, fleet, catalog)
         node_name = metadata.get("name", "")
         open_to_us = takes_pods and tolerated(spec.get("taints") or (), name, resource, fleet)
-        free = max(0, count - used.get((node_name, resource), 0)) if open_to_us else 0
+        others = min(count, foreign.get((node_name, resource), 0))
+        free = max(0, count - others - used.get((node_name, resource), 0)) if open_to_us else 0
         sharing = _number(labels.get(_SHARED_BY_LABEL), 1)
         memory = _memory(resource, labels)
         yield _Devices(
@@ -159,6 +170,7 @@ def _devices_of(
             together=1 if sharing > 1 else count,
             resource=None if device is None or device.resource == resource else resource,
             on_node=FreeDevices(node_name, resource, free) if open_to_us else None,
+            others=others,
         )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from pointsman.api import FleetSettings
+
 MIB = 1024 * 1024
 
 
@@ -22,6 +24,18 @@ class HoldSettings:
     requests_in_all: int = 1024
     body_bytes: int = 64 * MIB
     body_bytes_in_all: int = 256 * MIB
+
+    @classmethod
+    def of(cls, fleet: FleetSettings) -> "HoldSettings":
+        """As the fleet's settings have it."""
+        stated = fleet.gateway.hold
+        return cls(
+            seconds=stated.for_.seconds,
+            requests=stated.requests,
+            requests_in_all=stated.requests_in_all,
+            body_bytes=int(stated.bodies.decimal),
+            body_bytes_in_all=int(stated.bodies_in_all.decimal),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,17 @@ def test_a_wrong_prior_gives_way_to_what_is_measured() -> None:
     assert learner.law.per_token == pytest.approx(TRUTH.per_token, rel=0.25)
 
 
+def test_what_a_step_takes_is_known_for_other_bounds_too() -> None:
+    pods, now = _history()
+    learner = _learner()
+    learner.observe(pods, now)
+    looser = (Bound("ttft", 0.95, 4.0), Bound("itl", 0.95, 0.2))
+    learner.follow(looser)
+    fresh = Learner(flavour(TRUTH), looser)
+    fresh.capacity(USUAL)
+    assert _rate(learner) == pytest.approx(_rate(fresh), rel=0.15)
+
+
 def test_pods_of_others_are_passed_over() -> None:
     pods, now = _history()
     learner = _learner()

@@ -96,6 +96,12 @@ def test_only_what_asks_for_it_is_scaled(scaling: dict[str, Any] | None, is_scal
     assert (scaled(manifest) is not None) is is_scaled
 
 
+def test_one_that_was_switched_off_is_known_until_its_status_says_so() -> None:
+    off = manifests.deployment("m", spec={"scaling": {"mode": "off", "maxReplicas": 2}})
+    for state, is_known in (("Active", True), ("Pinned", True), ("Off", False), ("", False)):
+        assert (scaled({**off, "status": {"scaling": {"state": state}}}) is not None) is is_known
+
+
 POOLS = [{"name": "spot", "replicas": 2}, {"name": "reserved", "replicas": 1}]
 
 

@@ -155,7 +155,9 @@ async def test_a_number_written_into_the_file_stays_for_a_while() -> None:
     world = World(stated())
     async with running(world):
         await eventually_async(lambda: world.state == (3, "Active"), 30, "it is done")
-        world.stated = stated(replicas=2)
+        meta = world.stated.metadata
+        written = meta.model_copy(update={"generation": meta.generation + 1})
+        world.stated = stated(replicas=2).model_copy(update={"metadata": written})
         await eventually_async(lambda: world.state == (2, "Pinned"), 30, "it is pinned")
     said = world.live[M].status.scaling
     assert said is not None

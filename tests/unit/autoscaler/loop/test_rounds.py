@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from pointsman.api import ModelDeployment, ObjectKey
-from pointsman.api.modeldeployment_status import ScalingState
+from pointsman.api.modeldeployment_status import ModelDeploymentStatus, ScalingState, ScalingStatus
 from pointsman.errors import PointsmanError
 from pointsman.kube.errors import LeadershipLost, Unreachable
 from pointsman_autoscaler.loop.metrics import AutoscalerMetrics
 from pointsman_autoscaler.loop.rounds import Rounds
 from pointsman_autoscaler.loop.steps import Wish
+from pointsman_autoscaler.policy import Policy
+from pointsman_autoscaler.scaler import Scaler
 from pointsman_autoscaler.settings import ScalingSettings
 from pointsman_autoscaler.signals.memory import Patience
 from pointsman_autoscaler.signals.watched import Blind, Watched
@@ -38,6 +40,8 @@ class World:
     forgotten: list[ObjectKey] = field(default_factory=list)
     refused: dict[ObjectKey, Exception] = field(default_factory=dict)
     look_seconds: float = 0.01
+    room: int = 100
+    claimed: dict[ObjectKey, Mapping[str, int]] = field(default_factory=dict)
 
     def add(self, name: str, most: int = 3, replicas: int = 1) -> None:
         spec = {"scaling": {"maxReplicas": most}}
@@ -53,6 +57,13 @@ class World:
 
     def watched(self, key: ObjectKey) -> Watched | None:
         return Watched(key, {"default": Flavour("default", 1.0)}, (), {"default": 1})
+
+    def shared(self, key: ObjectKey, view: View) -> View:
+        return view
+
+    def claim(self, key: ObjectKey, replicas: Mapping[str, int]) -> Mapping[str, int]:
+        self.claimed[key] = replicas
+        return {name: min(count, self.room) for name, count in replicas.items()}
 
     async def view(self, watched: Watched) -> View | Blind:
         seen = self.views.get(watched.key)
@@ -95,7 +106,10 @@ class Patient(Most):
 
 @asynccontextmanager
 async def running(
-    world: World, policy: type[Most] = Most, patience: Patience | None = None, settling_seconds: float = 0.0
+    world: World,
+    policy: Callable[[ScalingSettings], Policy] = Most,
+    patience: Patience | None = None,
+    settling_seconds: float = 0.0,
 ) -> AsyncIterator[tuple[Rounds, asyncio.Task[None]]]:
     patience = patience or Patience(stale_seconds=0.0)
     rounds = Rounds(policy, AutoscalerMetrics(), world.look_seconds, patience, settling_seconds)
@@ -184,6 +198,43 @@ async def test_one_that_cannot_be_looked_at_holds_up_no_other() -> None:
     world.add("b")
     async with running(world):
         await eventually_async(lambda: len(world.of(B)) > 3, 30, "looks")
+
+
+async def test_one_that_was_switched_off_is_said_to_be_and_is_not_looked_at() -> None:
+    world = World()
+    world.add("a")
+    said = ModelDeploymentStatus(scaling=ScalingStatus(state="Active"))
+    spec = {"scaling": {"maxReplicas": 3, "mode": "off"}}
+    world.deployments[A] = deployment("a", spec=spec).model_copy(update={"status": said})
+    async with running(world):
+        await eventually_async(lambda: world.of(A), 30, "a look")
+    assert world.of(A)[0] == Wish({})
+    assert world.claimed == {}
+
+
+async def test_what_a_quota_has_no_room_for_is_not_done_and_that_is_said() -> None:
+    world = World(room=2)
+    world.add("a", 5)
+    async with running(world):
+        await eventually_async(lambda: world.of(A), 30, "a look")
+    assert world.of(A)[0] == Wish({"default": 2}, "most asks for 5 replicas; of these a quota leaves 2")
+
+
+async def test_other_settings_are_followed_with_what_was_learned() -> None:
+    world = World()
+    world.add("a")
+    made: list[Scaler] = []
+
+    def of(settings: ScalingSettings) -> Scaler:
+        made.append(Scaler(settings))
+        return made[-1]
+
+    async with running(world, of) as (rounds, _):
+        await eventually_async(lambda: made, 30, "a look")
+        world.add("a", most=5)
+        rounds.hurry(A)
+        await eventually_async(lambda: made[0].settings.maximum == 5, 30, "the other maximum")
+    assert len(made) == 1
 
 
 @dataclass

@@ -44,11 +44,13 @@ def found(
     generation: int = 5,
     scaling: dict[str, Any] | None = None,
     split: list[dict[str, Any]] | None = None,
+    pinned_until: str = "",
 ) -> ModelDeployment:
     made = deployment("m", replicas=replicas, spec={"scaling": {"mode": mode, "maxReplicas": 9}})
     stated = {} if scaling is None else {"scaling": scaling}
     status = type(made.status).model_validate({**stated, "pools": split or []})
-    meta = made.metadata.model_copy(update={"generation": generation})
+    annotations = {"pointsman.dev/pinned-until": pinned_until} if pinned_until else {}
+    meta = made.metadata.model_copy(update={"generation": generation, "annotations": annotations})
     return made.model_copy(update={"status": status, "metadata": meta})
 
 
@@ -196,6 +198,58 @@ CASES = {
         want_status={"state": "NotDecided", "message": "the schedule is none"},
         want_told=("NotDecided",),
     ),
+    "who switches it off is no stranger afterwards": Case(
+        found(mode="off", scaling=said(pools=pools(a=1, b=1))),
+        wish(),
+        want_status={"state": "Off", "forReplicas": 2, "pools": pools(a=1, b=1), "reason": "two are needed"},
+    ),
+    "what was advised is no last word when it is switched off": Case(
+        found(mode="off", scaling=said("Advising", 5)),
+        wish(),
+        want_status={"state": "Off", "forReplicas": 2, "pools": []},
+    ),
+    "that it is off is said once": Case(found(mode="off", scaling=said("Off")), wish()),
+    "a number that was written while it was off pins nothing": Case(
+        found(replicas=7, generation=7, scaling=said("Off")),
+        wish(a=3),
+        "kubectl",
+        {"state": "Active", "forReplicas": 3},
+        3,
+    ),
+    "an annotation pins what runs, split as it is": Case(
+        found(scaling=said(pools=pools(a=1, b=1)), pinned_until="2026-11-22T18:00:00Z"),
+        wish(a=3),
+        want_status={
+            "state": "Pinned",
+            "forReplicas": 2,
+            "pools": pools(a=1, b=1),
+            "message": "pinned at 2 by an annotation until 2026-11-22T18:00:00Z",
+            "pinnedUntil": "",
+        },
+        want_told=("ScalingPinned",),
+    ),
+    "a pin by annotation ends with it": Case(
+        found(scaling=said("Pinned")),
+        wish(a=3),
+        want_status={"state": "Active", "forReplicas": 3},
+        want_replicas=3,
+    ),
+    "and at its time": Case(
+        found(scaling=said("Pinned"), pinned_until="2026-11-22T12:00:00Z"),
+        wish(a=3),
+        want_status={"state": "Active", "forReplicas": 3},
+        want_replicas=3,
+    ),
+    "an annotation that is no time is said, and what runs is held": Case(
+        found(scaling=said(), pinned_until="tomorrow"),
+        wish(a=3),
+        want_status={
+            "state": "NotDecided",
+            "message": "annotation pointsman.dev/pinned-until is no time; write one such as "
+            "2026-11-22T18:00:00Z, or remove it",
+        },
+        want_told=("NotDecided",),
+    ),
     "a status of another version says nothing": Case(
         found(scaling={"state": "Later", "forReplicas": 9}),
         wish(a=2),
@@ -253,3 +307,22 @@ def test_an_event_says_what_the_condition_says() -> None:
 def test_a_changed_number_is_an_event_with_its_reason() -> None:
     made = steps(found(scaling=said()), MANAGER, wish("a burst of 7 requests waits", a=3), NOW)
     assert made.told == (Told("Scaled", "from 2 to 3: a burst of 7 requests waits"),)
+
+
+def test_the_last_five_decisions_are_kept_with_their_reasons() -> None:
+    one = found()
+    for count in range(1, 9):
+        made = steps(one, MANAGER, wish(f"{count} are needed", a=count), NOW + timedelta(minutes=count))
+        one = after(one, made)
+    blind = steps(one, MANAGER, BLIND, NOW + timedelta(minutes=10))
+    one = after(one, blind)
+    again = steps(one, MANAGER, wish("8 are needed again", a=8), NOW + timedelta(minutes=11))
+    assert again.scaling is not None
+    kept = [(past["since"], past["forReplicas"], past["reason"]) for past in again.scaling["history"]]
+    assert kept == [
+        ("2026-11-22T12:10:00Z", 8, "nothing answers"),
+        ("2026-11-22T12:08:00Z", 8, "8 are needed"),
+        ("2026-11-22T12:07:00Z", 7, "7 are needed"),
+        ("2026-11-22T12:06:00Z", 6, "6 are needed"),
+        ("2026-11-22T12:05:00Z", 5, "5 are needed"),
+    ]

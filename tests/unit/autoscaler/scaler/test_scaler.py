@@ -66,6 +66,34 @@ def test_less_load_is_followed_after_the_hold() -> None:
     assert at_work.run(2 * HOUR)[-1]["h100"] < before / 3
 
 
+def test_the_hold_is_as_long_as_users_state() -> None:
+    """But never shorter than a start takes: a replica that went would be missed for so long."""
+    at_work = scene(100.0, scaler(replace(SETTINGS, hold_seconds=30.0)), h100=8)
+    at_work.run(HOUR)
+    before = at_work.asked["h100"]
+    at_work.rate = lambda _: 10.0
+    assert all(replicas["h100"] == before for replicas in at_work.run(105.0))
+    assert at_work.run(240.0)[-1]["h100"] < before
+
+
+def test_other_settings_are_followed_with_all_that_was_learned() -> None:
+    policy = scaler()
+    at_work = scene(100.0, policy, h100=8)
+    at_work.run(HOUR)
+    before = at_work.asked["h100"]
+    tighter = replace(
+        SETTINGS, bounds=(Bound("ttft", 0.95, 0.7), Bound("itl", 0.95, 0.05)), maximum=before + 9
+    )
+    policy.follow(tighter)
+    assert before <= at_work.run(SCRAPE)[-1]["h100"] <= before + 9, "a new one knows of no load"
+    assert why(at_work) is not Reason.BLIND
+    policy.follow(replace(tighter, maximum=3))
+    assert at_work.run(SCRAPE)[-1]["h100"] == 3
+    with pytest.raises(PointsmanError):
+        policy.follow(replace(tighter, schedule=(Minimum("x", "never", "* * * * *", "Etc/UTC", 1),)))
+    assert policy.settings.maximum == 3
+
+
 def test_a_flash_crowd_of_two_minutes_turns_replicas_once_up_and_once_down() -> None:
     at_work = scene(20.0, h100=2)
     at_work.run(HOUR)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from pointsman.addresses import Address
 from pointsman_autoscaler.signals.direct import DirectSource
@@ -131,3 +132,12 @@ async def test_a_clock_that_goes_back_begins_anew() -> None:
         clock.now -= 600.0
         view = await seen(made, watched(agent.address))
         assert [sample.at_seconds for sample in view.pods[0].samples] == [400.0]
+
+
+async def test_what_is_silent_is_said_once_and_forgotten_with_its_replica() -> None:
+    nobody = Address("127.0.0.1", free_port())
+    async with source() as (made, _):
+        with capture_logs() as said:
+            for replicas in ((nobody,), (nobody,), (), (nobody,), (nobody,)):
+                await made.view(watched(*replicas))
+        assert [one["event"] for one in said] == ["metrics_unreadable"] * 2

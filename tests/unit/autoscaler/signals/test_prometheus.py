@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pointsman.api.fleet import PrometheusSettings
 from pointsman_autoscaler.signals.prometheus import PrometheusSource
@@ -148,3 +149,24 @@ async def test_the_token_is_read_anew(tmp_path: Path) -> None:
         token.unlink()
         assert isinstance(await made.view(NO_ADDRESS), Blind)
         assert len(prometheus.queries) == 4
+
+
+async def test_an_answer_that_has_no_end_is_cut_off_and_said() -> None:
+    stated = PrometheusSettings.model_validate
+    async with PrometheusStandIn() as prometheus:
+        prometheus.engines = [series(RUNNING, *((at, 1) for at in range(9000)), pod="pod-0")]
+        async with PrometheusSource(stated({"url": prometheus.url}), Clock(), most_bytes=2**16) as made:
+            assert await made.view(NO_ADDRESS) == Blind(
+                "Prometheus says more than 0.0625 MiB of its replicas; see who else has their labels"
+            )
+        async with PrometheusSource(stated({"url": prometheus.url}), Clock(), most_bytes=2**20) as made:
+            assert "more than" not in str(await made.view(NO_ADDRESS))
+
+
+async def test_why_it_does_not_answer_is_logged_without_the_question() -> None:
+    with capture_logs() as said:
+        async with asking(f"http://127.0.0.1:{free_port()}") as (made, _):
+            await made.view(NO_ADDRESS)
+    [one] = said
+    assert one["reason"].endswith("Connection refused")
+    assert "pointsman_engine" not in one["reason"]

@@ -65,7 +65,14 @@ def test_a_time_zone_is_read() -> None:
         ("", "t.csv: the trace is empty"),
         ("# only a remark\n", "t.csv: the trace is empty"),
         ("t_seconds,arrivals_per_second\n", "t.csv: the trace has a header and no rows"),
-        ("a,b\n1,2\n", "t.csv:1: no known columns in 'a,b'"),
+        ("a,b\n1,2\n", "t.csv:1: no column of times and none of rates or tokens in 'a,b'; name them"),
+        ("time,input_tokens\n1,2\n", "t.csv:1: no column of tokens of answers in 'time,input_tokens'"),
+        ("TIMESTAMP,input_tokens,output_tokens\n5,1,NaN\n", "t.csv:2: output_tokens: 'NaN' is no number"),
+        ("time,rate\n0,1\n60000,1\n99999999,1\n", "t.csv: from the first to the last row are 1,157 days;"),
+        (
+            "time,input_tokens,output_tokens\n0,1,1\n9e6,1,1\n",
+            "t.csv: from the first to the last row are 104",
+        ),
         ("time,rate\n0,1\nx,2\n", "t.csv:3: time: 'x' is neither seconds nor a date with a time"),
         ("time,rate\n0,1\n\n60,fast\n", "t.csv:4: rate: 'fast' is no number"),
         ("time,rate\n0,-1\n", "t.csv:2: rate: '-1' is below zero"),
@@ -97,7 +104,7 @@ def test_a_time_zone_is_read() -> None:
         ),
         ("time,rate\n0,1\n0.001,1\n86400,1\n", "t.csv: the rates are of intervals between 0.001 and 86400 s"),
         ("time,input_tokens,output_tokens\n0,-1,2\n", "t.csv:2: input_tokens: '-1' is no number of tokens"),
-        ("time,input_tokens,output_tokens\n0,1\n", "t.csv:2: output_tokens: '' is no number"),
+        ("time,input_tokens,output_tokens\n0,1\n", "t.csv:2: the row has no output_tokens"),
     ],
 )
 def test_what_is_no_trace_is_one_line_with_its_place(text: str, said: str | None) -> None:

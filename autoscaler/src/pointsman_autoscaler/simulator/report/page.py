@@ -29,9 +29,11 @@ class Section:
     text: str
     keys: tuple[tuple[str, int], ...]
     plots: tuple[Plot, ...]
+    has_lines: bool = False
+    """Whether the keys name lines, and not areas."""
 
 
-def page(comparison: Comparison, facts: Sequence[tuple[str, str]], notes: Sequence[str] = ()) -> str:
+def page(comparison: Comparison, facts: Sequence[tuple[str, str]]) -> str:
     """HTML. `facts` are lines of settings beside what the scenario says itself."""
     sections = [_load(comparison), _replicas(comparison), _attainment(comparison), _cost(comparison)]
     if comparison.sweeps:
@@ -41,7 +43,7 @@ def page(comparison: Comparison, facts: Sequence[tuple[str, str]], notes: Sequen
         subtitle=_subtitle(comparison),
         facts=facts,
         table=outcome(comparison),
-        notes=notes,
+        notes=comparison.notes,
         sections=sections,
     )
 
@@ -54,9 +56,17 @@ def _template() -> Template:
 
 def _subtitle(comparison: Comparison) -> str:
     arrivals = comparison.scenario.arrivals
+    seeds, span = comparison.seeds, comparison.span_name
+    if not span[0].isdigit():
+        span = f"a {span}"
+    drawn = (
+        f"seed {seeds[0]}"
+        if len(seeds) == 1
+        else f"seeds {seeds[0]} to {seeds[-1]}, of which the first is drawn"
+    )
     return (
-        f"{comparison.scenario.name}: {comparison.span_name}, {len(arrivals):,} requests "
-        f"({arrivals.description}), seed {comparison.results[0].seed}. A simulation, not a measurement."
+        f"{comparison.scenario.name}: {span}, {len(arrivals):,} requests "
+        f"({arrivals.description}), {drawn}. A simulation, not a measurement."
     )
 
 
@@ -67,7 +77,9 @@ def _hours(result: Result) -> Floats:
 def _load(comparison: Comparison) -> Section:
     first = comparison.results[0]
     load = Series("requests", first.timeline.requests_per_second, 0)
-    return Section("Load", "", (), (Plot("", lines(_hours(first), [load], "requests/s")),))
+    return Section(
+        "Load", "", (), (Plot("", lines("The load over time", _hours(first), [load], "requests a second")),)
+    )
 
 
 def _replicas(comparison: Comparison) -> Section:
@@ -78,7 +90,12 @@ def _replicas(comparison: Comparison) -> Section:
         areas = [
             Series(name, result.timeline.billed[name], place % _COLOURS) for place, name in enumerate(names)
         ]
-        plots.append(Plot(result.policy, stacked(_hours(result), areas, "replicas", most=most)))
+        plots.append(
+            Plot(
+                result.policy,
+                stacked(f"{result.policy}: replicas over time", _hours(result), areas, "replicas", most=most),
+            )
+        )
     keys = tuple((name, place % _COLOURS) for place, name in enumerate(names)) if len(names) > 1 else ()
     return Section("Replicas that are paid for", "Starting, serving or draining.", keys, tuple(plots))
 
@@ -86,9 +103,17 @@ def _replicas(comparison: Comparison) -> Section:
 def _attainment(comparison: Comparison) -> Section:
     plots = []
     for result in comparison.results:
-        share = Series(result.policy, _windows(result.timeline.attained) * 100, 0)
-        hours = np.arange(len(share.values)) * _WINDOW / 60
-        plots.append(Plot(result.policy, lines(hours, [share], "%", height=90, most=100.0)))
+        hours = _hours(result)
+        share = Series(
+            result.policy, np.repeat(_windows(result.timeline.attained), _WINDOW)[: len(hours)] * 100, 0
+        )
+        said = f"{result.policy}: requests within the bounds over time"
+        plots.append(
+            Plot(
+                result.policy,
+                lines(said, hours, [share], "% of requests", height=110, most=100.0, shows=np.fmin),
+            )
+        )
     text = "The share of the requests of 5 minutes that met every bound."
     return Section("Requests within the bounds", text, (), tuple(plots))
 
@@ -103,7 +128,8 @@ def _cost(comparison: Comparison) -> Section:
     text = f"{comparison.currency}, added up."
     if comparison.least_dollars is not None:
         text += f" Nobody can serve every window for less than {comparison.least_dollars:,.0f}."
-    return Section("Cost", text, keys, (Plot("", lines(hours, series, comparison.currency, height=260)),))
+    drawn = lines("The cost of each policy over time", hours, series, comparison.currency, height=280)
+    return Section("Cost", text, keys, (Plot("", drawn),), has_lines=True)
 
 
 def _front(comparison: Comparison) -> Section:
@@ -112,14 +138,18 @@ def _front(comparison: Comparison) -> Section:
         colour = place % _COLOURS
         keys.append((name, colour))
         points += [
-            Point(name, tried.result.dollars, tried.result.attained_windows * 100, colour, tried.is_default)
+            Point(name, tried.setting, tried.dollars, tried.attained_windows * 100, colour, tried.is_default)
             for tried in sweep
         ]
+    promised = comparison.scenario.settings.attainment * 100
     text = (
-        "Each policy with its knob at several settings; the filled dot is its default. Up and left is better."
+        "Each policy with its knob at several settings, its default filled. Up and left is better; "
+        f"none is beyond the grey steps. Dashed: the promised {promised:g} %."
     )
-    svg = scatter(points, comparison.currency, "% of windows attained")
-    return Section("What each setting buys", text, tuple(keys), (Plot("", svg),))
+    svg = scatter(
+        "Cost and attainment of each setting", points, comparison.currency, "% of windows attained", promised
+    )
+    return Section("What each setting buys", text, tuple(keys), (Plot("", svg),), has_lines=True)
 
 
 def _sum(by_flavour: Mapping[str, Floats]) -> Floats:

@@ -1,7 +1,7 @@
 """The outcome as rows of text: for a terminal and for the page."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pointsman_autoscaler.simulator.report.comparison import Comparison
@@ -20,32 +20,45 @@ class Table:
 
 
 def outcome(comparison: Comparison) -> Table:
-    """A line a policy."""
-    header = (
-        "policy",
-        "attainment",
-        "worst 5 min",
-        "requests met",
-        f"{comparison.currency}/{comparison.span_name}",
-        "against the bound",
-        "reversals/day",
-        "recovery",
+    """A line a policy; with several seeds, from the least to the most that any of them gave."""
+    columns: dict[str, Callable[[Result], str]] = {
+        "attainment": lambda result: f"{_floor(result.attained_windows)} %",
+        "worst 5 min": lambda result: f"{result.worst_window * 100:.0f} %",
+        "requests met": lambda result: f"{_floor(result.met_share)} %",
+        f"{comparison.currency}/{comparison.span_name}": lambda result: _money(result.dollars),
+        "against the bound": lambda result: _against(comparison.against_least(result)),
+        "reversals/day": lambda result: f"{result.reversals_per_day:.0f}",
+    }
+    if any(run.recovery_seconds is not None for runs in comparison.runs for run in runs):
+        columns["recovery"] = lambda result: _recovery(result.recovery_seconds)
+    rows = tuple(
+        (runs[0].policy, *(_spread(map(said, runs)) for said in columns.values())) for runs in comparison.runs
     )
-    return Table(header, tuple(_row(comparison, result) for result in comparison.results))
+    return Table(("policy", *columns), rows)
 
 
-def _row(comparison: Comparison, result: Result) -> tuple[str, ...]:
-    against = comparison.against_least(result)
-    return (
-        result.policy,
-        f"{_floor(result.attained_windows)} %",
-        f"{result.worst_window * 100:.0f} %",
-        f"{_floor(result.met_share)} %",
-        f"{result.dollars:,.0f}" if result.dollars >= 100 else f"{result.dollars:,.2f}",
-        "-" if against is None else f"{against:.2f}",
-        f"{result.reversals_per_day:.0f}",
-        _recovery(result.recovery_seconds),
-    )
+def _spread(said: Iterable[str]) -> str:
+    """`96.1 - 98.4 %`, or what all of them say."""
+    told = sorted(set(said), key=_number)
+    if len(told) <= 1:
+        return told[0]
+    return f"{told[0].removesuffix(' %')} - {told[-1]}"
+
+
+def _number(text: str) -> float:
+    """What a cell counts as, to find the least and the most."""
+    try:
+        return float(text.rstrip(" %s").replace(",", ""))
+    except ValueError:
+        return math.inf
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}"
+
+
+def _against(times: float | None) -> str:
+    return "-" if times is None else f"{times:.2f}"
 
 
 def _floor(share: float) -> str:

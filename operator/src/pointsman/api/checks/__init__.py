@@ -8,6 +8,7 @@ from pointsman.api.checks.hosts import host_of, is_allowed, is_loopback, is_priv
 from pointsman.api.checks.inventory import Inventory, Unread, Use, take_inventory, uses
 from pointsman.api.checks.modelnames import contested_names, may_claim, name_owners
 from pointsman.api.checks.rules import surprising_rules
+from pointsman.api.checks.scaling import surprising_scaling
 from pointsman.api.checks.targets import unusable_targets
 from pointsman.api.findings import Finding, in_order
 from pointsman.api.located import Located, Stated
@@ -54,6 +55,7 @@ def _across(inventory: Inventory) -> Iterator[Finding]:
     for deployment in inventory.deployments.values():
         yield from unreachable_hosts(deployment, inventory)
         yield from unusable_credentials(deployment, inventory)
+        yield from surprising_scaling(deployment)
     for route in inventory.routes.values():
         yield from unusable_targets(route, inventory)
         yield from surprising_rules(route)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pointsman.api import ModelDeployment, ObjectKey
-from pointsman.controller.acting import Actor, Statuses
+from pointsman.controller.acting import Actor, Announce, Statuses
 from pointsman.controller.children import Children
+from pointsman.controller.installations import LEFT_SECONDS, Installations
 from pointsman.controller.modeldeployment.decide import decide
 from pointsman.controller.modeldeployment.frozen import to_pin
 from pointsman.controller.modeldeployment.holding import is_written
@@ -44,8 +45,12 @@ class ModelDeploymentReconciler:
         now: Callable[[], str],
         reports: Callable[[ObjectKey], Reports],
         pin: Callable[[HubName, ObjectKey], Pin | None],
+        installations: Installations,
+        announce: Announce,
     ) -> None:
-        """`pin` says what a name of the hub is; None while it asks, and the deployment is looked at again."""
+        """`pin` says what a name of the hub is; None while it asks, and the deployment is looked at again.
+        `announce` is told what is said of one that is left to another of `installations`.
+        """
         self._objects = objects
         self._children = children
         self._actor = actor
@@ -53,18 +58,26 @@ class ModelDeploymentReconciler:
         self._now = now
         self._reports = reports
         self._pin = pin
+        self._installations = installations
+        self._announce = announce
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring it about; gives after how many seconds to look again. Raises KubeError to be tried again."""
         live = self._objects.get(key)
         if live is None:
             self._actor.forget(key)
+            self._installations.forget(key)
             return None
+        other = self._installations.left_to(key, self._children.of(key, (NETWORK_POLICY,)))
+        if other:
+            self._announce(live, self._installations.announcement(other))
+            return LEFT_SECONDS
         plan = self._plan(live, key)
         if plan is None:
             # The hub is asked first; its answer brings the deployment back.
             return None
-        again = await self._actor.act(plan, key, self._objects)
+        again = await self._actor.act(self._installations.noted(plan), key, self._objects)
+        self._installations.brought_about(key)
         return 0.0 if again else plan.again_after_seconds
 
     def _plan(self, live: KubeObject, key: ObjectKey) -> Plan | None:

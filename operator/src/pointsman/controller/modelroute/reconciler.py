@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
+from pointsman.controller.installations import Installations
 from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.modelroute.decide import decide
 from pointsman.controller.modelroute.snapshot import RouteSnapshot
@@ -29,6 +30,7 @@ class ModelRouteReconciler:
         actor: Actor,
         said_of: SaidOf,
         now: Callable[[], str],
+        installations: Installations,
         *,
         url: str,
     ) -> None:
@@ -38,6 +40,7 @@ class ModelRouteReconciler:
         self._actor = actor
         self._said_of = said_of
         self._now = now
+        self._installations = installations
         self._url = url
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -47,6 +50,8 @@ class ModelRouteReconciler:
         live = self._routes.get(key)
         if live is None:
             self._actor.forget(key)
+            return None
+        if not self._installations.tells_of_routes(key.namespace):
             return None
         plan = self._plan(live, key)
         await self._actor.act(plan, key, self._routes)

@@ -15,6 +15,7 @@ from pointsman.gateway.metrics_page import MetricsPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
 from pointsman.kube.reader import KubeReader
+from pointsman.kube.together import until_one_ends
 
 _STDERR = Path("/dev/stderr")
 _LEAVING_SECONDS = 10.0
@@ -72,14 +73,7 @@ class ClusterGateway:
             asyncio.create_task(self._hear(follower.changed), name="hear Envoy"),
             asyncio.create_task(self._leave(), name="leave"),
         ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await until_one_ends(tasks)
 
     async def _leave(self) -> None:
         """Once asked to: readiness fails, and clients are told to connect anew; then no new connections; then

@@ -46,6 +46,8 @@ def explain_deployment(
     found["placement"] = status.placement.to_document() if status.placement is not None else {}
     found["replicas"] = {"desired": spec.replicas, "ready": status.ready_replicas}
     found["engines"] = engines
+    if status.adapters:
+        found["adapters"] = [one.to_document() for one in status.adapters]
     if spec.scaling is not None and spec.scaling.mode is not ScalingMode.OFF:
         found["scaling"] = status.scaling.to_document() if status.scaling is not None else {}
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pointsman.api import target_label
+from pointsman.api.modeldeployment_status import ScalingState
 
 
 def in_words(explained: dict[str, Any], *, live: bool) -> str:
@@ -41,6 +42,10 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
             where = one["endpoint"] or "starting"
             at = f"pid {one['pid']}" if "pid" in one else f"on {one['node'] or 'no node yet'}"
             yield f"  replica {one['replica']}  {where:<21}  {at}  {one['log']}"
+        if "adapters" in explained:
+            yield "Adapters"
+            for adapter in explained["adapters"]:
+                yield from _adapter(adapter, replicas["ready"])
         if "scaling" in explained:
             yield from _scaling(explained["scaling"])
     yield "Used by"
@@ -50,6 +55,12 @@ def _deployment(explained: dict[str, Any]) -> Iterator[str]:
         yield f"  route {use['route']} ({', '.join(use['models'])}){adapter}, {share}"
     if not explained["usedBy"]:
         yield "  no route: nobody can call it"
+
+
+def _adapter(adapter: dict[str, Any], ready: int) -> Iterator[str]:
+    at = f" at {adapter['revision']}" if adapter.get("revision") else ""
+    why = f": {adapter['reason']}" if adapter.get("reason") else ""
+    yield f"  {adapter['name']}{at}: loaded by {adapter.get('loaded', 0)} of {ready} ready replicas{why}"
 
 
 def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
@@ -64,6 +75,15 @@ def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
     for said in (scaling.get("reason"), scaling.get("message")):
         if said:
             yield f"  {said}"
+    if scaling.get("history"):
+        yield "  before:"
+    for past in scaling.get("history", ()):
+        state = past.get("state", "")
+        since, count = past.get("since") or "some time", past.get("forReplicas", 0)
+        held = "" if state == ScalingState.ACTIVE else f" ({state})"
+        yield f"    {count} replicas since {since}{held}"
+        if past.get("reason"):
+            yield f"      {past['reason']}"
 
 
 def _route(explained: dict[str, Any]) -> Iterator[str]:

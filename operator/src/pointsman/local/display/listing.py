@@ -90,12 +90,17 @@ def tables(state: Objects, selection: Selection, *, wide: bool, live: bool, now:
             columns = shown_columns(kind, wide)
             begin = ["NAMESPACE"] if with_namespace and kind.namespaced else []
             rows = [[*begin, "NAME", *(column.name.upper() for column in columns)]]
+            adapters = wide and any(_adapters(document) for document in documents)
+            if adapters:
+                rows[0].append("ADAPTERS")
             for document in documents:
                 complete = with_defaults(kind, document)
                 name = complete["metadata"]["name"]
                 label = name if selection.is_one_kind else f"{singular(kind)}.{GROUP}/{name}"
                 first = [namespace_of(document)] if begin else []
                 rows.append([*first, label, *(_shown(complete, column, live, now) for column in columns)])
+                if adapters:
+                    rows[-1].append(_adapters(document) or ABSENT)
             made.append(aligned(rows))
     return made
 
@@ -111,6 +116,15 @@ def _shown(document: dict[str, Any], column: Column, live: bool, now: datetime) 
     if column.name == "Model" and _former_version_serves(document):
         return f"{text} (former version serves)"
     return text
+
+
+def _adapters(document: dict[str, Any]) -> str:
+    """Which adapters it answers as, and how many of its ready replicas have each; a column of a definition
+    can show but one of a list.
+    """
+    status = document.get("status", {})
+    ready = status.get("readyReplicas", 0)
+    return ",".join(f"{one['name']}({one.get('loaded', 0)}/{ready})" for one in status.get("adapters", ()))
 
 
 def _former_version_serves(document: dict[str, Any]) -> bool:

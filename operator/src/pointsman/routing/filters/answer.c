@@ -24,9 +24,9 @@ static const struct text NOT_PASSED_ON[] = {
     {0, 0}};
 
 // How engines and providers word the two refusals of a prompt that another target may take.
-// OpenAI, vLLM, llama.cpp, Anthropic, TEI; then OpenAI, Azure.
+// OpenAI, vLLM of a prompt and of an answer that is too long by itself, llama.cpp, Anthropic, TEI; then OpenAI, Azure.
 static const char *const CONTEXT_OVERFLOW[] = {
-    "context_length_exceeded", "maximum context length",
+    "context_length_exceeded", "maximum context length", "cannot be greater than max_model_len",
     "exceed_context_size",     "prompt is too long",
     "longer than the maximum model length", "must have less than", 0};
 static const char *const REFUSAL[] = {"content_filter", "content_policy", "ResponsibleAIPolicyViolation", 0};

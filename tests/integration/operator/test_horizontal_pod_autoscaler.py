@@ -17,7 +17,7 @@ from tests.support.cluster.installation import OPERATOR_USER
 pytestmark = [pytest.mark.usefixtures("operator"), pytest.mark.timeout(300)]
 
 AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
-# It looks every 15 s, and learns of new kinds every 30: that is within what `wait_for_replicas` waits.
+# It learns of new kinds every 30 s only: that is within what `wait_for_replicas` waits.
 
 
 def autoscaler(lowest: int, highest: int) -> dict[str, Any]:

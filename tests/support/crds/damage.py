@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.crd_schema import Constraint
+from tests.support.crds.schema import Constraint
 
 Json = Any
 
