@@ -174,6 +174,35 @@ def test_a_field_that_is_not_there_is_such_an_error() -> None:
     assert found.outcome is Outcome.ERROR
 
 
+def test_an_error_holds_nothing_of_the_object_but_its_own_words() -> None:
+    env = {"env": [{"name": "TOKEN", "value": "hunter2"}], "number": 2**70}
+
+    (found,) = verdicts([own(rule("OWN-1"))], PolicyKind.MODEL_DEPLOYMENT, {"spec": env}, {}, BEFORE)
+
+    assert found.outcome is Outcome.ERROR
+    assert "out of range" in found.message
+    assert "hunter2" not in found.message
+    assert str(2**70) not in found.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "type(object) == pointsman.objects.object",
+        "JSONPatch{op: 'a'}.op == 'a'",
+        "pointsman.objects.object{kind: 'a'}.kind == 'a'",
+    ],
+)
+def test_what_only_the_checker_has_a_name_for_does_not_compile(expression: str) -> None:
+    stated = rule("OWN-1", expression=expression)
+
+    made = compile_policy(guardrail_policy({"rules": [stated, rule("OWN-2")]}), library())
+
+    assert [one.id for one in made.rules] == ["OWN-2"]
+    assert [one.where for one in made.problems] == ["spec.rules[0] (OWN-1)"]
+    assert len(verdicts([made], PolicyKind.MODEL_DEPLOYMENT, LICENSED, {}, BEFORE)) == 1
+
+
 def test_where_what_was_found_cannot_be_said_the_message_stands_alone() -> None:
     text = RULE.replace("'size ' + string(variables.size)", "object.metadata.annotations['colour']")
     (found,) = judged(packed(text), obj=large("8"))

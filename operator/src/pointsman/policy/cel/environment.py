@@ -4,7 +4,7 @@ once over plain values, to be evaluated.
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -22,6 +22,8 @@ _PATCHES = "pointsman.patches"
 """Where an expression's own type names are looked for; never where variables are called alike."""
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _MESSAGE = re.compile(rf"'?{re.escape(PACKAGE)}\.(\w+)'?")
+# Where a value stands that could not be read, with all that is around it: an object may hold a secret.
+_VALUE = re.compile(r" '[^']*'(?= out of range)| for '(?:object|namespaceObject)\b.*", re.DOTALL)
 _EXTENSIONS = (ext_strings.ExtStrings(), ext_optional.ExtOptional())
 
 
@@ -35,12 +37,24 @@ def checked(kind: PolicyKind, expression: str, variables: Mapping[str, str], wan
 
     `variables` are expressions by name, each of which may use those before it.
     """
+    try:
+        _check(kind, expression, tuple(variables.items()), wanted)
+    except Broken as error:
+        raise Broken(error.what, where=f"{where}{error.where}", todo=error.todo) from None
+
+
+@lru_cache(maxsize=8192)
+def _check(kind: PolicyKind, expression: str, variables: tuple[tuple[str, str], ...], wanted: str) -> None:
+    """The same of an expression that many policies have: to compile all packs takes a second."""
     types: dict[str, Any] = {}
-    for name, text in variables.items():
-        types[_VARIABLE + name] = _typed(kind, text, types, f"{where}.variables.{name}").return_type()
-    found = _typed(kind, expression, types, where).return_type().name()
+    for name, text in variables:
+        types[_VARIABLE + name] = _typed(kind, text, types, f".variables.{name}").return_type()
+    found = _typed(kind, expression, types, "").return_type().name()
     if found.partition("<")[0].upper() not in (wanted, "DYN"):
-        raise Broken(f"gives a {found.lower()}", where=where, todo=f"it must give a {wanted.lower()}")
+        raise Broken(f"gives a {found.lower()}", todo=f"it must give a {wanted.lower()}")
+    if wanted != "LIST":
+        # The messages of the checker are no types that the API server knows, and no values have them here.
+        Program(expression, dict(variables))
 
 
 def _typed(kind: PolicyKind, expression: str, variables: Mapping[str, Any], where: str) -> Any:
@@ -87,14 +101,17 @@ class Program:
     """Expressions over one object: the named ones first, for the others to use."""
 
     def __init__(self, expression: str, variables: Mapping[str, str]) -> None:
+        """Broken where they do not compile."""
         names = {_VARIABLE + name: cel.Type.DYN for name in variables}
         environment = cel.NewEnv(
             variables={"object": cel.Type.DYN, "namespaceObject": cel.Type.DYN, **names},
             extensions=_EXTENSIONS,
             functions=FUNCTIONS,
         )
-        self._variables = {_VARIABLE + name: environment.compile(text) for name, text in variables.items()}
-        self._expression = environment.compile(expression)
+        self._variables = {
+            _VARIABLE + name: _compiled(environment, text, name) for name, text in variables.items()
+        }
+        self._expression = _compiled(environment, expression, "")
 
     def value(self, object_: Mapping[str, Any], namespace: Mapping[str, Any]) -> Any:
         """What it gives. EvaluationError where the API server would find an error too."""
@@ -105,7 +122,7 @@ class Program:
                 data[name] = found.plain_value()
         found = self._expression.eval(data=data)
         if found.type() == cel.Type.ERROR:
-            raise EvaluationError(str(found.value()))
+            raise EvaluationError(_VALUE.sub("", str(found.value())))
         return found.plain_value()
 
 

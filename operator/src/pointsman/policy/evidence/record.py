@@ -1,0 +1,193 @@
+"""An append-only record of verdicts, policies and exceptions, as JSON lines that are chained by their hashes.
+
+Each line is the canonical JSON (RFC 8785) of one entry, so that two texts of the same entry never differ. Its
+hash covers everything else in it, the former entry's hash too. A change, a removal, an insertion or a swap is
+found by the record alone. Whoever can write the whole file can also cut its end off or chain it anew: that is
+found by the hash of the last entry, where it was kept elsewhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+
+from pointsman.errors import PointsmanError
+from pointsman.json_text import loaded
+
+BEFORE_THE_FIRST = "0" * 64
+"""What the first entry names as the hash before it."""
+
+_MEMBERS = {"sequence", "at", "kind", "body", "previous", "hash"}
+_HASH = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+class EntryKind(StrEnum):
+    START = "start"
+    """The first entry: what wrote the record."""
+    POLICY = "policy"
+    EXCEPTION = "exception"
+    VERDICT = "verdict"
+
+
+@dataclass(frozen=True)
+class Entry:
+    sequence: int
+    at: str
+    kind: EntryKind
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A record without a break."""
+
+    entries: int
+    head: str
+    """The hash of the last entry. Who keeps it elsewhere finds a cut end."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first place where a record is not what was written."""
+
+    line: int
+    what: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}" + (f"; {self.todo}" if self.todo else "")
+
+
+EMPTY = Verified(0, BEFORE_THE_FIRST)
+
+
+def canonical(value: Any) -> bytes:
+    """The one text of a JSON value. PointsmanError for a value that has none."""
+    try:
+        return rfc8785.dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise PointsmanError(
+            f"it has no canonical JSON: {error}", todo="write large numbers as texts"
+        ) from None
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of the value's canonical JSON, in hexadecimal digits."""
+    return sha256(canonical(value)).hexdigest()
+
+
+def time_text(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def chained(
+    after: Verified, at: datetime, bodies: Iterable[tuple[EntryKind, Mapping[str, Any]]]
+) -> tuple[bytes, Verified]:
+    """The lines to append to a record that ends with `after`, and how it ends with them.
+
+    PointsmanError for a number that would be read back as another.
+    """
+    lines, entries, head = [], after.entries, after.head
+    for kind, body in bodies:
+        entry = {
+            "sequence": entries + 1,
+            "at": time_text(at),
+            "kind": kind.value,
+            "body": body,
+            "previous": head,
+        }
+        entries, head = entries + 1, digest(entry)
+        line = canonical({**entry, "hash": head})
+        canonical(loaded(line))
+        lines.append(line + b"\n")
+    return b"".join(lines), Verified(entries, head)
+
+
+def verify(lines: Iterable[bytes], head: str = "", entries: int | None = None) -> Verified | Broken:
+    """What a record holds, or the first break in it. `lines` come with their ends, as a file gives them;
+    `head` and `entries` are how it is known to end or to have ended at some time before.
+    """
+    try:
+        end, has_passed = EMPTY, head in ("", BEFORE_THE_FIRST)
+        for entry in entries_of(lines):
+            end = Verified(entry.sequence, entry.hash)
+            has_passed = has_passed or entry.hash == head
+    except RecordError as error:
+        return error.broken
+    if entries is not None and end.entries < entries:
+        return Broken(end.entries + 1, f"the record ends here and is known to have {entries} entries")
+    if not has_passed:
+        return Broken(end.entries + 1, f"the record ends here and has no entry of hash {head}")
+    return end
+
+
+class RecordError(PointsmanError):
+    """A record that does not verify."""
+
+    def __init__(self, broken: Broken) -> None:
+        super().__init__(str(broken))
+        self.broken = broken
+
+
+def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
+    """The entries, each once all before it was found to be whole. RecordError at the first break."""
+    end = EMPTY
+    for number, line in enumerate(lines, start=1):
+        entry = _entry(number, line, end)
+        end = Verified(entry.sequence, entry.hash)
+        yield entry
+
+
+def _entry(number: int, line: bytes, end: Verified) -> Entry:
+    def broken(what: str, todo: str = "") -> RecordError:
+        return RecordError(Broken(number, what, todo))
+
+    if not line.endswith(b"\n"):
+        raise broken(
+            "is incomplete: its writer was ended or the disk was full",
+            f"keep the {number - 1} lines before it, which verify, and append again",
+        )
+    try:
+        read = loaded(line)
+    except ValueError:
+        raise broken("is no JSON") from None
+    if not isinstance(read, dict) or set(read) != _MEMBERS or not _are_right(read):
+        raise broken("is no entry of a record")
+    if read["sequence"] != end.entries + 1:
+        raise broken(
+            f"is entry {read['sequence']} where entry {end.entries + 1} belongs: entries were removed, "
+            "inserted or moved"
+        )
+    if read["previous"] != end.head:
+        raise broken("does not follow the entry before it: that one was changed or replaced")
+    said = read.pop("hash")
+    try:
+        right = digest(read)
+        text = canonical({**read, "hash": said}) + b"\n"
+    except PointsmanError as error:
+        raise broken(error.what) from None
+    if said != right:
+        raise broken("was changed: its hash is not that of what it says")
+    if line != text:
+        raise broken("was changed: it is not written as the record writes it")
+    return Entry(read["sequence"], read["at"], EntryKind(read["kind"]), read["body"], read["previous"], said)
+
+
+def _are_right(read: Mapping[str, Any]) -> bool:
+    """Whether the members are of their kinds."""
+    return (
+        type(read["sequence"]) is int
+        and isinstance(read["at"], str)
+        and _TIME.fullmatch(read["at"]) is not None
+        and read["kind"] in tuple(EntryKind)
+        and isinstance(read["body"], dict)
+        and all(isinstance(read[one], str) and _HASH.fullmatch(read[one]) for one in ("previous", "hash"))
+    )
