@@ -15,6 +15,7 @@ from pointsman.catalog import shipped_catalog
 from pointsman.catalog.metric_report import Presence
 from pointsman.engine_agent.asking import running_requests
 from pointsman.engine_agent.engine_metrics import PREFIX, read, report
+from pointsman_autoscaler.simulator.gaps import ITL_BUCKETS, TTFT_BUCKETS
 from tests.support.behaviour import Behaviour, Dialect
 from tests.support.engine_metrics import EngineMetrics
 from tests.support.engines.adapters import CONFIGURATION, RunningAdapters
@@ -71,6 +72,16 @@ def test_the_stand_ins_pages_have_nothing_that_the_real_one_has_not(page: str) -
     assert {name: labels for name, labels in ours.items() if not labels <= real.get(name, set())} == {}
     buckets = [name for name in ours if name.endswith("_bucket")]
     assert {name: real[name] - ours[name] for name in buckets} == {name: set() for name in buckets}
+
+
+@pytest.mark.parametrize(
+    ("name", "edges"),
+    [("time_to_first_token_seconds", TTFT_BUCKETS), ("inter_token_latency_seconds", ITL_BUCKETS)],
+)
+def test_simulated_engines_count_latencies_in_the_real_buckets(name: str, edges: tuple[float, ...]) -> None:
+    labels = series(metrics_page())[f"vllm:{name}_bucket"]
+    real = {float(label.removeprefix("le=")) for label in labels if label.startswith("le=")}
+    assert sorted(real) == list(edges)
 
 
 @pytest.fixture
