@@ -129,7 +129,9 @@ class Played:
                 "spec": one["spec"],
                 "status": normal(one.get("status", {})),
                 "children": {
-                    f"{child['kind']} {child['metadata']['name']}": stated(part_of(dict(child)))
+                    f"{child['kind']} {child['metadata']['name']}": stated(
+                        {**part_of(dict(child)), "kind": child["kind"]}
+                    )
                     for child in children
                 },
             }
