@@ -186,7 +186,7 @@ class Operator:
             self._due.policies,
             self._natives,
             # What holds a rule is never left to who changes it.
-            Actor(reader, writer, self._natives, announce, truce_seconds=0.0),
+            Actor(reader, writer, self._natives, announce, truce_seconds=0.0, each_alone=True),
             self._due.findings,
             shipped_library(),
             lambda: datetime.now(UTC),
