@@ -193,8 +193,6 @@ class Operator:
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),
         )
-        if self._has_policies:
-            await keep_stated(reader, writer, self._settings.fleet.policies)
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
             MODEL_ROUTE.kind: routes.reconcile,
@@ -212,6 +210,7 @@ class Operator:
                     "ask engines": self._reports.run(),
                     "ask for adapters": self._adapters.run(),
                     "ask the hub": self._hub.run(),
+                    "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
                     "compare with a list": self._comparison(reader).run(),
                     "work": self._work(self._workers),
@@ -222,6 +221,10 @@ class Operator:
             self._workers = None
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
+
+    async def _keep_stated(self, reader: KubeReader, writer: KubeWriter) -> None:
+        if self._has_policies:
+            await keep_stated(reader, writer, self._settings.fleet.policies)
 
     async def _work(self, workers: Workers) -> None:
         if self._gateways is not None:
