@@ -11,6 +11,9 @@ from pointsman_autoscaler.settings import ScalingSettings
 _STEP_DEVIATIONS = 3.0
 # Nobody plans for more than this on the word of one distribution.
 _MOST_CERTAIN = 0.9995
+_EVEN = 0.5
+# How near the plan is worked out: a part in a thousand of a replica.
+_HALVINGS = 10
 # Requests a second that are none: one in four months. Means that fade never quite reach zero.
 NOTHING = 1e-7
 
@@ -34,16 +37,48 @@ def need_of(observation: Observation) -> Need:
     if load is None:
         raise ValueError("no load is known")
     is_step = load.newest > load.ahead.quantile(0.5) + _STEP_DEVIATIONS * load.newest_deviation
-    # A replica that is needed now is not given up for what may come, one that is needed then is asked for.
-    ahead = load.ahead.raised_to(max(load.now, load.newest if is_step else 0.0))
-    share = min(risk(observation), _MOST_CERTAIN)
-    planned = max(ahead.quantile(share), ahead.mean)
+    # A replica that is needed now is not given up for what may come, one that is needed then is asked for. By
+    # chance alone the last minute is as often above what is expected as below: that is no need.
+    surely = load.now - load.newest_deviation
+    ahead = load.ahead.raised_to(max(surely, load.newest if is_step else 0.0))
+    planned = max(_planned(ahead, min(risk(observation), _MOST_CERTAIN), _step(observation)), ahead.mean)
     waits = waiting_seconds(observation)
     budget = first_token_budget_seconds(observation.settings)
     is_burst = waits > budget and load.backlog_requests >= 1.0
     clearing = _clearing(observation, load.newest if is_step else load.now) if is_burst else 0.0
     total = max(planned, ahead.mean + clearing)
     return Need(total, ahead, total / ahead.mean if ahead.mean > NOTHING else 1.0, clearing, is_burst)
+
+
+def rate_of(observation: Observation, pool: Pool) -> float:
+    """Requests a second that one replica serves within the bounds, as far as the last hours bear it out."""
+    trim = observation.trim if observation.tuning.has_trim else 1.0
+    return max(0.0, pool.capacity.requests_per_second / trim)
+
+
+def _step(observation: Observation) -> float:
+    """What the smallest replica that may be added carries: plans are rounded up to whole ones."""
+    rates = (rate_of(observation, pool) for pool in observation.pools if not pool.barred)
+    return min((rate for rate in rates if rate > 0), default=0.0)
+
+
+def _planned(ahead: Forecast, share: float, step: float) -> float:
+    """The load to plan for, so that on the mean over loads the load ahead is within capacity so often.
+
+    Whole replicas carry more than is planned for, up to one replica's load, and any part of that as often as
+    another. So a plan for a few replicas may be nearer to the expected load than one for many.
+    """
+    high = ahead.quantile(share)
+    low = min(max(ahead.quantile(_EVEN), high - step), high)
+    if step <= 0 or ahead.mean_share_above(low, low + step) <= 1 - share:
+        return low
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if ahead.mean_share_above(middle, middle + step) > 1 - share:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def risk(observation: Observation) -> float:

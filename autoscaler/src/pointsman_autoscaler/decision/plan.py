@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pointsman_autoscaler.decision.hedge import domains, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
-from pointsman_autoscaler.decision.need import Need, risk
+from pointsman_autoscaler.decision.need import Need, rate_of, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.programme import Programme, Row, cheapest, most
 from pointsman_autoscaler.decision.supply import late, stuck
@@ -109,12 +109,6 @@ def _plan(
     if observation.seen is not Seen.ALL:
         held = _not_below(held, now, highs)
     return Plan(pools, rates, lost, needed, held, bool(hedge), barred)
-
-
-def rate_of(observation: Observation, pool: Pool) -> float:
-    """Requests a second that one replica serves within the bounds, as far as the last hours bear it out."""
-    trim = observation.trim if observation.tuning.has_trim else 1.0
-    return max(0.0, pool.capacity.requests_per_second / trim)
 
 
 def _rows(

@@ -12,6 +12,9 @@ _NORMAL = NormalDist()
 _RAREST = 1e-4
 # Quantiles that are the same are this share of the mean apart, so that each has its place.
 _NARROWEST = 1e-6
+# Scores beyond this weigh nothing.
+_FURTHEST = 6.0
+_ROOT, _PEAK = math.sqrt(2), 1 / math.sqrt(2 * math.pi)
 
 
 @lru_cache(maxsize=512)
@@ -47,6 +50,13 @@ class Forecast:
         probability = 0.5 * math.erfc(-score / math.sqrt(2))
         return min(max(probability, 0.0), 1.0)
 
+    def mean_share_above(self, low: float, high: float) -> float:
+        """The share of time above a limit that may lie anywhere between these: the mean over all such limits."""
+        if high <= low:
+            return 1 - self.probability_below(low)
+        scores, values = self._curve()
+        return (_excess(low, scores, values) - _excess(high, scores, values)) / (high - low)
+
     def raised_to(self, least_mean: float) -> "Forecast":
         """The same spread about a mean of at least `least_mean`."""
         if least_mean <= self.mean:
@@ -73,3 +83,27 @@ def _line(at: float, along: list[float], across: list[float], index: int) -> flo
     left, right = along[index - 1], along[index]
     share = (at - left) / (right - left)
     return across[index - 1] + share * (across[index] - across[index - 1])
+
+
+def _excess(limit: float, scores: list[float], values: list[float]) -> float:
+    """How far above the limit, on the mean: nothing where it is below. Of the curve's straight pieces."""
+    total = 0.0
+    last = len(scores) - 2
+    for index in range(last + 1):
+        if index < last and values[index + 1] <= limit:
+            continue
+        left, base = scores[index], values[index]
+        slope = (values[index + 1] - base) / (scores[index + 1] - left)
+        begin = left if index else -_FURTHEST
+        if base + slope * (begin - left) < limit:
+            begin = left + (limit - base) / slope
+        end = scores[index + 1] if index < last else max(begin, _FURTHEST)
+        share, moment = _up_to(end)
+        share_before, moment_before = _up_to(begin)
+        total += (base - slope * left - limit) * (share - share_before) - slope * (moment - moment_before)
+    return max(0.0, total)
+
+
+def _up_to(score: float) -> tuple[float, float]:
+    """Of the normal distribution: how likely less than this score is, and its density there."""
+    return 0.5 * math.erfc(-score / _ROOT), math.exp(-score * score / 2) * _PEAK
