@@ -11,9 +11,6 @@ from pointsman_autoscaler.settings import ScalingSettings
 _STEP_DEVIATIONS = 3.0
 # Nobody plans for more than this on the word of one distribution.
 _MOST_CERTAIN = 0.9995
-_EVEN = 0.5
-# How near the plan is worked out: a part in a thousand of a replica.
-_HALVINGS = 10
 # Requests a second that are none: one in four months. Means that fade never quite reach zero.
 NOTHING = 1e-7
 
@@ -41,7 +38,9 @@ def need_of(observation: Observation) -> Need:
     # chance alone the last minute is as often above what is expected as below: that is no need.
     surely = load.now - load.newest_deviation
     ahead = load.ahead.raised_to(max(surely, load.newest if is_step else 0.0))
-    planned = max(_planned(ahead, min(risk(observation), _MOST_CERTAIN), _step(observation)), ahead.mean)
+    # Whole replicas carry more than is planned for, up to one replica's load, any part of that as often as
+    # another: a plan for a few replicas may be nearer to the expected load than one for many.
+    planned = max(ahead.limit(min(risk(observation), _MOST_CERTAIN), _step(observation)), ahead.mean)
     waits = waiting_seconds(observation)
     budget = first_token_budget_seconds(observation.settings)
     is_burst = waits > budget and load.backlog_requests >= 1.0
@@ -60,25 +59,6 @@ def _step(observation: Observation) -> float:
     """What the smallest replica that may be added carries: plans are rounded up to whole ones."""
     rates = (rate_of(observation, pool) for pool in observation.pools if not pool.barred)
     return min((rate for rate in rates if rate > 0), default=0.0)
-
-
-def _planned(ahead: Forecast, share: float, step: float) -> float:
-    """The load to plan for, so that on the mean over loads the load ahead is within capacity so often.
-
-    Whole replicas carry more than is planned for, up to one replica's load, and any part of that as often as
-    another. So a plan for a few replicas may be nearer to the expected load than one for many.
-    """
-    high = ahead.quantile(share)
-    low = min(max(ahead.quantile(_EVEN), high - step), high)
-    if step <= 0 or ahead.mean_share_above(low, low + step) <= 1 - share:
-        return low
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if ahead.mean_share_above(middle, middle + step) > 1 - share:
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def risk(observation: Observation) -> float:

@@ -12,8 +12,8 @@ _NORMAL = NormalDist()
 _RAREST = 1e-4
 # Quantiles that are the same are this share of the mean apart, so that each has its place.
 _NARROWEST = 1e-6
-# Scores beyond this weigh nothing.
-_FURTHEST = 6.0
+# A limit is found to half a per cent of the width.
+_HALVINGS = 8
 _ROOT, _PEAK = math.sqrt(2), 1 / math.sqrt(2 * math.pi)
 
 
@@ -51,11 +51,30 @@ class Forecast:
         return min(max(probability, 0.0), 1.0)
 
     def mean_share_above(self, low: float, high: float) -> float:
-        """The share of time above a limit that may lie anywhere between these: the mean over all such limits."""
+        """The share of time above a limit that may lie anywhere between these, on the mean."""
         if high <= low:
             return 1 - self.probability_below(low)
-        scores, values = self._curve()
-        return (_excess(low, scores, values) - _excess(high, scores, values)) / (high - low)
+        tail = _Tail(*self._curve())
+        return (tail.excess(low) - tail.excess(high)) / (high - low)
+
+    def limit(self, share: float, width: float) -> float:
+        """The least limit, at least the median, that is not exceeded so often on the mean over those up to
+        `width` above it. Without a width that is the quantile."""
+        high = self.quantile(share)
+        low = min(max(self.quantile(0.5), high - width), high)
+        if width <= 0:
+            return high
+        tail = _Tail(*self._curve())
+        allowed = (1 - share) * width
+        if tail.excess(low) - tail.excess(low + width) <= allowed:
+            return low
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if tail.excess(middle) - tail.excess(middle + width) > allowed:
+                low = middle
+            else:
+                high = middle
+        return high
 
     def raised_to(self, least_mean: float) -> "Forecast":
         """The same spread about a mean of at least `least_mean`."""
@@ -85,25 +104,41 @@ def _line(at: float, along: list[float], across: list[float], index: int) -> flo
     return across[index - 1] + share * (across[index] - across[index - 1])
 
 
-def _excess(limit: float, scores: list[float], values: list[float]) -> float:
-    """How far above the limit, on the mean: nothing where it is below. Of the curve's straight pieces."""
-    total = 0.0
-    last = len(scores) - 2
-    for index in range(last + 1):
-        if index < last and values[index + 1] <= limit:
-            continue
-        left, base = scores[index], values[index]
-        slope = (values[index + 1] - base) / (scores[index + 1] - left)
-        begin = left if index else -_FURTHEST
-        if base + slope * (begin - left) < limit:
-            begin = left + (limit - base) / slope
-        end = scores[index + 1] if index < last else max(begin, _FURTHEST)
-        share, moment = _up_to(end)
-        share_before, moment_before = _up_to(begin)
-        total += (base - slope * left - limit) * (share - share_before) - slope * (moment - moment_before)
-    return max(0.0, total)
+class _Tail:
+    """How far a quantity is above a limit, on the mean, nothing where it is below: of a curve's pieces."""
+
+    def __init__(self, scores: list[float], values: list[float]) -> None:
+        self._scores, self._values = scores, values
+        last = len(scores) - 1
+        self._above = [_above(score) for score in scores]
+        beyond, density = self._above[last]
+        slope = self._slope(last)
+        self._excess = [slope * (density - scores[last] * beyond)]
+        for index in range(last, 0, -1):
+            self._excess.insert(0, self._within(index, scores[index - 1], values[index - 1]))
+
+    def excess(self, limit: float) -> float:
+        index = min(bisect_left(self._values, limit), len(self._values))
+        place = min(max(index, 1), len(self._values) - 1)
+        slope = self._slope(place)
+        score = self._scores[place] + (limit - self._values[place]) / slope
+        if index == len(self._values):
+            beyond, density = _above(score)
+            return max(0.0, slope * (density - score * beyond))
+        return self._within(place, score, limit)
+
+    def _within(self, place: int, score: float, limit: float) -> float:
+        """Of a limit on the piece that ends at `place`."""
+        beyond, density = _above(score)
+        beyond_end, density_end = self._above[place]
+        piece = self._slope(place) * (density - density_end - score * (beyond - beyond_end))
+        return self._excess[place - len(self._values)] + (self._values[place] - limit) * beyond_end + piece
+
+    def _slope(self, place: int) -> float:
+        before = place - 1
+        return (self._values[place] - self._values[before]) / (self._scores[place] - self._scores[before])
 
 
-def _up_to(score: float) -> tuple[float, float]:
-    """Of the normal distribution: how likely less than this score is, and its density there."""
-    return 0.5 * math.erfc(-score / _ROOT), math.exp(-score * score / 2) * _PEAK
+def _above(score: float) -> tuple[float, float]:
+    """Of the normal distribution: how likely more than this score is, and its density there."""
+    return 0.5 * math.erfc(score / _ROOT), math.exp(-score * score / 2) * _PEAK

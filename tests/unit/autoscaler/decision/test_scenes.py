@@ -27,7 +27,9 @@ SCENES = {
     ),
     "an uncertain load for whole replicas gets what is likely on the mean of such loads": Scene(
         # 11.4 of 12: less than 12.3, which 99 of 100 such loads are below.
-        observation(pool(asked=4), load=load(10.0, deviation=1.0)), {"h100": 4}, Reason.LOAD
+        observation(pool(asked=4), load=load(10.0, deviation=1.0)),
+        {"h100": 4},
+        Reason.LOAD,
     ),
     "a last minute within chance of what is expected needs no more": Scene(
         observation(pool(asked=4), load=load(12.5, foreseen=11.6)), {"h100": 4}, Reason.LOAD

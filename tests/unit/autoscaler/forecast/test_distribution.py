@@ -19,3 +19,11 @@ def test_it_is_the_mean_over_the_limits(forecast: Forecast, limits: tuple[float,
 
 def test_limits_that_are_the_same_are_one() -> None:
     assert SPREAD.mean_share_above(12.5, 12.5) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.99])
+@pytest.mark.parametrize("width", [0.05, 1.0, 5.0])
+def test_a_limit_is_exceeded_as_often_as_is_allowed_on_the_mean(share: float, width: float) -> None:
+    limit = SPREAD.limit(share, width)
+    assert SPREAD.mean_share_above(limit, limit + width) == pytest.approx(1 - share, rel=0.1)
+    assert limit <= SPREAD.quantile(share) == SPREAD.limit(share, 0.0)
