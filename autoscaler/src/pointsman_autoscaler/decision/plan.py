@@ -101,7 +101,9 @@ def _plan(
         kept = max(rate_needed, min(max(past.need, min(past.calm_need, near)), reached))
         held_tokens = math.fsum(pool.tokens * pool.asked for pool in pools)
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
-        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + hedge)
+        there = tuple(max(0, pool.asked - gone) for pool, gone in zip(pools, lost, strict=True))
+        kept_hedge = tuple(_kept(row, kept / rate_needed if rate_needed > 0 else 1.0, there) for row in hedge)
+        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
         if _rose_within(observation, observation.tuning.hold_seconds):
             held = _growing(held, now, highs)
         elif _rose_within(observation, observation.tuning.calm_seconds):
@@ -141,6 +143,12 @@ def _hedge_rows(
         if any(left) and needs_hedge(pools, domain, risk(observation)):
             rows.append(Row(left, expected))
     return tuple(rows)
+
+
+def _kept(row: Row, share: float, there: tuple[int, ...]) -> Row:
+    """What must be left when a domain is lost is kept like what is needed, as far as it is there."""
+    carried = math.fsum(each * count for each, count in zip(row.each, there, strict=True))
+    return replace(row, least=max(row.least, min(row.least * share, carried)))
 
 
 def _switch_price(observation: Observation, pool: Pool) -> float:

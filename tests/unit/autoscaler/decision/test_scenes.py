@@ -136,6 +136,17 @@ SCENES = {
         {"h100": 2},
         Reason.BUDGET,
     ),
+    "a budget below what the schedule asks for pays for that many of the cheapest": Scene(
+        observation(
+            pool("a100", rate=1.0, price=3.0, maximum=2),
+            pool("h100", rate=2.0, price=4.0, maximum=1),
+            load=load(3.6),
+            settings=settings(0, 3, budget=1.0),
+            scheduled=("office", 2),
+        ),
+        {"a100": 2, "h100": 0},
+        Reason.BUDGET,
+    ),
     "a budget that was lowered is kept at once": Scene(
         observation(
             pool(asked=10),
@@ -315,6 +326,17 @@ SCENES = {
         ),
         {"od": 3, "spot": 2},
         Reason.SPOT_HEDGE,
+    ),
+    "what spot needs beside it goes no sooner than what the load needs": Scene(
+        # 8.9 were expected when 10.6 were needed: three on demand, though 5.9 leave two enough.
+        observation(
+            pool("od", price=4.0, asked=3),
+            pool("spot", price=1.0, spot=True, losses=4.0, asked=1),
+            load=load(5.9),
+            past=Past(need=10.6, calm_need=10.6),
+        ),
+        {"od": 3, "spot": 1},
+        Reason.HELD,
     ),
     "spot that is hardly ever lost carries all of it": Scene(
         observation(
