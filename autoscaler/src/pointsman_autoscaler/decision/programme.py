@@ -138,8 +138,8 @@ def most(programme: Programme) -> tuple[int, ...]:
     """What carries most of the first row within the limits, and no more than it asks.
 
     Greedy from the lows: once by capacity for the money, which is right where money is short, and once by
-    capacity, which is right where places are. For few pools that is within a replica of the best. What has the
-    fewest that are asked for comes before all else.
+    capacity, which is right where places are. For few pools that is within a replica of the best. Before all
+    else come the fewest that are allowed.
     """
     worth = programme.rows[0].each if programme.rows else (1.0,) * len(programme.lows)
 
