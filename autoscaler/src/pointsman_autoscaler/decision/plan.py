@@ -71,7 +71,8 @@ def _plan(
         for pool, rate in zip(pools, rates, strict=True)
     )
     if not observation.tuning.has_mix and is_seen:
-        highs = _one_flavour(pools, rates, limits.lows, highs)
+        alone = _one_flavour(pools, rates, limits.lows, highs)
+        highs = alone if sum(alone) >= limits.total_low else highs
     load = observation.load
     tokens = _step_up(load.tokens, len(pools)) if load is not None else 0.0
     rate_needed = _step_up(need.requests_per_second, len(pools))

@@ -20,7 +20,7 @@ from pointsman_autoscaler.view import Flavour, View
 
 INTERVAL_SECONDS = 15.0
 # Calm is so many times as long as what users state, as it is where they state nothing.
-_CALMER = 4.0
+_CALMER = 3.0
 # Nobody starts so slowly that looking further ahead than this would help.
 _FURTHEST_SECONDS = 1800.0
 
