@@ -70,9 +70,6 @@ def _plan(
         0 if pool.name in barred else _asked_again(pool, rate, need)
         for pool, rate in zip(pools, rates, strict=True)
     )
-    if not observation.tuning.has_mix and is_seen:
-        alone = _one_flavour(pools, rates, limits.lows, highs)
-        highs = alone if sum(alone) >= limits.total_low else highs
     load = observation.load
     tokens = _step_up(load.tokens, len(pools)) if load is not None else 0.0
     rate_needed = _step_up(need.requests_per_second, len(pools))
@@ -89,6 +86,10 @@ def _plan(
         total_high=limits.total_high,
         budget=limits.budget,
     )
+    if not observation.tuning.has_mix and is_seen:
+        alone = replace(needed, highs=_one_flavour(pools, rates, limits.lows, highs))
+        needed = alone if cheapest(alone) is not None else needed
+        highs = needed.highs
     tokens = _within_limits(needed, pools, tokens)
     needed = replace(needed, rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge)
     held = needed
