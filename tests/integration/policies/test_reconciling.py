@@ -22,6 +22,8 @@ _ADMISSION = "admissionregistration.k8s.io/v1"
 _VAP = (_ADMISSION, "ValidatingAdmissionPolicy")
 _BINDING = (_ADMISSION, "ValidatingAdmissionPolicyBinding")
 
+_EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+
 
 @pytest.fixture
 def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[Json]:
@@ -82,6 +84,57 @@ def test_a_native_object_that_is_changed_or_deleted_is_put_back(
     admin.delete(*_BINDING, name)
 
     eventually(lambda: admin.find(*_BINDING, name), 20, "the binding is made again")
+
+
+@pytest.mark.parametrize(
+    "strays",
+    [
+        (_VAP, {"matchConditions": [{"name": "never", "expression": "false"}]}),
+        (_BINDING, {"matchResources": {"namespaceSelector": {"matchLabels": {"never": "true"}}}}),
+        (_BINDING, {"matchResources": {"excludeResourceRules": [_EVERYTHING]}}),
+    ],
+    ids=["condition", "binding", "binding excludes"],
+)
+def test_what_somebody_adds_to_a_native_object_is_taken_out(
+    admin: Admin, namespace: str, policy: Json, strays: tuple[tuple[str, str], Json]
+) -> None:
+    kind, added = strays
+    name = f"pointsman-{namespace}-modeldeployment-enforce"
+    before = admin.get(*kind, name)["spec"]
+    admin.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": {"name": name}, "spec": added})
+    assert admin.get(*kind, name)["metadata"]["generation"] > 1
+
+    eventually(lambda: admin.get(*kind, name)["spec"] == before, 20, "it is as it was")
+    eventually(lambda: _is_refused(admin, namespace), 20, "the rule is held again")
+
+
+def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
+    admin: Admin, namespace: str, policy: Json
+) -> None:
+    (good,) = policy["spec"]["rules"]
+    bad = {**good, "id": "BAD-1", "expression": "object.metadata.name.matches('[')"}
+    late = {**good, "id": "LATE-1", "expression": "object.metadata.name != 'late'", "message": "too late"}
+    change = {"spec": {"rules": [good, bad, late]}}
+
+    admin.patch(_API, "GuardrailPolicy", namespace, change)
+
+    eventually(lambda: _said(admin, namespace, "Enforced").startswith("[BAD-1] "), 60, "the rule is named")
+    eventually(lambda: _is_refused(admin, namespace, "late", "LATE-1", license="mit"), 20, "others are held")
+    assert _is_refused(admin, namespace)
+    admin.patch(_API, "GuardrailPolicy", namespace, {"spec": {"rules": [good, late]}})
+    eventually(lambda: _condition(admin, namespace, "Ready") == "True", 60, "it is mended")
+    labels = f"pointsman.dev/guardrail-policy={namespace}"
+    eventually(lambda: len(admin.list(*_VAP, labels=labels)) == 1, 20, "they share one again")
+    assert _is_refused(admin, namespace, "late", "LATE-1", license="mit")
+
+
+def _is_refused(admin: Admin, namespace: str, name: str = "new", rule: str = "LIC-1", **spec: Any) -> bool:
+    path = f"/apis/{_API}/namespaces/{namespace}/modeldeployments"
+    try:
+        admin.request("POST", path, _deployment(name, **spec), parameters={"dryRun": "All"})
+    except ApiError as error:
+        return f"[{rule}]" in str(error)
+    return False
 
 
 def test_old_objects_that_break_a_rule_are_listed_until_they_are_mended(
@@ -153,6 +206,12 @@ def _condition(admin: Admin, name: str, kind: str) -> str:
     status = admin.get(_API, "GuardrailPolicy", name).get("status") or {}
     found: Json = next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
     return str(found.get("status", ""))
+
+
+def _said(admin: Admin, name: str, kind: str) -> str:
+    status = admin.get(_API, "GuardrailPolicy", name).get("status") or {}
+    found: Json = next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
+    return str(found.get("message", ""))
 
 
 def _violations(admin: Admin, name: str) -> list[Json]:

@@ -90,19 +90,46 @@ def test_a_policy_that_names_what_is_not_there_is_refused(
         ("policies: [nowhere]\ntests: [{name: a, object: {}}]", "no such file or folder"),
         ("tests: []", "policies"),
         ("policies: [", "while parsing"),
+        ("policies: [\xff", "no UTF-8 text"),
     ],
 )
 def test_a_broken_file_of_tests_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, why: str
 ) -> None:
     file = tmp_path / "tests.yaml"
-    file.write_text(content)
+    file.write_text(content, encoding="latin-1")
 
     assert main(["policy", "test", str(file)]) == 1
 
     said = capsys.readouterr().err
     assert why in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{"metadata": 5}, {"metadata": {"labels": [1]}}, {"metadata": {"annotations": "a"}}, {"spec": 3}],
+)
+def test_an_object_that_is_none_fails_its_test_in_words_that_a_report_can_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stated: dict[str, object]
+) -> None:
+    one = {"name": "a\x01b", "object": {"kind": "ModelDeployment", **stated}}
+    file, report = tmp_path / "tests.yaml", tmp_path / "policies.xml"
+    file.write_text(json.dumps({"policies": [str(EXAMPLE / "policies")], "tests": [one]}))
+
+    assert main(["policy", "test", str(file), "--junit", str(report)]) == 1
+
+    assert "is no mapping" in capsys.readouterr().out
+    assert ET.parse(report).getroot()[0].attrib["failures"] == "1"
+
+
+def test_a_policy_that_is_named_twice_says_everything_once(capsys: pytest.CaptureFixture[str]) -> None:
+    policies = str(EXAMPLE / "policies")
+
+    assert main(["validate", str(EXAMPLE / "models"), policies, "--policies", policies]) == 1
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(set(lines))
 
 
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

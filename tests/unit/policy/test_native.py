@@ -102,6 +102,13 @@ def test_a_refusal_names_rule_controls_and_the_way_to_all_findings() -> None:
     )
 
 
+def test_a_refusal_is_one_line_whatever_controls_are_called() -> None:
+    (policy,) = _policies({"rules": [rule("OWN-1", message="it\nis wrong", controls=["a\nb:\u2028c"])]})
+
+    message = policy["spec"]["validations"][0]["message"]
+    assert message == "[OWN-1] it is wrong (a b c); all findings: pointsman validate FILE"
+
+
 def test_many_rules_are_split_over_policies_of_distinct_names() -> None:
     found = _policies({"rules": [rule(f"OWN-{number}") for number in range(40)]})
 

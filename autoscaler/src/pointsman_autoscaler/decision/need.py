@@ -34,16 +34,31 @@ def need_of(observation: Observation) -> Need:
     if load is None:
         raise ValueError("no load is known")
     is_step = load.newest > load.ahead.quantile(0.5) + _STEP_DEVIATIONS * load.newest_deviation
-    # A replica that is needed now is not given up for what may come, one that is needed then is asked for.
-    ahead = load.ahead.raised_to(max(load.now, load.newest if is_step else 0.0))
-    share = min(risk(observation), _MOST_CERTAIN)
-    planned = max(ahead.quantile(share), ahead.mean)
+    # A replica that is needed now is not given up for what may come, one that is needed then is asked for. By
+    # chance alone the last minute is as often above what is expected as below: that is no need.
+    surely = load.now - load.newest_deviation
+    ahead = load.ahead.raised_to(max(surely, load.newest if is_step else 0.0))
+    # Whole replicas carry more than is planned for, up to one replica's load, any part of that as often as
+    # another: a plan for a few replicas may be nearer to the expected load than one for many.
+    planned = max(ahead.limit(min(risk(observation), _MOST_CERTAIN), _step(observation)), ahead.mean)
     waits = waiting_seconds(observation)
     budget = first_token_budget_seconds(observation.settings)
     is_burst = waits > budget and load.backlog_requests >= 1.0
     clearing = _clearing(observation, load.newest if is_step else load.now) if is_burst else 0.0
     total = max(planned, ahead.mean + clearing)
     return Need(total, ahead, total / ahead.mean if ahead.mean > NOTHING else 1.0, clearing, is_burst)
+
+
+def rate_of(observation: Observation, pool: Pool) -> float:
+    """Requests a second that one replica serves within the bounds, as far as the last hours bear it out."""
+    trim = observation.trim if observation.tuning.has_trim else 1.0
+    return max(0.0, pool.capacity.requests_per_second / trim)
+
+
+def _step(observation: Observation) -> float:
+    """What the smallest replica that may be added carries: plans are rounded up to whole ones."""
+    rates = (rate_of(observation, pool) for pool in observation.pools if not pool.barred)
+    return min((rate for rate in rates if rate > 0), default=0.0)
 
 
 def risk(observation: Observation) -> float:

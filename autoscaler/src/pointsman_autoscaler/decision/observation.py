@@ -84,7 +84,7 @@ class Tuning:
     """The risk: the probability with which the load ahead must be within capacity; None: the settings'."""
     hold_seconds: float = 300.0
     """A replica goes when it was not needed for so long; at least a start-up time, which its return costs."""
-    calm_seconds: float = 1200.0
+    calm_seconds: float = 900.0
     """One that is near to what is needed goes only after so long: it is the one that would come and go."""
     clear_seconds: float = 60.0
     """A backlog is worked off within this, or within the start-up time where that is longer."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pointsman_autoscaler.decision.hedge import domains, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
-from pointsman_autoscaler.decision.need import Need, risk
+from pointsman_autoscaler.decision.need import Need, rate_of, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.programme import Programme, Row, cheapest, most
 from pointsman_autoscaler.decision.supply import late, stuck
@@ -70,8 +70,6 @@ def _plan(
         0 if pool.name in barred else _asked_again(pool, rate, need)
         for pool, rate in zip(pools, rates, strict=True)
     )
-    if not observation.tuning.has_mix and is_seen:
-        highs = _one_flavour(pools, rates, limits.lows, highs)
     load = observation.load
     tokens = _step_up(load.tokens, len(pools)) if load is not None else 0.0
     rate_needed = _step_up(need.requests_per_second, len(pools))
@@ -88,6 +86,10 @@ def _plan(
         total_high=limits.total_high,
         budget=limits.budget,
     )
+    if not observation.tuning.has_mix and is_seen:
+        alone = replace(needed, highs=_one_flavour(pools, rates, limits.lows, highs))
+        needed = alone if cheapest(alone) is not None else needed
+        highs = needed.highs
     tokens = _within_limits(needed, pools, tokens)
     needed = replace(needed, rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge)
     held = needed
@@ -101,7 +103,9 @@ def _plan(
         kept = max(rate_needed, min(max(past.need, min(past.calm_need, near)), reached))
         held_tokens = math.fsum(pool.tokens * pool.asked for pool in pools)
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
-        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + hedge)
+        there = tuple(max(0, pool.asked - gone) for pool, gone in zip(pools, lost, strict=True))
+        kept_hedge = tuple(_kept(row, kept / rate_needed if rate_needed > 0 else 1.0, there) for row in hedge)
+        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
         if _rose_within(observation, observation.tuning.hold_seconds):
             held = _growing(held, now, highs)
         elif _rose_within(observation, observation.tuning.calm_seconds):
@@ -109,12 +113,6 @@ def _plan(
     if observation.seen is not Seen.ALL:
         held = _not_below(held, now, highs)
     return Plan(pools, rates, lost, needed, held, bool(hedge), barred)
-
-
-def rate_of(observation: Observation, pool: Pool) -> float:
-    """Requests a second that one replica serves within the bounds, as far as the last hours bear it out."""
-    trim = observation.trim if observation.tuning.has_trim else 1.0
-    return max(0.0, pool.capacity.requests_per_second / trim)
 
 
 def _rows(
@@ -147,6 +145,12 @@ def _hedge_rows(
         if any(left) and needs_hedge(pools, domain, risk(observation)):
             rows.append(Row(left, expected))
     return tuple(rows)
+
+
+def _kept(row: Row, share: float, there: tuple[int, ...]) -> Row:
+    """What must be left when a domain is lost is kept like what is needed, as far as it is there."""
+    carried = math.fsum(each * count for each, count in zip(row.each, there, strict=True))
+    return replace(row, least=max(row.least, min(row.least * share, carried)))
 
 
 def _switch_price(observation: Observation, pool: Pool) -> float:

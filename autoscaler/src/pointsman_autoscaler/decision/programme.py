@@ -138,7 +138,8 @@ def most(programme: Programme) -> tuple[int, ...]:
     """What carries most of the first row within the limits, and no more than it asks.
 
     Greedy from the lows: once by capacity for the money, which is right where money is short, and once by
-    capacity, which is right where places are. For few pools that is within a replica of the best.
+    capacity, which is right where places are. For few pools that is within a replica of the best. Before all
+    else come the fewest that are allowed.
     """
     worth = programme.rows[0].each if programme.rows else (1.0,) * len(programme.lows)
 
@@ -150,8 +151,13 @@ def most(programme: Programme) -> tuple[int, ...]:
     filled = [
         _fill(programme, worth, sorted(pools, key=lambda pool: (-for_the_money(pool), -worth[pool], pool))),
         _fill(programme, worth, sorted(pools, key=lambda pool: (-worth[pool], -for_the_money(pool), pool))),
+        # A budget that pays for no more than the fewest pays for the cheapest of them.
+        _fill(programme, worth, sorted(pools, key=lambda pool: (programme.prices[pool], -worth[pool], pool))),
     ]
-    return max(filled, key=lambda each: (_carried(worth, each), -programme.cost(each)))
+    return max(
+        filled,
+        key=lambda each: (sum(each) >= programme.total_low, _carried(worth, each), -programme.cost(each)),
+    )
 
 
 def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> tuple[int, ...]:

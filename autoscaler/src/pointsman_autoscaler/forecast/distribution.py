@@ -12,6 +12,9 @@ _NORMAL = NormalDist()
 _RAREST = 1e-4
 # Quantiles that are the same are this share of the mean apart, so that each has its place.
 _NARROWEST = 1e-6
+# A limit is found to half a per cent of the width.
+_HALVINGS = 8
+_ROOT, _PEAK = math.sqrt(2), 1 / math.sqrt(2 * math.pi)
 
 
 @lru_cache(maxsize=512)
@@ -47,6 +50,32 @@ class Forecast:
         probability = 0.5 * math.erfc(-score / math.sqrt(2))
         return min(max(probability, 0.0), 1.0)
 
+    def mean_share_above(self, low: float, high: float) -> float:
+        """The share of time above a limit that may lie anywhere between these, on the mean."""
+        if high <= low:
+            return 1 - self.probability_below(low)
+        tail = _Tail(*self._curve())
+        return (tail.excess(low) - tail.excess(high)) / (high - low)
+
+    def limit(self, share: float, width: float) -> float:
+        """The least limit, at least the median, that is not exceeded so often on the mean over those up to
+        `width` above it. Without a width that is the quantile."""
+        high = self.quantile(share)
+        low = min(max(self.quantile(0.5), high - width), high)
+        if width <= 0:
+            return high
+        tail = _Tail(*self._curve())
+        allowed = (1 - share) * width
+        if tail.excess(low) - tail.excess(low + width) <= allowed:
+            return low
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if tail.excess(middle) - tail.excess(middle + width) > allowed:
+                low = middle
+            else:
+                high = middle
+        return high
+
     def raised_to(self, least_mean: float) -> "Forecast":
         """The same spread about a mean of at least `least_mean`."""
         if least_mean <= self.mean:
@@ -73,3 +102,43 @@ def _line(at: float, along: list[float], across: list[float], index: int) -> flo
     left, right = along[index - 1], along[index]
     share = (at - left) / (right - left)
     return across[index - 1] + share * (across[index] - across[index - 1])
+
+
+class _Tail:
+    """How far a quantity is above a limit, on the mean, nothing where it is below: of a curve's pieces."""
+
+    def __init__(self, scores: list[float], values: list[float]) -> None:
+        self._scores, self._values = scores, values
+        last = len(scores) - 1
+        self._above = [_above(score) for score in scores]
+        beyond, density = self._above[last]
+        slope = self._slope(last)
+        self._excess = [slope * (density - scores[last] * beyond)]
+        for index in range(last, 0, -1):
+            self._excess.insert(0, self._within(index, scores[index - 1], values[index - 1]))
+
+    def excess(self, limit: float) -> float:
+        index = min(bisect_left(self._values, limit), len(self._values))
+        place = min(max(index, 1), len(self._values) - 1)
+        slope = self._slope(place)
+        score = self._scores[place] + (limit - self._values[place]) / slope
+        if index == len(self._values):
+            beyond, density = _above(score)
+            return max(0.0, slope * (density - score * beyond))
+        return self._within(place, score, limit)
+
+    def _within(self, place: int, score: float, limit: float) -> float:
+        """Of a limit on the piece that ends at `place`."""
+        beyond, density = _above(score)
+        beyond_end, density_end = self._above[place]
+        piece = self._slope(place) * (density - density_end - score * (beyond - beyond_end))
+        return self._excess[place - len(self._values)] + (self._values[place] - limit) * beyond_end + piece
+
+    def _slope(self, place: int) -> float:
+        before = place - 1
+        return (self._values[place] - self._values[before]) / (self._scores[place] - self._scores[before])
+
+
+def _above(score: float) -> tuple[float, float]:
+    """Of the normal distribution: how likely more than this score is, and its density there."""
+    return 0.5 * math.erfc(score / _ROOT), math.exp(-score * score / 2) * _PEAK

@@ -28,7 +28,6 @@ class Attaining:
         self._began: float | None = None
         self._gateway: Histogram | None = None
         self._was_starting = False
-        self._missed_before = False
         self.trim = 1.0
         self.windows = 0
         self.missed = 0
@@ -82,9 +81,8 @@ class Attaining:
             change = min(_STEP, max(0.0, 1.0 - self.trim))
         else:
             self.missed += 1
-            # Until replicas that are asked for are ready, windows miss for one and the same reason.
-            change = 0.0 if self._was_starting and self._missed_before else _STEP
-        self._missed_before = not self._holds(self._within)
+            # Until replicas that are asked for are ready, those that are there carry more than was planned.
+            change = 0.0 if self._was_starting else _STEP
         self.trim = min(max(self.trim + change, _LOWEST), _HIGHEST)
 
     def _holds(self, within: Sequence[float]) -> bool:

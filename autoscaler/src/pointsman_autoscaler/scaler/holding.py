@@ -4,10 +4,6 @@ from collections import deque
 
 from pointsman_autoscaler.decision import Decision, Past
 
-# Directions that changed are remembered so long, to be slower while load goes up and down.
-_REVERSALS_SECONDS = 7200.0
-_SLOWER, _SLOWEST = 1.5, 3.0
-
 
 class Holding:
     """Largest needs of a window, and when replicas last became more."""
@@ -16,8 +12,6 @@ class Holding:
         self._needs: deque[tuple[float, float]] = deque()
         self._tokens: deque[tuple[float, float]] = deque()
         self._last_up: float | None = None
-        self._direction = 0
-        self._reversals: deque[float] = deque(maxlen=16)
 
     def past(self, now_seconds: float, hold_seconds: float, calm_seconds: float) -> Past:
         """As of now. Times that have not come yet are of a clock that was set back: they are forgotten."""
@@ -35,12 +29,6 @@ class Holding:
             last_up_seconds=self._last_up,
         )
 
-    def slowness(self, now_seconds: float) -> float:
-        """How much longer than usual calm is kept, because replicas went up and down lately."""
-        while self._reversals and not now_seconds - _REVERSALS_SECONDS < self._reversals[0] <= now_seconds:
-            self._reversals.popleft()
-        return min(_SLOWER ** max(0, len(self._reversals) - 1), _SLOWEST)
-
     def add(self, decision: Decision, asked: dict[str, int]) -> None:
         """What was decided, against what was asked before."""
         now = decision.at_seconds
@@ -49,12 +37,6 @@ class Holding:
         more = any(count > asked.get(name, 0) for name, count in decision.replicas.items())
         if more:
             self._last_up = now
-        change = decision.total - sum(asked.values())
-        if change:
-            direction = 1 if change > 0 else -1
-            if direction == -self._direction:
-                self._reversals.append(now)
-            self._direction = direction
 
 
 def _largest_since(series: deque[tuple[float, float]], since_seconds: float) -> float:

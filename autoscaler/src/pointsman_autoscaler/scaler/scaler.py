@@ -20,7 +20,7 @@ from pointsman_autoscaler.view import Flavour, View
 
 INTERVAL_SECONDS = 15.0
 # Calm is so many times as long as what users state, as it is where they state nothing.
-_CALMER = 4.0
+_CALMER = 3.0
 # Nobody starts so slowly that looking further ahead than this would help.
 _FURTHEST_SECONDS = 1800.0
 
@@ -119,7 +119,8 @@ class Scaler:
         pools = self._pools(view)
         ahead_seconds = _ahead_seconds(pools)
         # A longer start is paid for longer when a replica must come back: ski-rental's break-even.
-        tuning = self._held_longer(now, ahead_seconds)
+        hold_seconds = max(self._tuning.hold_seconds, ahead_seconds)
+        tuning = replace(self._tuning, hold_seconds=hold_seconds)
         return Observation(
             now_seconds=now,
             settings=self._settings,
@@ -196,14 +197,6 @@ class Scaler:
             idle_seconds=now - self._busy_seconds,
             busy_share=self._forecaster.busy_share(now + ahead_seconds),
         )
-
-    def _held_longer(self, now_seconds: float, ahead_seconds: float) -> Tuning:
-        tuning = self._tuning
-        hold = max(tuning.hold_seconds, ahead_seconds)
-        calm = tuning.calm_seconds * self._holding.slowness(now_seconds)
-        if (hold, calm) == (tuning.hold_seconds, tuning.calm_seconds):
-            return tuning
-        return replace(tuning, hold_seconds=hold, calm_seconds=calm)
 
 
 def _tuned(tuning: Tuning, settings: ScalingSettings) -> Tuning:

@@ -65,14 +65,17 @@ def is_busy(view: View) -> bool:
 
 
 def tokens(view: View, flavours: Mapping[str, Flavour], input_tokens: float) -> float:
-    """Tokens in caches and queues; replicas that say nothing are taken to hold what the others do."""
+    """Tokens in caches and queues; replicas that say nothing are taken to hold what the others do, those that
+    are ready since the last scrapes nothing."""
     held, speaking, ready = 0.0, 0, 0
     for pod in view.pods:
         flavour = flavours.get(pod.flavour)
         if flavour is None or not pod.is_ready or pod.is_draining:
             continue
-        ready += 1
         sample = newest(pod, view.now_seconds)
+        if sample is None and view.now_seconds - (pod.ready_seconds or 0.0) <= FRESH_SECONDS:
+            continue
+        ready += 1
         if sample is None or sample.cache_usage is None:
             continue
         speaking += 1

@@ -33,7 +33,7 @@ class Traffic:
         self._before: GatewaySample | None = None
         self._arrivals: deque[tuple[float, float, float]] = deque(maxlen=64)
         self._dispersion = 1.0
-        self._requests = _USUAL_REQUESTS
+        self._prompts = self._answers = _USUAL_REQUESTS
         self._prompt_tokens = _USUAL_REQUESTS * CONVERSATION.input_tokens
         self._output_tokens = _USUAL_REQUESTS * CONVERSATION.output_tokens
 
@@ -66,23 +66,25 @@ class Traffic:
         return rate, spread
 
     def workload(self, requests_per_second: float) -> Workload:
-        requests = max(self._requests, 1e-9)
         return Workload(
             requests_per_second=requests_per_second,
-            input_tokens=max(1.0, self._prompt_tokens / requests),
-            output_tokens=self._output_tokens / requests,
+            input_tokens=max(1.0, self.input_tokens),
+            output_tokens=self._answer_tokens,
             interarrival_cv=math.sqrt(self._dispersion),
         )
 
     @property
     def held_tokens(self) -> float:
         """Tokens of a running request in the cache, on the mean over its answer."""
-        requests = max(self._requests, 1e-9)
-        return (self._prompt_tokens + self._output_tokens / 2) / requests
+        return self.input_tokens + self._answer_tokens / 2
 
     @property
     def input_tokens(self) -> float:
-        return self._prompt_tokens / max(self._requests, 1e-9)
+        return self._prompt_tokens / max(self._prompts, 1e-9)
+
+    @property
+    def _answer_tokens(self) -> float:
+        return self._output_tokens / max(self._answers, 1e-9)
 
     def _rate(self, span_seconds: float) -> tuple[float, float]:
         counted, seconds = 0.0, 0.0
@@ -128,12 +130,16 @@ class Traffic:
         return [(newest, rate * longest, longest)]
 
     def _learn_sizes(self, intervals: Sequence[Interval], arrived: float | None) -> None:
-        """`arrived` is what gateways saw come meanwhile: llama.cpp counts tokens, and no requests."""
+        """`arrived` is what gateways saw come meanwhile: llama.cpp counts tokens, and no requests.
+
+        Prompts are read before the first token, answers written until the end: while more and more requests
+        run, those that end are too few for the tokens that are read and written.
+        """
         if not intervals:
             return
         seconds = max(interval.seconds for interval in intervals)
         kept = math.exp(-max(0.0, seconds) / _SIZE_SECONDS)
-        requests, prompts, outputs, counts = 0.0, 0.0, 0.0, False
+        ends, begins, prompts, outputs, counts = 0.0, 0.0, 0.0, 0.0, False
         for interval in intervals:
             before, after = interval.before, interval.after
             ended = grown(before.requests_total, after.requests_total)
@@ -142,12 +148,18 @@ class Traffic:
             if read is None or wrote is None or (ended is None and arrived is None):
                 continue
             counts = counts or ended is not None
-            requests, prompts, outputs = requests + (ended or 0.0), prompts + read, outputs + wrote
+            begun = None
+            if before.ttft is not None and after.ttft is not None:
+                begun = grown(before.ttft.count, after.ttft.count)
+            ends += ended or 0.0
+            begins += (ended or 0.0) if begun is None else begun
+            prompts, outputs = prompts + read, outputs + wrote
         if not counts:
-            requests = arrived or 0.0
-        if requests <= 0 and (counts or arrived is None or not outputs):
+            ends = begins = arrived or 0.0
+        if ends + begins <= 0 and (counts or arrived is None or not outputs):
             return
-        self._requests = self._requests * kept + requests
+        self._prompts = self._prompts * kept + begins
+        self._answers = self._answers * kept + (begins + ends) / 2
         self._prompt_tokens = self._prompt_tokens * kept + prompts
         self._output_tokens = self._output_tokens * kept + outputs
 

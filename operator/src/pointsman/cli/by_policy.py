@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pointsman.api import Finding, GuardrailPolicy, Located, ModelDeployment, ModelRoute, Stated
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
@@ -34,22 +35,9 @@ def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], lis
 def found_by_policies(
     objects: Iterable[Located[Stated]], policies: Sequence[Compiled], now: datetime
 ) -> Iterator[Finding]:
-    """An error where a policy would refuse the object, a warning where it would only say so.
-
-    Of a namespace its name alone is known here: a policy that chooses by other labels is taken to be for it.
-    """
-    for located in objects:
-        resource = located.resource
-        if not isinstance(resource, ModelDeployment | ModelRoute):
-            continue
-        kind = PolicyKind(resource.kind)
-        written = resource.to_document()
-        metadata = {**written["metadata"], "namespace": resource.key.namespace}
-        obj = as_admitted(kind, {**written, "metadata": metadata})
-        namespace = {
-            "metadata": {"name": resource.key.namespace, "labels": {NAME_LABEL: resource.key.namespace}}
-        }
-        mine = [_seen_from(policy) for policy in policies]
+    """An error where a policy would refuse the object, a warning where it would only say so."""
+    mine = [seen_from_a_file(policy) for policy in policies]
+    for located, kind, obj, namespace in admitted_in(objects):
         for one in verdicts(mine, kind, obj, namespace, now):
             if one.is_violation:
                 yield located.finding(
@@ -61,8 +49,29 @@ def found_by_policies(
                 )
 
 
-def _seen_from(policy: Compiled) -> Compiled:
-    """The policy without a choice that a file cannot answer: by other labels than the namespace's name."""
+def admitted_in(
+    objects: Iterable[Located[Stated]],
+) -> Iterator[tuple[Located[Stated], PolicyKind, dict[str, Any], dict[str, Any]]]:
+    """The objects that rules are for, each as the API server holds it, and the Namespace it is in, of which
+    the name alone is known here.
+    """
+    for located in objects:
+        resource = located.resource
+        if not isinstance(resource, ModelDeployment | ModelRoute):
+            continue
+        kind = PolicyKind(resource.kind)
+        written = resource.to_document()
+        metadata = {**written["metadata"], "namespace": resource.key.namespace}
+        namespace = {
+            "metadata": {"name": resource.key.namespace, "labels": {NAME_LABEL: resource.key.namespace}}
+        }
+        yield located, kind, as_admitted(kind, {**written, "metadata": metadata}), namespace
+
+
+def seen_from_a_file(policy: Compiled) -> Compiled:
+    """The policy without a choice that a file cannot answer: by other labels than the namespace's name. It is
+    taken to be for every object then.
+    """
     selector = policy.namespaces
     if selector is None:
         return policy

@@ -29,7 +29,7 @@ COMMANDS = {
     "explain": "Say why an object is as it is.",
     "validate": "Check files without running anything.",
     "simulate": "Play a recorded load to scaling settings, beside those of others.",
-    "policy": "List, render and test guardrail policies.",
+    "policy": "List, render and test guardrail policies; report and keep evidence.",
     "plan": "Print the Kubernetes objects that the operator would apply.",
     "demo": "Serve the quickstart, ask it, kill its first model, ask again.",
     "operator": "Run the operator of a cluster.",

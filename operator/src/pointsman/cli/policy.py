@@ -1,4 +1,4 @@
-"""`pointsman policy`: the packs, what they become in a cluster, and tests of a team's own policies."""
+"""`pointsman policy`: the packs, what a cluster gets, tests of a team's own policies, and evidence."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pointsman.api.examination import Examination, examine
 from pointsman.api.nodes import path_text
 from pointsman.cli.by_policy import compiled_in
+from pointsman.cli.policy_evidence import evidence, report, verify
 from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import Compiled
@@ -26,7 +27,11 @@ _FOUND_ERRORS = 1
 
 @click.group(name="policy")
 def command() -> None:
-    """Guardrail policies: list packs, render what a cluster gets, test your own."""
+    """Guardrail policies: list packs, render what a cluster gets, test your own, report and keep evidence."""
+
+
+for _one in (report, evidence, verify):
+    command.add_command(_one)
 
 
 @command.command(name="list", epilog="Example: pointsman policy list supply-chain")
@@ -150,6 +155,8 @@ def _tested(file: Path) -> list[Tested]:
         raise PointsmanError(first["msg"], where=f"{file}: {path_text(first['loc'])}") from None
     except yaml.YAMLError as error:
         raise PointsmanError(" ".join(str(error).split()), where=str(file)) from None
+    except UnicodeDecodeError:
+        raise PointsmanError("it is no UTF-8 text", where=str(file)) from None
     except OSError as error:
         raise PointsmanError(error.strerror or str(error), where=str(file)) from None
     texts = read_texts(tuple(str(file.parent / path) for path in stated.policies))
@@ -174,10 +181,15 @@ def _junit(results: dict[str, list[Tested]]) -> "ET.ElementTree[ET.Element]":
         failed = str(sum(bool(one.why) for one in found))
         suite = ET.SubElement(root, "testsuite", name=name, tests=str(len(found)), failures=failed)
         for one in found:
-            case = ET.SubElement(suite, "testcase", classname=name, name=one.name)
+            case = ET.SubElement(suite, "testcase", classname=name, name=_in_xml(one.name))
             if one.why:
-                ET.SubElement(case, "failure", message=one.why)
+                ET.SubElement(case, "failure", message=_in_xml(one.why))
     return ET.ElementTree(root)
+
+
+def _in_xml(text: str) -> str:
+    """XML has no way to write most control characters."""
+    return "".join(one if one in "\t\n\r" or one >= " " else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 class _Plain(yaml.SafeDumper):

@@ -127,7 +127,9 @@ def _by_policies(examination: Examination, elsewhere: tuple[str, ...]) -> list[F
     wrong it is said too: nothing can be told by it.
     """
     others = examine(read_texts(elsewhere), "any")
-    objects = [*examination.objects, *others.objects]
+    known = [located.resource for located in examination.objects]
+    # A policy that is named twice says everything once.
+    objects = [*examination.objects, *(one for one in others.objects if one.resource not in known)]
     if not any(isinstance(located.resource, GuardrailPolicy) for located in objects):
         return list(others.findings)
     # What compiles expressions takes a moment to load, which files without policies need not wait for.

@@ -72,10 +72,14 @@ class Actor:
         announce: Announce,
         clock: Clock = elapsed_seconds,
         truce_seconds: float = TRUCE_SECONDS,
+        each_alone: bool = False,
     ) -> None:
         """`announce` is told what is said of an object, once its status says so. Who takes a field again
-        within `truce_seconds` of losing it keeps it; with 0 nobody ever does.
+        within `truce_seconds` of losing it keeps it; with 0 nobody ever does. With `each_alone` a child that
+        is refused holds up no other.
         """
+        self._each_alone = each_alone
+        self._invalid: dict[ObjectKey, frozenset[str]] = {}
         self._truce_seconds = truce_seconds
         self._announce = announce
         self._reader = reader
@@ -94,6 +98,10 @@ class Actor:
     def obstacle(self, owner: ObjectKey) -> Obstacle | None:
         """Why the last look at the owner ended before its end."""
         return self._obstacles.get(owner)
+
+    def invalid(self, owner: ObjectKey) -> frozenset[str]:
+        """The names of an owner's children that the API server would not have at the last look."""
+        return self._invalid.get(owner, frozenset())
 
     async def act(self, plan: Plan, owner: ObjectKey, primaries: Statuses) -> bool:
         """Carry a plan out; True if contests or an obstacle began or ended, so that the owner should be
@@ -125,29 +133,58 @@ class Actor:
     def _hindrance(self, owner: ObjectKey) -> tuple[object, ...]:
         """What stands in the way, without the words: who refuses may find others each time."""
         obstacle = self.obstacle(owner)
-        return self.contests(owner), obstacle and (obstacle.reason, obstacle.child)
+        return self.contests(owner), obstacle and (obstacle.reason, obstacle.child), self.invalid(owner)
 
     async def _children_of(self, plan: Plan, owner: ObjectKey) -> None:
         contested: dict[Contest, None] = {}
+        blocked: list[Blocked] = []
+        invalid: set[str] = set()
+        for one in plan.trim:
+            with suppress(NotFound):
+                self._children.wrote(one.kind, await self._writer.merge(one.kind, one.key, one.patch))
         for wanted in plan.apply:
             try:
-                for contest in await self._apply(wanted):
+                for contest in await self._written(wanted):
                     contested[contest] = None
-            except (Forbidden, Invalid) as error:
-                called = _called(wanted)
-                raise Blocked(error.what, where=called, child=called, reason="Refused") from error
-        for doomed in plan.delete:
-            await self._writer.delete(doomed.kind, doomed.key, doomed.uid)
-            self._children.deleted(doomed.kind, doomed.key, doomed.uid)
+            except Blocked as error:
+                if not self._each_alone:
+                    raise
+                blocked.append(error)
+                if isinstance(error.__cause__, Invalid):
+                    invalid.add(key_of(wanted).name)
+        # What is there is left until it is known how to replace it.
+        known = self.invalid(owner)
+        if invalid <= known:
+            await self._delete(plan)
+        if invalid:
+            self._invalid[owner] = frozenset(invalid)
+        else:
+            self._invalid.pop(owner, None)
         if contested:
             self._contests[owner] = contested
         else:
             self._contests.pop(owner, None)
+        if blocked:
+            raise blocked[0]
+
+    async def _written(self, wanted: KubeObject) -> Iterable[Contest]:
+        """Raises Blocked."""
+        try:
+            return await self._apply(wanted)
+        except (Forbidden, Invalid) as error:
+            called = _called(wanted)
+            raise Blocked(error.what, where=called, child=called, reason="Refused") from error
+
+    async def _delete(self, plan: Plan) -> None:
+        for doomed in plan.delete:
+            await self._writer.delete(doomed.kind, doomed.key, doomed.uid)
+            self._children.deleted(doomed.kind, doomed.key, doomed.uid)
 
     def forget(self, owner: ObjectKey) -> None:
         """The owner is gone."""
         self._contests.pop(owner, None)
         self._obstacles.pop(owner, None)
+        self._invalid.pop(owner, None)
 
     async def _apply(self, wanted: KubeObject) -> Iterable[Contest]:
         kind = kind_of(wanted)

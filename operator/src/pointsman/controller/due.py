@@ -34,6 +34,8 @@ _GATEWAYS_SECONDS = 0.5
 """Gateways have a changed route in use within that long: its status is written once, with their word."""
 _FINDINGS_SECONDS = 1.0
 """Objects are applied in crowds: one status for all that is found in one."""
+_NATIVES_SECONDS = 0.2
+"""What holds a rule is put back within a second, and no faster: somebody may write it again at once."""
 _ROOM_SECONDS = 2 * FRESH_SECONDS
 
 
@@ -53,6 +55,7 @@ class Due:
     def begin(self) -> None:
         """This replica leads from now on, until `end`."""
         self.is_leading = True
+        self.findings.begin()
         for primaries in (self.deployments, self.routes, self.policies):
             for key in primaries:
                 self._is_due(Ident(primaries.kind.kind, key))
@@ -89,8 +92,8 @@ class Due:
             self._look_for_room()
 
     def native_changed(self, policy: ObjectKey) -> None:
-        """A native object of a policy is something else: it is put back at once."""
-        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy))
+        """A native object of a policy is something else: it is put back."""
+        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _NATIVES_SECONDS)
 
     def child_changed(self, deployment: ObjectKey) -> None:
         """What a deployment owns, or what is known of that, is something else."""

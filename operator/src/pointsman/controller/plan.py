@@ -18,6 +18,15 @@ class Doomed:
 
 
 @dataclass(frozen=True, slots=True)
+class Trimmed:
+    """An object of which `patch` (RFC 7386) takes what somebody else wrote there."""
+
+    kind: Kind
+    key: ObjectKey
+    patch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement:
     """An event about the object that was decided upon. Messages are stable, as those of conditions are."""
 
@@ -38,6 +47,7 @@ class Plan:
 
     apply: tuple[KubeObject, ...] = ()
     delete: tuple[Doomed, ...] = ()
+    trim: tuple[Trimmed, ...] = ()
     status: Mapping[str, Any] | None = None
     announcements: tuple[Announcement, ...] = ()
     again_after_seconds: float | None = None

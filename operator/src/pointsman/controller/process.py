@@ -181,15 +181,13 @@ class Operator:
             self._due.policies,
             self._natives,
             # What holds a rule is never left to who changes it.
-            Actor(reader, writer, self._natives, announce, truce_seconds=0.0),
+            Actor(reader, writer, self._natives, announce, truce_seconds=0.0, each_alone=True),
             self._due.findings,
             shipped_library(),
             lambda: datetime.now(UTC),
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),
         )
-        if self._has_policies:
-            await keep_stated(reader, writer, self._settings.fleet.policies)
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
             MODEL_ROUTE.kind: routes.reconcile,
@@ -207,6 +205,7 @@ class Operator:
                     "ask engines": self._reports.run(),
                     "ask for adapters": self._adapters.run(),
                     "ask the hub": self._hub.run(),
+                    "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
                     "compare with a list": self._comparison(reader).run(),
                     "work": self._work(self._workers),
@@ -217,6 +216,10 @@ class Operator:
             self._workers = None
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
+
+    async def _keep_stated(self, reader: KubeReader, writer: KubeWriter) -> None:
+        if self._has_policies:
+            await keep_stated(reader, writer, self._settings.fleet.policies)
 
     async def _work(self, workers: Workers) -> None:
         if self._gateways is not None:

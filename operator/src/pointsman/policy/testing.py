@@ -57,7 +57,14 @@ def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
     kind = str(test.object.get("kind", ""))
     if kind not in tuple(PolicyKind):
         return f"kind {kind or '(none)'} is none that rules are for; write {', '.join(PolicyKind)}"
-    metadata = {**(test.object.get("metadata") or {}), "namespace": test.namespace.name}
+    stated = test.object.get("metadata") or {}
+    for name, value in (("metadata", stated), ("spec", test.object.get("spec") or {})):
+        if not isinstance(value, Mapping):
+            return f"{name} is no mapping"
+    for name in ("labels", "annotations"):
+        if not isinstance(stated.get(name) or {}, Mapping):
+            return f"metadata.{name} is no mapping"
+    metadata = {**stated, "namespace": test.namespace.name}
     obj = as_admitted(PolicyKind(kind), {**test.object, "metadata": metadata})
     labels = {"kubernetes.io/metadata.name": test.namespace.name, **test.namespace.labels}
     namespace = {"metadata": {"name": test.namespace.name, "labels": labels}}

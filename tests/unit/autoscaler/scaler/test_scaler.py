@@ -58,7 +58,7 @@ def test_ten_times_the_load_is_answered_within_two_scrapes_and_in_one_step() -> 
 
 def test_less_load_is_followed_after_the_hold() -> None:
     at_work = scene(100.0, h100=8)
-    at_work.run(HOUR)
+    at_work.run(2 * HOUR)
     before = at_work.asked["h100"]
     at_work.rate = lambda _: 10.0
     soon = at_work.run(240.0)
@@ -129,7 +129,7 @@ def test_without_gateways_engines_tell_how_much_comes() -> None:
 
 def test_half_of_the_replicas_in_silence_take_none_away() -> None:
     at_work = scene(100.0, h100=8)
-    at_work.run(HOUR)
+    at_work.run(2 * HOUR)
     before = at_work.asked["h100"]
     silent = {pod.name for pod in at_work.pods[: before // 2 + 1]}
     at_work.engines_speak = lambda name: name not in silent

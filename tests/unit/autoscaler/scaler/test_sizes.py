@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pointsman_autoscaler.scaler.engines import Interval
+from pointsman_autoscaler.scaler.sight import tokens
 from pointsman_autoscaler.scaler.traffic import Traffic
-from pointsman_autoscaler.view import EngineSample, GatewaySample, View
+from pointsman_autoscaler.view import EngineSample, Flavour, GatewaySample, Histogram, Pod, View
 
 LOOKS = 40
 SECONDS = 15.0
@@ -46,3 +47,39 @@ def test_sizes_are_learned_from_whoever_counts_requests(counts: bool, gateway: b
 
 def test_where_nobody_counts_requests_they_stay_what_is_usual() -> None:
     assert learned(counts=False, gateway=False).workload(2.0).output_tokens == pytest.approx(211)
+
+
+def test_while_more_and_more_run_those_that_end_do_not_make_requests_look_large() -> None:
+    """Each look two more requests begin than at the look before; answers take twenty looks."""
+    traffic, takes = Traffic(), 20
+    begun = [look * (look + 1) for look in range(2 * LOOKS)]
+
+    def sample(look: int) -> EngineSample:
+        ended = begun[max(0, look - takes)]
+        written = sum(begun[max(0, look - ago)] for ago in range(takes)) * WROTE / takes
+        first = Histogram((1.0, float("inf")), (begun[look], begun[look]), 0.0)
+        return EngineSample(
+            look * SECONDS,
+            prompt_tokens_total=begun[look] * READ,
+            output_tokens_total=written,
+            requests_total=ended,
+            ttft=first,
+        )
+
+    for look in range(1, 2 * LOOKS):
+        view = View(look * SECONDS, {}, (), (), {})
+        traffic.observe(view, [Interval("cpu", sample(look - 1), sample(look))])
+    found = traffic.workload(2.0)
+    assert found.input_tokens == pytest.approx(READ, rel=0.05)
+    assert found.output_tokens == pytest.approx(WROTE, rel=0.1)
+
+
+def test_replicas_that_are_ready_since_the_last_scrape_hold_nothing_yet() -> None:
+    flavour = Flavour("cpu", 1.0, cache_tokens=1000)
+    old = Pod("old", "cpu", 0.0, 0.0, True, samples=(EngineSample(990.0, waiting=5.0, cache_usage=0.9),))
+    fresh = Pod("fresh", "cpu", 900.0, 980.0, True)
+    silent = Pod("silent", "cpu", 0.0, 0.0, True)
+    alone = tokens(View(1000.0, {"cpu": flavour}, (old,), (), {}), {"cpu": flavour}, READ)
+    for others, times in (((fresh,), 1), ((silent,), 2)):
+        view = View(1000.0, {"cpu": flavour}, (old, *others), (), {})
+        assert tokens(view, {"cpu": flavour}, READ) == times * alone

@@ -9,6 +9,7 @@ from typing import Any
 from pointsman.api.guardrailpolicy import Violation
 from pointsman.controller.guardrailpolicy.decide import decide
 from pointsman.controller.guardrailpolicy.snapshot import Found, PolicySnapshot
+from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.controller.plan import Plan
 from pointsman.kube.objects import KubeObject
 from pointsman.policy.compiled import compile_policy
@@ -179,3 +180,75 @@ def test_a_policy_that_is_being_deleted_is_left_alone() -> None:
     going = replace(snapshot, policy=snapshot.policy.model_copy(update={"metadata": metadata}))
 
     assert decide(going) == Plan()
+
+
+def test_what_was_found_before_stands_until_every_object_was_looked_at() -> None:
+    violation = Violation(kind="ModelRoute", namespace="team", name="chat", rule="OWN-1", message="wrong")
+    former = {"violations": {"total": 70, "objects": [violation.to_document()]}}
+    snapshot = _snapshot({"rules": [rule("OWN-1")]})
+    policy = snapshot.policy.model_copy(
+        update={"status": type(snapshot.policy.status).model_validate(former)}
+    )
+
+    kept = _status(decide(replace(snapshot, policy=policy, found=Found(total=3))))
+    found = _status(decide(replace(snapshot, policy=policy, found=Found(total=3, is_complete=True))))
+
+    assert kept["violations"] == former["violations"]
+    assert found["violations"]["total"] == 3
+
+
+def test_what_others_wrote_into_a_native_object_is_taken_out_and_said() -> None:
+    held = _held(_snapshot({"rules": [rule("OWN-1")]}))
+    policy, binding = held.natives
+    stray = [*policy["spec"]["matchConditions"], {"name": "never", "expression": "false"}]
+    policy = {**policy, "spec": {**policy["spec"], "matchConditions": stray}}
+    binding = {**binding, "spec": {**binding["spec"], "matchResources": {"matchPolicy": "Exact"}}}
+
+    plan = decide(replace(held, natives=(policy, binding)))
+
+    assert [one.patch for one in plan.trim] == [
+        {"spec": {"matchConditions": stray[:1]}},
+        {"spec": {"matchResources": None}},
+    ]
+    assert [one.reason for one in plan.announcements].count("PutBack") == 2
+    assert decide(held).trim == ()
+
+
+def test_what_the_api_server_fills_in_stands() -> None:
+    held = _held(_snapshot({"rules": [rule("OWN-1"), rule("OWN-2", kinds=["Pod"])]}))
+    filled = []
+    for native in held.natives:
+        spec = dict(native["spec"])
+        if "matchConstraints" in spec:
+            rules = [{**one, "scope": "*"} for one in spec["matchConstraints"]["resourceRules"]]
+            spec["matchConstraints"] = {**spec["matchConstraints"], "resourceRules": rules}
+        filled.append({**native, "spec": spec})
+
+    assert decide(replace(held, natives=tuple(filled))).trim == ()
+
+
+def test_rules_of_a_policy_that_was_refused_stand_alone_and_new_objects_come_first() -> None:
+    held = _held(_snapshot({"mode": "enforce", "rules": [rule("OWN-1"), rule("OWN-2")]}))
+    (shared,) = {one["metadata"]["name"] for one in held.natives}
+    alone = f"{shared}-alone-1"
+    obstacle = Obstacle("Refused", "invalid", f"ValidatingAdmissionPolicy {alone}")
+
+    plan = decide(replace(held, apart=frozenset({shared, alone}), obstacle=obstacle))
+
+    policies = [one for one in plan.apply if one["kind"] == "ValidatingAdmissionPolicy"]
+    assert [len(one["spec"]["validations"]) for one in policies] == [1, 1]
+    assert {one.key.name for one in plan.delete} == {shared}
+    assert plan.status is not None
+    (enforced,) = [one for one in plan.status["status"]["conditions"] if one["type"] == "Enforced"]
+    assert enforced["message"] == "[OWN-2] invalid"
+
+
+def test_an_object_that_is_new_is_written_before_those_that_lose_a_rule() -> None:
+    rules = [rule(f"OWN-{number}") for number in range(32)]
+    held = _held(_snapshot({"rules": rules}))
+    more = _snapshot({"rules": [rule("NEW-1"), *rules]}, natives=held.natives)
+
+    plan = decide(more)
+
+    new = {key["metadata"]["name"] for key in plan.apply} - {one["metadata"]["name"] for one in held.natives}
+    assert [one["metadata"]["name"] in new for one in plan.apply] == [True, True, False, False]

@@ -41,7 +41,7 @@ class World:
     async def settled(self) -> None:
         """Until nothing is due."""
         running = asyncio.create_task(self.findings.run())
-        await eventually_async(lambda: self.findings.of(_POLICY).is_complete, 20, "all was looked at")
+        await eventually_async(lambda: self.findings.is_idle, 20, "all was looked at")
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -74,9 +74,12 @@ async def test_a_change_is_one_look_and_is_told_only_if_it_changes_what_is_found
     world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
     await world.settled()
     key = ObjectKey("team", "model-001")
+    world.findings.saw(MODEL_DEPLOYMENT, key)
+    await world.settled()
     world.told.clear()
     world.looks = 0
 
+    world.objects[key] = {**world.objects[key], "status": {"phase": "Ready"}}
     world.findings.saw(MODEL_DEPLOYMENT, key)
     await world.settled()
     assert (world.looks, world.told) == (1, [])
@@ -115,3 +118,60 @@ async def test_a_policy_that_is_gone_finds_nothing() -> None:
     world.findings.forget(_POLICY)
 
     assert world.findings.of(_POLICY).total == 0
+
+
+@pytest.mark.asyncio
+async def test_a_policy_that_changes_all_the_time_holds_up_no_other() -> None:
+    world = World(300)
+    other = ObjectKey("", "other")
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    running = asyncio.create_task(world.findings.run())
+    world.findings.hold(other, compiled({"rules": [rule("OWN-1")]}))
+
+    async def edited() -> None:
+        while other not in world.told:
+            world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+            await asyncio.sleep(0)
+
+    await asyncio.wait_for(edited(), 30)
+
+    assert world.findings.of(other).total == 300
+    assert not world.findings.of(_POLICY).is_complete
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.asyncio
+async def test_an_object_that_cannot_be_judged_ends_nothing() -> None:
+    world = World(3)
+    world.objects[ObjectKey("team", "model-001")] = {"metadata": {"name": 1}, "spec": "no mapping"}
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+
+    await world.settled()
+
+    assert [one.name for one in world.findings.of(_POLICY).first if one.name != "model-001"] == [
+        "model-000",
+        "model-002",
+    ]
+
+
+@pytest.mark.asyncio
+async def test_no_rule_is_for_a_namespace_that_is_left_out() -> None:
+    world = World(3)
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}), ["team"])
+
+    await world.settled()
+
+    assert world.findings.of(_POLICY).total == 0
+
+
+@pytest.mark.asyncio
+async def test_who_leads_again_begins_with_nothing() -> None:
+    world = World(3)
+    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+
+    world.findings.begin()
+    world.findings.saw(MODEL_DEPLOYMENT, ObjectKey("team", "model-001"))
+    await world.settled()
+
+    assert (world.findings.of(_POLICY).total, world.told, world.looks) == (0, [], 0)

@@ -1,15 +1,18 @@
 """What follows from one GuardrailPolicy: its native objects and its status. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from pointsman.api import GuardrailPolicy
+from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.guardrailpolicy import ExceptionsStatus, GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
-from pointsman.controller.plan import Announcement, Doomed, Plan
+from pointsman.controller.guardrailpolicy.strays import without_strays
+from pointsman.controller.modeldeployment.snapshot import Obstacle
+from pointsman.controller.plan import Announcement, Doomed, Plan, Trimmed
 from pointsman.kube.objects import (
     VALIDATING_POLICY,
+    Kind,
     KubeObject,
     controller_reference,
     generation_of,
@@ -31,14 +34,18 @@ def decide(snapshot: PolicySnapshot) -> Plan:
     policy = snapshot.policy
     if policy.metadata.deletion_timestamp:
         return Plan()
-    wanted = validating(snapshot.compiled, snapshot.now, snapshot.left_out)
+    wanted = validating(snapshot.compiled, snapshot.now, snapshot.left_out, snapshot.apart)
     if snapshot.mutates:
         wanted += mutating(snapshot.compiled, snapshot.left_out)
     natives = tuple(_owned(one, policy) for one in wanted)
     names = {(kind_of(one), key_of(one)) for one in natives}
     status = _status(snapshot, natives)
+    there = {(kind_of(one), key_of(one)): one for one in snapshot.natives}
+    trim = tuple(_trimmed(natives, there))
     return Plan(
-        apply=natives,
+        # What is new comes first: a rule that goes from one object to another is held all the time.
+        apply=tuple(sorted(natives, key=lambda one: (kind_of(one), key_of(one)) in there)),
+        trim=trim,
         delete=tuple(
             Doomed(kind_of(one), key_of(one), uid_of(one))
             for one in snapshot.natives
@@ -50,8 +57,26 @@ def decide(snapshot: PolicySnapshot) -> Plan:
             "metadata": {"name": policy.metadata.name},
             "status": status.to_document(),
         },
-        announcements=tuple(_announced(policy, status)),
+        announcements=(*_announced(policy, status), *map(_put_back, trim)),
         again_after_seconds=_again_after(snapshot),
+    )
+
+
+def _trimmed(
+    natives: Iterable[KubeObject], there: Mapping[tuple[Kind, ObjectKey], KubeObject]
+) -> Iterator[Trimmed]:
+    for wanted in natives:
+        kind, key = kind_of(wanted), key_of(wanted)
+        live = there.get((kind, key))
+        patch = without_strays(wanted["spec"], (live or {}).get("spec") or {})
+        if patch:
+            yield Trimmed(kind, key, {"spec": patch})
+
+
+def _put_back(trimmed: Trimmed) -> Announcement:
+    fields = ", ".join(sorted(trimmed.patch["spec"]))
+    return Announcement(
+        "PutBack", f"{trimmed.kind.kind} {trimmed.key.name}: {fields} held what is not ours", is_warning=True
     )
 
 
@@ -99,7 +124,10 @@ def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Guardr
     return GuardrailPolicyStatus(
         observed_generation=generation,
         rules=len(compiled.rules),
-        violations=Violations(total=snapshot.found.total, objects=snapshot.found.first),
+        # Until every object was looked at, what was found before is more than what is found by now.
+        violations=Violations(total=snapshot.found.total, objects=snapshot.found.first)
+        if snapshot.found.is_complete
+        else policy.status.violations,
         exceptions=ExceptionsStatus(
             active=len(lasting),
             expired=len(compiled.exemptions) - len(lasting),
@@ -119,7 +147,7 @@ def _compiled(snapshot: PolicySnapshot) -> Verdict:
 
 def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verdict:
     if snapshot.obstacle is not None:
-        return Verdict("Enforced", FALSE, snapshot.obstacle.reason, snapshot.obstacle.message)
+        return Verdict("Enforced", FALSE, snapshot.obstacle.reason, _refusal(snapshot.obstacle, natives))
     live = {(kind_of(one), key_of(one)): one for one in snapshot.natives}
     for wanted in natives:
         place = kind_of(wanted), key_of(wanted)
@@ -137,6 +165,16 @@ def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verd
         return Verdict("Enforced", UNKNOWN, "Pending", "API servers take a moment until they use a policy")
     note = "; ".join(_notes(snapshot))
     return Verdict("Enforced", TRUE, "Enforced", note[:_LONGEST])
+
+
+def _refusal(obstacle: Obstacle, natives: Iterable[KubeObject]) -> str:
+    """What the API server says, and of which rule where that is one."""
+    for native in natives:
+        if obstacle.child == f"{kind_of(native).kind} {key_of(native).name}":
+            rules = native["spec"].get("validations") or []
+            if len(rules) == 1:
+                return f"{str(rules[0]['message']).partition(' ')[0]} {obstacle.message}"[:_LONGEST]
+    return obstacle.message
 
 
 def _notes(snapshot: PolicySnapshot) -> Iterator[str]:

@@ -5,24 +5,36 @@ loop has others waiting. What was found once is kept until the object or the pol
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import heapq
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
+
+import structlog
 
 from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind, Violation
 from pointsman.controller.guardrailpolicy.snapshot import Found
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, Kind, KubeObject
+from pointsman.json_text import dumped
+from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, Kind, KubeObject, metadata
 from pointsman.policy.admitted import as_admitted
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.verdicts import verdicts
 
 _MOST_SHOWN = 50
 _LONGEST = 512
+_AT_A_TIME = 100
+"""Objects that are judged by one policy before it is the turn of the next: its rules stay compiled."""
 _KINDS = {MODEL_DEPLOYMENT: PolicyKind.MODEL_DEPLOYMENT, MODEL_ROUTE: PolicyKind.MODEL_ROUTE}
+_NO_MATTER = frozenset({"resourceVersion", "managedFields"})
 
 Place = tuple[Kind, ObjectKey]
 Look = Callable[[Kind, ObjectKey], KubeObject | None]
+_Broken = tuple[tuple[str, str], ...]
+"""Rule and message of each violation of one object: there may be a hundred thousand, and fifty are shown."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Findings:
@@ -42,15 +54,35 @@ class Findings:
         self._changed = changed
         self._now = now
         self._policies: dict[ObjectKey, Compiled] = {}
-        self._found: dict[ObjectKey, dict[Place, tuple[Violation, ...]]] = {}
-        self._due: dict[tuple[Place, ObjectKey], None] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self._found: dict[ObjectKey, dict[Place, _Broken]] = {}
+        self._due: dict[ObjectKey, set[Place]] = {}
+        self._unfinished: set[ObjectKey] = set()
+        """Policies of which not every object was looked at since they are what they are."""
+        self._seen: dict[Place, int] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._something = asyncio.Event()
 
+    def begin(self) -> None:
+        """Nothing is known: who leads from now on says which policies there are."""
+        for known in (self._policies, self._found, self._due, self._unfinished, self._seen):
+            known.clear()
+
     def saw(self, kind: Kind, key: ObjectKey) -> None:
-        """An object came, changed or went."""
-        if kind in _KINDS:
-            self._note(((kind, key), policy) for policy in self._policies)
+        """An object came, changed or went. A status is no matter of rules."""
+        if kind not in _KINDS or not self._policies:
+            return
+        place = kind, key
+        live = self._look(kind, key)
+        if live is None:
+            self._seen.pop(place, None)
+        else:
+            content = _content(live)
+            if self._seen.get(place) == content:
+                return
+            self._seen[place] = content
+        for policy in self._policies:
+            self._note([place], policy)
 
     def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         """A namespace has these labels; None: it is gone."""
@@ -60,56 +92,97 @@ class Findings:
             self._namespaces.pop(name, None)
         else:
             self._namespaces[name] = labels
-        places = [place for place in self._all() if place[1].namespace == name]
-        self._note((place, policy) for place in places for policy in self._policies)
+        if self._policies:
+            places = [place for place in self._all() if place[1].namespace == name]
+            for policy in self._policies:
+                self._note(places, policy)
 
-    def hold(self, policy: ObjectKey, compiled: Compiled) -> None:
-        """These are the policy's rules and exceptions from now on; the same again changes nothing."""
+    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str] = ()) -> None:
+        """These are the policy's rules and exceptions from now on; the same again changes nothing.
+        `left_out` are namespaces that no rule is for.
+        """
+        self._left_out = frozenset(left_out)
         if self._policies.get(policy) is compiled:
             return
         self._policies[policy] = compiled
         self._found[policy] = {}
-        self._note((place, policy) for place in self._all())
+        self._note(self._all(), policy)
+        if policy in self._due:
+            self._unfinished.add(policy)
 
     def again(self, policy: ObjectKey) -> None:
         """Time passed that its rules know of: an exception ended."""
         if policy in self._policies:
-            self._note((place, policy) for place in self._all())
+            self._note(self._all(), policy)
 
     def forget(self, policy: ObjectKey) -> None:
         """The policy is gone."""
         self._policies.pop(policy, None)
         self._found.pop(policy, None)
+        self._due.pop(policy, None)
+        self._unfinished.discard(policy)
 
     def of(self, policy: ObjectKey) -> Found:
         """What is known by now."""
         by_place = self._found.get(policy, {})
         total = sum(map(len, by_place.values()))
-        places = sorted(by_place, key=lambda place: (place[1], place[0].kind))
-        first = [one for place in places for one in by_place[place]][:_MOST_SHOWN]
-        waiting = any(due == policy for _, due in self._due)
-        return Found(total, tuple(first), is_complete=not waiting)
+        places = heapq.nsmallest(
+            _MOST_SHOWN, by_place, key=lambda place: (place[1].namespace, place[1].name, place[0].kind)
+        )
+        first = [
+            Violation(
+                kind=kind.kind, namespace=key.namespace, name=key.name, rule=rule, message=message[:_LONGEST]
+            )
+            for kind, key in places
+            for rule, message in by_place[kind, key]
+        ][:_MOST_SHOWN]
+        return Found(total, tuple(first), is_complete=policy not in self._unfinished)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is due."""
+        return not self._due
 
     async def run(self) -> None:
         """Look at what is due until cancelled."""
         while True:
             await self._something.wait()
-            told: set[ObjectKey] = set()
-            while self._due:
-                place, policy = next(iter(self._due))
-                del self._due[place, policy]
-                if self._judge(place, policy):
-                    told.add(policy)
-                await asyncio.sleep(0)
             self._something.clear()
-            for policy in told:
-                self._changed(policy)
+            while self._due:
+                await self._turn(next(iter(self._due)))
 
-    def _note(self, due: Iterable[tuple[Place, ObjectKey]]) -> None:
-        for one in due:
-            self._due[one] = None
-        if self._due:
+    async def _turn(self, policy: ObjectKey) -> None:
+        """Some of what is due for one policy; what is left of it waits behind the others."""
+        is_news = False
+        for _ in range(_AT_A_TIME):
+            places = self._due.get(policy)
+            if not places:
+                break
+            place = places.pop()
+            try:
+                is_news |= self._judge(place, policy)
+            except Exception as error:
+                # One object must not end the looking at all others.
+                _log.exception(
+                    "not_judged", policy=policy.name, object=str(place[1]), why=type(error).__name__
+                )
+            await asyncio.sleep(0)
+        left = self._due.pop(policy, None)
+        if left:
+            self._due[policy] = left
+        elif policy in self._unfinished:
+            self._unfinished.discard(policy)
+            is_news = True
+        if is_news and policy not in self._unfinished:
+            self._changed(policy)
+
+    def _note(self, places: Iterable[Place], policy: ObjectKey) -> None:
+        due = self._due.setdefault(policy, set())
+        due.update(places)
+        if due:
             self._something.set()
+        else:
+            del self._due[policy]
 
     def _judge(self, place: Place, policy: ObjectKey) -> bool:
         """Whether there is something else to say than before."""
@@ -117,29 +190,28 @@ class Findings:
         if compiled is None:
             return False
         found = self._found[policy]
-        before = found.pop(place, ())
+        before = found.get(place, ())
         live = self._look(*place)
         now = () if live is None else self._violations(compiled, place, live)
+        found.pop(place, None)
         if now:
             found[place] = now
         return now != before
 
-    def _violations(self, compiled: Compiled, place: Place, live: KubeObject) -> tuple[Violation, ...]:
+    def _violations(self, compiled: Compiled, place: Place, live: KubeObject) -> _Broken:
         kind, key = place
+        if key.namespace in self._left_out:
+            return ()
         namespace: dict[str, Any] = {
             "metadata": {"name": key.namespace, "labels": dict(self._namespaces.get(key.namespace, {}))}
         }
         judged = verdicts(
             [compiled], _KINDS[kind], as_admitted(_KINDS[kind], dict(live)), namespace, self._now()
         )
-        return tuple(
-            Violation(
-                kind=kind.kind,
-                namespace=key.namespace,
-                name=key.name,
-                rule=one.rule.id,
-                message=one.message[:_LONGEST],
-            )
-            for one in judged
-            if one.is_violation
-        )
+        return tuple((one.rule.id, sys.intern(one.message)) for one in judged if one.is_violation)
+
+
+def _content(live: KubeObject) -> int:
+    """Of an object what rules may look at, as a hash for this process."""
+    meta = {name: value for name, value in metadata(live).items() if name not in _NO_MATTER}
+    return hash((dumped(meta), dumped(live.get("spec"))))

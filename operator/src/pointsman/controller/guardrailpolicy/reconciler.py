@@ -24,6 +24,7 @@ from pointsman.kube.objects import (
     uid_of,
 )
 from pointsman.policy.compiled import Compiled, compile_policy
+from pointsman.policy.native import SYSTEM_NAMESPACES
 from pointsman.policy.packs import Library
 
 NATIVES = (VALIDATING_POLICY, VALIDATING_BINDING, MUTATING_POLICY, MUTATING_BINDING)
@@ -38,6 +39,8 @@ class _Known:
     generation: int
     compiled: Compiled
     ended: int
+    apart: frozenset[str] = frozenset()
+    """Native policies that the API server refused."""
 
 
 def owner_policy(native: KubeObject) -> ObjectKey | None:
@@ -106,6 +109,7 @@ class GuardrailPolicyReconciler:
             found=self._findings.of(key),
             left_out=self._left_out,
             mutates=self._mutates(),
+            apart=self._known[key].apart,
             contests=self._actor.contests(key),
             obstacle=self._actor.obstacle(key),
         )
@@ -125,8 +129,8 @@ class GuardrailPolicyReconciler:
         if known is None or (known.uid, known.generation) != (uid_of(live), generation_of(live)):
             known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library), 0)
         ended = sum(one.until <= now for one in known.compiled.exemptions)
-        self._findings.hold(key, known.compiled)
+        self._findings.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
         if ended != known.ended:
             self._findings.again(key)
-        self._known[key] = replace(known, ended=ended)
+        self._known[key] = replace(known, ended=ended, apart=known.apart | self._actor.invalid(key))
         return known.compiled

@@ -33,5 +33,7 @@ class PolicySnapshot:
     """Whether the API server has MutatingAdmissionPolicies."""
     settled_seconds: float
     """For how long the native objects have been what they are."""
+    apart: frozenset[str] = frozenset()
+    """Native policies that the API server would not have: each of their rules stands alone."""
     contests: tuple[Contest, ...] = ()
     obstacle: Obstacle | None = None

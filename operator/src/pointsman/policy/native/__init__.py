@@ -2,7 +2,8 @@
 
 from pointsman.policy.native.mutating import mutating
 from pointsman.policy.native.naming import POLICY_LABEL
+from pointsman.policy.native.scope import SYSTEM_NAMESPACES
 from pointsman.policy.native.static import as_static
 from pointsman.policy.native.validating import denial, validating
 
-__all__ = ["POLICY_LABEL", "as_static", "denial", "mutating", "validating"]
+__all__ = ["POLICY_LABEL", "SYSTEM_NAMESPACES", "as_static", "denial", "mutating", "validating"]

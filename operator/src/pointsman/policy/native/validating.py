@@ -1,10 +1,11 @@
 """ValidatingAdmissionPolicies and their bindings, out of a compiled policy.
 
 Rules of one kind and one mode share a policy, as the mode is its binding's, until it is too large. The API
-server evaluates them in its own process, with ours running or not.
+server evaluates them in its own process, with ours running or not. It refuses a policy for one expression
+that it does not like, with all the rules in it: then each of them gets a policy of its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -28,9 +29,12 @@ _ACTIONS = {
 }
 
 
-def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
+def validating(
+    compiled: Compiled, now: datetime, left_out: Sequence[str] = (), apart: Collection[str] = ()
+) -> tuple[Manifest, ...]:
     """The native objects of a policy, in a stable order. `left_out` are namespaces beside the system's that
-    no rule is for: the one that we run in.
+    no rule is for: the one that we run in. `apart` are names of native policies whose rules must not share
+    one.
 
     Exceptions that have ended by `now` are left out, but for pods; the others end by the clock of the objects
     that are admitted.
@@ -47,10 +51,17 @@ def validating(compiled: Compiled, now: datetime, left_out: Sequence[str] = ()) 
                 if kind in rule.checks and rule.mode is mode and not rule.waits_for
             ]
             scaled = [rule for rule in rules if rule.checks[kind].scale]
-            for part, some in enumerate(_parts(rules, kind)):
-                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part), left_out)
-            for part, some in enumerate(_parts(scaled, kind)):
-                made += _pair(_Piece(of_kind, kind, mode, tuple(some), part, is_scale=True), left_out)
+            pieces = [
+                *(_Piece(of_kind, kind, mode, some, part) for part, some in _parts(rules, kind)),
+                *(
+                    _Piece(of_kind, kind, mode, some, part, is_scale=True)
+                    for part, some in _parts(scaled, kind)
+                ),
+            ]
+            for piece in pieces:
+                shared = native_metadata(compiled.name, piece.suffix)["name"] not in apart
+                for one in [piece] if shared else piece.each_alone():
+                    made += _pair(one, left_out)
     return tuple(made)
 
 
@@ -64,12 +75,17 @@ class _Piece:
     rules: tuple[BoundRule, ...]
     part: int
     is_scale: bool = False
+    alone: int | None = None
 
     @property
     def suffix(self) -> str:
         what = "scale" if self.is_scale else self.kind.value.lower()
         number = f"-{self.part}" if self.part else ""
-        return f"{what}-{self.mode.value}{number}"
+        alone = "" if self.alone is None else f"-alone-{self.alone}"
+        return f"{what}-{self.mode.value}{number}{alone}"
+
+    def each_alone(self) -> "list[_Piece]":
+        return [replace(self, rules=(rule,), alone=number) for number, rule in enumerate(self.rules)]
 
     @property
     def exempting(self) -> list[Exemption]:
@@ -80,19 +96,19 @@ class _Piece:
         return [one for one in self.compiled.exemptions if not names.isdisjoint(one.rules)]
 
 
-def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[list[BoundRule]]:
+def _parts(rules: Iterable[BoundRule], kind: PolicyKind) -> Iterator[tuple[int, tuple[BoundRule, ...]]]:
     part: list[BoundRule] = []
-    size = 0
+    size = number = 0
     for rule in rules:
         check = rule.checks[kind]
         more = len(check.holds) + len(check.found) + sum(map(len, check.variables.values()))
         if part and (len(part) == _MOST_RULES or size + more > _MOST_CHARACTERS):
-            yield part
-            part, size = [], 0
+            yield number, tuple(part)
+            part, size, number = [], 0, number + 1
         part.append(rule)
         size += more
     if part:
-        yield part
+        yield number, tuple(part)
 
 
 def _pair(piece: _Piece, left_out: Sequence[str]) -> list[Manifest]:
@@ -181,7 +197,8 @@ def denial(rule: BoundRule) -> str:
     """What a person reads who is refused: the rule, what is wrong, what to do, and who asks for it."""
     controls = ", ".join(f"{framework} {' '.join(names)}" for framework, names in rule.controls.items())
     asked = f" ({controls})" if controls else ""
-    return f"[{rule.id}] {rule.message}{asked}; all findings: pointsman validate FILE"
+    # The API server refuses a message of two lines, and the policy with it.
+    return " ".join(f"[{rule.id}] {rule.message}{asked}; all findings: pointsman validate FILE".split())
 
 
 def _variable(rule: BoundRule, name: str) -> str:

@@ -1,0 +1,44 @@
+"""How careful a decision is: by what was attained, by what is promised, and at which scale."""
+
+from pointsman_autoscaler.decision import Tuning, decide
+from pointsman_autoscaler.settings import ScalingSettings
+from tests.support.observations import BOUNDS, load, observation, pool, settings
+
+
+def test_more_was_attained_than_promised_so_fewer_do() -> None:
+    seen = observation(pool(asked=4), load=load(10.0), trim=0.8)
+    assert decide(seen).replicas == {"h100": 3}
+
+
+def test_less_was_attained_than_promised_so_more_are_needed() -> None:
+    seen = observation(pool(asked=4), load=load(10.0), trim=1.2)
+    assert decide(seen).replicas == {"h100": 4}
+    assert decide(observation(pool(asked=4), load=load(11.0), trim=1.2)).replicas == {"h100": 5}
+
+
+def test_a_lower_risk_needs_more() -> None:
+    pools, uncertain = pool(asked=4), load(10.0, deviation=1.0)
+    careless = decide(observation(pools, load=uncertain, settings=settings(attainment=0.5)))
+    careful = decide(observation(pools, load=uncertain, tuning=Tuning(attainment=0.999)))
+    assert (careless.total, careful.total) == (4, 5)
+    assert careless.attainment < 0.99 < careful.attainment
+
+
+def test_headroom_shrinks_with_scale() -> None:
+    """Ten times the load with as much noise for each: the same certainty costs a smaller share."""
+    small = decide(observation(pool(rate=1.0), load=load(10.0, deviation=2.0)))
+    large = decide(
+        observation(pool(rate=1.0), load=load(100.0, deviation=2.0 * 10**0.5), settings=settings(1, 999))
+    )
+    assert large.total < 8.5 * small.total
+
+
+def test_bounds_of_settings_are_in_the_sentence_where_they_cannot_be_reached() -> None:
+    seen = observation(pool(reachable=False), load=load(10.0), settings=ScalingSettings(BOUNDS))
+    assert "ttft p95 800 ms, itl p95 60 ms" in decide(seen).sentence
+
+
+def test_a_load_that_has_faded_is_none() -> None:
+    decision = decide(observation(pool(), load=load(1e-53, idle=9999.0), settings=settings(idle=600.0)))
+    assert decision.attainment > 0.99
+    assert "× 1.00 headroom" in decision.detail
