@@ -24,8 +24,10 @@ from pointsman.policy.verdicts import verdicts
 
 _MOST_SHOWN = 50
 _LONGEST = 512
-_AT_A_TIME = 100
-"""Objects that are judged by one policy before it is the turn of the next: its rules stay compiled."""
+_AT_A_TIME = 5_000
+"""Objects that are judged by one policy before it is the turn of the next. Many, so that its rules stay
+compiled, and what it finds is said before all others are through.
+"""
 _KINDS = {MODEL_DEPLOYMENT: PolicyKind.MODEL_DEPLOYMENT, MODEL_ROUTE: PolicyKind.MODEL_ROUTE}
 _NO_MATTER = frozenset({"resourceVersion", "managedFields"})
 
@@ -56,7 +58,8 @@ class Findings:
         self._policies: dict[ObjectKey, Compiled] = {}
         self._left_out: frozenset[str] = frozenset()
         self._found: dict[ObjectKey, dict[Place, _Broken]] = {}
-        self._due: dict[ObjectKey, set[Place]] = {}
+        self._due: dict[ObjectKey, set[Place] | None] = {}
+        """None: every object; there are none in memory for each of many policies before it is its turn."""
         self._unfinished: set[ObjectKey] = set()
         """Policies of which not every object was looked at since they are what they are."""
         self._seen: dict[Place, int] = {}
@@ -106,14 +109,15 @@ class Findings:
             return
         self._policies[policy] = compiled
         self._found[policy] = {}
-        self._note(self._all(), policy)
-        if policy in self._due:
+        if next(iter(self._all()), None) is not None:
             self._unfinished.add(policy)
+            self.again(policy)
 
     def again(self, policy: ObjectKey) -> None:
         """Time passed that its rules know of: an exception ended."""
         if policy in self._policies:
-            self._note(self._all(), policy)
+            self._due[policy] = None
+            self._something.set()
 
     def forget(self, policy: ObjectKey) -> None:
         """The policy is gone."""
@@ -155,7 +159,7 @@ class Findings:
         """Some of what is due for one policy; what is left of it waits behind the others."""
         is_news = False
         for _ in range(_AT_A_TIME):
-            places = self._due.get(policy)
+            places = self._places(policy)
             if not places:
                 break
             place = places.pop()
@@ -167,7 +171,8 @@ class Findings:
                     "not_judged", policy=policy.name, object=str(place[1]), why=type(error).__name__
                 )
             await asyncio.sleep(0)
-        left = self._due.pop(policy, None)
+        left = self._places(policy)
+        self._due.pop(policy, None)
         if left:
             self._due[policy] = left
         elif policy in self._unfinished:
@@ -176,13 +181,21 @@ class Findings:
         if is_news and policy not in self._unfinished:
             self._changed(policy)
 
+    def _places(self, policy: ObjectKey) -> set[Place]:
+        """What is due for the policy."""
+        if policy not in self._due:
+            return set()
+        places = self._due[policy]
+        if places is None:
+            # What is there, and what was: an object that went is found no more.
+            places = self._due[policy] = {*self._all(), *self._found.get(policy, ())}
+        return places
+
     def _note(self, places: Iterable[Place], policy: ObjectKey) -> None:
         due = self._due.setdefault(policy, set())
-        due.update(places)
-        if due:
-            self._something.set()
-        else:
-            del self._due[policy]
+        if due is not None:
+            due.update(places)
+        self._something.set()
 
     def _judge(self, place: Place, policy: ObjectKey) -> bool:
         """Whether there is something else to say than before."""
