@@ -17,7 +17,7 @@ FOLDERS = sorted(folder for folder in EXAMPLES.iterdir() if folder.is_dir())
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_an_example_has_no_findings(folder: Path) -> None:
-    files = sorted(folder.rglob("*.yaml"))
+    files = [file for file in sorted(folder.rglob("*.yaml")) if file.parent.name != "tests"]
     assert files
     for file in files:
         objects, findings = parse_documents(str(file.relative_to(EXAMPLES)), file.read_text())
@@ -34,6 +34,7 @@ def deployments() -> Mapping[str, dict[str, Any]]:
     return {
         f"{file.parent.name}/{document['metadata']['name']}": document
         for file in sorted(EXAMPLES.rglob("*.yaml"))
+        if file.name != "refused.yaml"  # as it says, wrong on purpose
         for document in yaml.safe_load_all(file.read_text())
         if document.get("kind") == "ModelDeployment" and "engine" in document["spec"]
     }

@@ -75,7 +75,7 @@ def test_with_named_namespaces_nothing_but_nodes_is_read_across_the_cluster() ->
     assert resources == {"nodes"}
 
 
-def test_labels_of_namespaces_are_read_where_names_are_given_out_by_them_and_nowhere_else() -> None:
+def test_labels_of_namespaces_are_read_for_policies_and_where_names_are_given_out_by_them() -> None:
     names = {"gateway": {"names": [{"namespaceSelector": {}, "models": ["chat"]}]}}
     readers = {
         str(values): [
@@ -86,8 +86,8 @@ def test_labels_of_namespaces_are_read_where_names_are_given_out_by_them_and_now
         for values in ({}, {"fleet": names}, {"fleet": names, "watchNamespaces": ["chat", "search"]})
     }
     assert list(readers.values()) == [
-        [],
-        [("pointsman-namespaces", None, ["list", "watch"])],
+        [("pointsman-policies", None, ["list", "watch"])],
+        [("pointsman-namespaces", None, ["list", "watch"]), ("pointsman-policies", None, ["list", "watch"])],
         [("pointsman-namespaces", ["chat", "search"], ["list", "watch"])],
     ]
 
