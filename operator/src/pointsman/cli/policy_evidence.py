@@ -165,12 +165,16 @@ def append(file: str, paths: tuple[str, ...], policies: tuple[str, ...]) -> int:
         return _FOUND_ERRORS
     before = EMPTY
 
-    def made(found: list[Entry]) -> tuple[bytes, Verified]:
+    def made(found: Iterator[Entry]) -> tuple[bytes, Verified]:
         nonlocal before
-        before = Verified(found[-1].sequence, found[-1].hash) if found else EMPTY
-        first = [] if found else [bodies.start(__version__)]
-        stated = bodies.unrecorded(found, bodies.policies(case.stated, case.policies))
-        return chained(before, now, [*first, *stated, *map(bodies.verdict, case.judged)])
+        stated = []
+        for entry in found:
+            before = Verified(entry.sequence, entry.hash)
+            if entry.kind is not EntryKind.VERDICT:
+                stated.append(entry)
+        first = [bodies.start(__version__)] if before == EMPTY else []
+        news = bodies.unrecorded(stated, bodies.policies(case.stated, case.policies))
+        return chained(before, now, [*first, *news, *map(bodies.verdict, case.judged)])
 
     end = append_to(file, made)
     click.echo(
