@@ -31,8 +31,8 @@ def append(file: str, made: Callable[[Iterator[Entry]], tuple[bytes, Verified]])
     then.
 
     One at a time, and nobody reads meanwhile. Where not all of it could be written, none of it is left; a
-    process that is killed in between leaves whole entries and perhaps an incomplete last line, which verifying
-    tells.
+    process that is killed in between leaves whole entries and perhaps an incomplete last line, which
+    verifying tells.
     """
     is_new = not Path(file).exists()
     with _opened(file, os.O_RDWR | os.O_CREAT) as stream:
