@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,10 @@ def _said(admin: Admin, name: str, kind: str) -> str:
     return str(found.get("message", ""))
 
 
+def _is_ready(admin: Admin, name: str) -> bool:
+    return _condition(admin, name, "Ready") == "True"
+
+
 def _violations(admin: Admin, name: str) -> list[Json]:
     status = admin.get(_API, "GuardrailPolicy", name).get("status") or {}
     found: list[Json] = (status.get("violations") or {}).get("objects") or []
@@ -247,7 +252,7 @@ def test_a_team_is_refused_mends_and_is_admitted(
         admin.create({**policy, "spec": {**policy["spec"], "appliesTo": selector}})
     names = [policy["metadata"]["name"] for policy in (house, act)]
     for name in names:
-        eventually(lambda name=name: _condition(admin, name, "Ready") == "True", 60, f"{name} is enforced")
+        eventually(partial(_is_ready, admin, name), 60, f"{name} is enforced")
     refused, admitted = (
         {**model, "metadata": {**model["metadata"], "namespace": namespace}}
         for model in map(_example, ("refused", "admitted"))

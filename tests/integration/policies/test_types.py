@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def written(admin: Admin) -> Iterator[list[str]]:
 def test_no_rule_earns_a_warning(admin: Admin, written: list[str]) -> None:
     warnings: list[Any] = []
     for name in written:
-        checked = eventually(lambda name=name: _typing(admin, name), 60, "it is checked")
+        checked = eventually(partial(_typing, admin, name), 60, "it is checked")
         warnings += checked.get("typeChecking", {}).get("expressionWarnings", [])
 
     assert warnings == []

@@ -59,6 +59,11 @@ class PolicyRule(Record):
     controls: Annotated[tuple[ShortText, ...], Field(max_length=32), ListSet()] = ()
 
 
+def _chooses(selector: LabelSelector | None) -> bool:
+    """Whether it is not for every namespace."""
+    return selector is not None and bool(selector.match_labels or selector.match_expressions)
+
+
 class ExceptionMatch(Record):
     namespaces: Annotated[tuple[Namespace, ...], Field(max_length=64), ListSet()] = ()
     namespace_selector: LabelSelector | None = None
@@ -69,8 +74,11 @@ class ExceptionMatch(Record):
     constraints = (
         Rule(
             cel="(has(self.namespaces) && size(self.namespaces) > 0)"
-            " || (has(self.names) && size(self.names) > 0) || has(self.namespaceSelector)",
-            holds=lambda match: bool(match.namespaces or match.names or match.namespace_selector is not None),
+            " || (has(self.names) && size(self.names) > 0) || (has(self.namespaceSelector) &&"
+            " ((has(self.namespaceSelector.matchLabels) && size(self.namespaceSelector.matchLabels) > 0)"
+            " || (has(self.namespaceSelector.matchExpressions)"
+            " && size(self.namespaceSelector.matchExpressions) > 0)))",
+            holds=lambda match: bool(match.namespaces or match.names or _chooses(match.namespace_selector)),
             what="an exception for everything is no exception",
             todo="state namespaces, namespaceSelector or names",
         ),

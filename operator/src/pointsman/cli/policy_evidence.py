@@ -130,12 +130,12 @@ def _written(made: Report, output: str) -> str:
 
 
 def _recorded(file: str) -> Recorded:
-    counted: Counter[str] = Counter()
+    counted: Counter[tuple[str, str]] = Counter()
     end = EMPTY
     for entry in entries_in(file):
         end = Verified(entry.sequence, entry.hash)
-        if entry.kind is EntryKind.VERDICT:
-            counted[str(entry.body.get("rule"))] += 1
+        if entry.kind is EntryKind.VERDICT and entry.body.get("outcome") != bodies.NOT_APPLICABLE:
+            counted[str(entry.body.get("policy")), str(entry.body.get("rule"))] += 1
     return Recorded(end.entries, end.head, counted)
 
 
@@ -165,12 +165,16 @@ def append(file: str, paths: tuple[str, ...], policies: tuple[str, ...]) -> int:
         return _FOUND_ERRORS
     before = EMPTY
 
-    def made(found: list[Entry]) -> tuple[bytes, Verified]:
+    def made(found: Iterator[Entry]) -> tuple[bytes, Verified]:
         nonlocal before
-        before = Verified(found[-1].sequence, found[-1].hash) if found else EMPTY
-        first = [] if found else [bodies.start(__version__)]
-        stated = bodies.unrecorded(found, bodies.policies(case.stated, case.policies))
-        return chained(before, now, [*first, *stated, *map(bodies.verdict, case.judged)])
+        stated = []
+        for entry in found:
+            before = Verified(entry.sequence, entry.hash)
+            if entry.kind is not EntryKind.VERDICT:
+                stated.append(entry)
+        first = [bodies.start(__version__)] if before == EMPTY else []
+        news = bodies.unrecorded(stated, bodies.policies(case.stated, case.policies))
+        return chained(before, now, [*first, *news, *map(bodies.verdict, case.judged)])
 
     end = append_to(file, made)
     click.echo(
@@ -181,9 +185,9 @@ def append(file: str, paths: tuple[str, ...], policies: tuple[str, ...]) -> int:
 
 @click.command(epilog="Example: pointsman policy verify audit/record.jsonl --head 5f3c…")
 @click.argument("file", type=click.Path())
-@click.option("--head", type=_Hash(), default="", help="The hash of an entry that it is known to have had.")
+@click.option("--head", type=_Hash(), help="The hash of an entry that it is known to have had.")
 @click.option("--entries", type=click.IntRange(min=0), help="How many entries it is known to have had.")
-def verify(file: str, head: str, entries: int | None) -> int:
+def verify(file: str, head: str | None, entries: int | None) -> int:
     """Verify a record: that nothing in it was changed, removed, inserted or moved.
 
     That its end was cut off, or that all of it was written anew, shows with --head alone (a cut also with
@@ -191,7 +195,7 @@ def verify(file: str, head: str, entries: int | None) -> int:
 
     Exits with 1 at the first break, and says in which line it is.
     """
-    found = verified(lines_in(file), head, entries)
+    found = verified(lines_in(file), head or "", entries)
     if isinstance(found, Broken):
         raise PointsmanError(found.what, where=f"{file}:{found.line}", todo=found.todo)
     click.echo(f"{file}: {found.entries} entries, chain verified, head {found.head}")
@@ -203,10 +207,10 @@ def _case(paths: tuple[str, ...], elsewhere: tuple[str, ...], now: datetime) -> 
     objects = read_texts(paths)
     examination = examine({**objects, **read_texts(elsewhere)}, "any")
     policies, wrong = compiled_in(examination.objects)
-    findings = [*examination.findings, *wrong]
-    for finding in findings:
+    errors = [finding for finding in (*examination.findings, *wrong) if finding.is_error]
+    for finding in errors:
         click.echo(finding.text(), err=True)
-    if any(finding.is_error for finding in findings):
+    if errors:
         return None
     if not policies:
         raise PointsmanError(

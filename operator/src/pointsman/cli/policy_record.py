@@ -26,17 +26,17 @@ def lines_in(file: str) -> Iterator[bytes]:
         yield from _lines(stream)
 
 
-def append(file: str, made: Callable[[list[Entry]], tuple[bytes, Verified]]) -> Verified:
-    """Adds what `made` gives for the entries that are there, and how the record ends then.
+def append(file: str, made: Callable[[Iterator[Entry]], tuple[bytes, Verified]]) -> Verified:
+    """Adds what `made` gives for the entries that are there, all of which it takes, and how the record ends
+    then.
 
-    One at a time. Where not all of it could be written, none of it is left; a process that is killed in
-    between leaves whole entries and perhaps an incomplete last line, which verifying tells.
+    One at a time, and nobody reads meanwhile. Where not all of it could be written, none of it is left; a
+    process that is killed in between leaves whole entries and perhaps an incomplete last line, which
+    verifying tells.
     """
     is_new = not Path(file).exists()
     with _opened(file, os.O_RDWR | os.O_CREAT) as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        found = list(_entries(file, stream))
-        lines, end = made(found)
+        lines, end = made(_entries(file, stream))
         size = stream.seek(0, os.SEEK_END)
         try:
             _write(stream, lines)
@@ -72,6 +72,7 @@ def _opened(file: str, flags: int) -> Iterator[BinaryIO]:
         with open(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0) as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise PointsmanError("is no regular file", where=file, todo="name the file of the record")
+            fcntl.flock(stream, fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX)
             yield stream
     except OSError as error:
         raise PointsmanError(error.strerror or str(error), where=file) from None

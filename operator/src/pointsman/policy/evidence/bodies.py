@@ -11,6 +11,9 @@ from pointsman.policy.exemptions import Exemption
 
 Body = tuple[EntryKind, Mapping[str, Any]]
 
+NOT_APPLICABLE = "not applicable"
+"""The outcome of a rule that holds because it is not for the object."""
+
 
 def start(version: str) -> Body:
     return EntryKind.START, {"by": "pointsman", "version": version}
@@ -53,7 +56,7 @@ def verdict(one: Judged) -> Body:
     body = {
         "policy": said.policy,
         "rule": said.rule.id,
-        "outcome": said.outcome.value if one.applies else "not applicable",
+        "outcome": said.outcome.value if one.applies else NOT_APPLICABLE,
         "kind": one.object.kind,
         "namespace": one.object.namespace,
         "name": one.object.name,

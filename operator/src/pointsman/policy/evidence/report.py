@@ -117,8 +117,8 @@ class Recorded:
 
     entries: int
     head: str
-    verdicts: Mapping[str, int]
-    """By rule."""
+    verdicts: Mapping[tuple[str, str], int]
+    """How many it has, by policy and rule; without those about objects that the rule is not for."""
 
 
 @dataclass(frozen=True)

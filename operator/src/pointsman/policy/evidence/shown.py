@@ -74,7 +74,7 @@ def _records(one: RuleFound, report: Report) -> str:
 
 
 def _number(report: Report, one: RuleFound) -> str:
-    count = report.recorded.verdicts.get(one.rule.id, 0) if report.recorded is not None else 0
+    count = report.recorded.verdicts.get((one.policy, one.rule.id), 0) if report.recorded is not None else 0
     return f"{count} record{'' if count == 1 else 's'}"
 
 
