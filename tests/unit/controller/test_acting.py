@@ -12,11 +12,11 @@ from aiohttp import web
 from pointsman.api import ObjectKey
 from pointsman.controller.acting import Actor, Blocked
 from pointsman.controller.children import Children
-from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.plan import Announcement, Doomed, Plan
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
-from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject
+from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject, kind_of
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.writer import KubeWriter
 from tests.support.ports import free_port
@@ -63,13 +63,14 @@ class _Address:
 class Scene:
     """An actor, what it knows, and which statuses it wrote."""
 
-    def __init__(self, connection: Connection, statuses: list[Json]) -> None:
+    def __init__(self, connection: Connection, statuses: list[Json], *, each_alone: bool = False) -> None:
         self.statuses = statuses
         self.announced: list[Announcement] = []
         self.primaries = Primaries(MODEL_DEPLOYMENT, lambda _: None)
         self.primaries.saw(chat("one", 5), False)
         children = Children(lambda _: None)
-        self.actor = Actor(KubeReader(connection), KubeWriter(connection), children, self._announce)
+        reader, writer = KubeReader(connection), KubeWriter(connection)
+        self.actor = Actor(reader, writer, children, self._announce, each_alone=each_alone)
 
     def _announce(self, about: KubeObject, said: Announcement) -> None:
         self.announced.append(said)
@@ -79,8 +80,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(service: Answer) -> AsyncIterator[Scene]:
-    """An API server that answers to writes of the Service as `service` does, and takes every status."""
+async def scene(service: Answer, *, each_alone: bool = False) -> AsyncIterator[Scene]:
+    """An API server that answers to writes of Services as `service` does, and takes every status."""
     statuses: list[Json] = []
 
     async def status_written(request: web.Request) -> web.Response:
@@ -88,7 +89,7 @@ async def scene(service: Answer) -> AsyncIterator[Scene]:
         return web.json_response(statuses[-1])
 
     app = web.Application()
-    app.router.add_patch("/api/v1/namespaces/models/services/chat", service)
+    app.router.add_route("*", "/api/v1/namespaces/models/services/{name}", service)
     app.router.add_patch(
         f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
     )
@@ -98,7 +99,7 @@ async def scene(service: Answer) -> AsyncIterator[Scene]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         async with Connection(_Address(f"http://127.0.0.1:{port}")) as connection:
-            yield Scene(connection, statuses)
+            yield Scene(connection, statuses, each_alone=each_alone)
     finally:
         await runner.cleanup()
 
@@ -173,3 +174,32 @@ async def test_a_long_refusal_is_said_in_short() -> None:
         obstacle = it.actor.obstacle(CHAT)
         assert obstacle is not None
         assert len(obstacle.message) < 2048
+
+
+async def test_children_that_stand_alone_are_written_though_one_is_refused() -> None:
+    """What is to go goes once nothing else is refused than before: what replaces it is there."""
+    asked: list[tuple[str, str]] = []
+
+    async def service(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        asked.append((request.method, name))
+        if request.method == "DELETE":
+            return web.json_response({"kind": "Status", "status": "Success"})
+        if name == "chat":
+            return status(422, "spec.expression: Invalid value")
+        return web.json_response({**await request.json(), "metadata": {**other["metadata"], "uid": "2"}})
+
+    other = {**SERVICE, "metadata": {**SERVICE["metadata"], "name": "other"}}
+    former = Doomed(kind_of(SERVICE), ObjectKey("models", "former"), "3")
+    async with scene(service, each_alone=True) as it:
+        plan = Plan(apply=(SERVICE, other), delete=(former,), status=STATUS)
+
+        assert await it.act(plan)
+        assert asked == [("PATCH", "chat"), ("PATCH", "other")]
+        assert it.actor.invalid(CHAT) == {"chat"}
+
+        with pytest.raises(Blocked):
+            await it.act(plan)
+        assert asked[2][1] == "chat"
+        assert asked[-1] == ("DELETE", "former")
+        assert len(it.statuses) == 1
