@@ -129,6 +129,18 @@ def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
     assert _is_refused(admin, namespace, "late", "LATE-1", license="mit")
 
 
+def test_texts_arrive_as_they_are_stated(admin: Admin, namespace: str, policy: Json) -> None:
+    (good,) = policy["spec"]["rules"]
+    odd = "object.metadata.name != 'a\u2028b\x85c\x7fd\ufeffe\u00e9' && has(object.spec.license)"
+    change = {"spec": {"rules": [{**good, "id": "1-A.b_c", "expression": odd}]}}
+
+    admin.patch(_API, "GuardrailPolicy", namespace, change)
+
+    eventually(lambda: _is_refused(admin, namespace, rule="1-A.b_c"), 30, "it is held")
+    native = admin.get(*_VAP, f"pointsman-{namespace}-modeldeployment-enforce")
+    assert native["spec"]["validations"][0]["expression"] == odd
+
+
 def _is_refused(admin: Admin, namespace: str, name: str = "new", rule: str = "LIC-1", **spec: Any) -> bool:
     path = f"/apis/{_API}/namespaces/{namespace}/modeldeployments"
     try:

@@ -12,12 +12,12 @@ from aiohttp import web
 from pointsman.api import ObjectKey
 from pointsman.controller.acting import MANAGER, Actor, Blocked
 from pointsman.controller.children import Children
-from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.plan import Announcement, Doomed, Plan
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
 from pointsman.kube.made import maker
-from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject
+from pointsman.kube.objects import MODEL_DEPLOYMENT, KubeObject, kind_of
 from pointsman.kube.reader import KubeReader
 from pointsman.kube.writer import KubeWriter
 from tests.support.ports import free_port
@@ -64,13 +64,14 @@ class _Address:
 class Scene:
     """An actor, what it knows, and which statuses it wrote."""
 
-    def __init__(self, connection: Connection, statuses: list[Json]) -> None:
+    def __init__(self, connection: Connection, statuses: list[Json], *, each_alone: bool = False) -> None:
         self.statuses = statuses
         self.announced: list[Announcement] = []
         self.primaries = Primaries(MODEL_DEPLOYMENT, lambda _: None)
         self.primaries.saw(chat("one", 5), False)
         children = Children(lambda _: None)
-        self.actor = Actor(KubeReader(connection), KubeWriter(connection), children, self._announce)
+        reader, writer = KubeReader(connection), KubeWriter(connection)
+        self.actor = Actor(reader, writer, children, self._announce, each_alone=each_alone)
 
     def _announce(self, about: KubeObject, said: Announcement) -> None:
         self.announced.append(said)
@@ -80,7 +81,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(service: Answer, *, read: Answer | None = None) -> AsyncIterator[Scene]:
+async def scene(
+    service: Answer, *, read: Answer | None = None, each_alone: bool = False
+) -> AsyncIterator[Scene]:
     """An API server that answers to the making of the Service as `service` does, to its reading as `read`
     does, and takes every status.
     """
@@ -94,6 +97,7 @@ async def scene(service: Answer, *, read: Answer | None = None) -> AsyncIterator
     app.router.add_post("/api/v1/namespaces/models/services", service)
     if read is not None:
         app.router.add_get("/api/v1/namespaces/models/services/chat", read)
+    app.router.add_delete("/api/v1/namespaces/models/services/{name}", service)
     app.router.add_patch(
         f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
     )
@@ -103,7 +107,7 @@ async def scene(service: Answer, *, read: Answer | None = None) -> AsyncIterator
     await web.TCPSite(runner, "127.0.0.1", port).start()
     try:
         async with Connection(_Address(f"http://127.0.0.1:{port}")) as connection:
-            yield Scene(connection, statuses)
+            yield Scene(connection, statuses, each_alone=each_alone)
     finally:
         await runner.cleanup()
 
@@ -209,3 +213,33 @@ async def test_what_is_there_already_is_ours_or_left_alone(manager: str, reason:
         obstacle = it.actor.obstacle(CHAT)
         assert (obstacle.reason if obstacle else "") == reason
         assert len(it.statuses) == (0 if reason else 1)
+
+
+async def test_children_that_stand_alone_are_written_though_one_is_refused() -> None:
+    """What is to go goes once nothing else is refused than before: what replaces it is there."""
+    asked: list[tuple[str, str]] = []
+
+    async def service(request: web.Request) -> web.Response:
+        if request.method == "DELETE":
+            asked.append((request.method, request.match_info["name"]))
+            return web.json_response({"kind": "Status", "status": "Success"})
+        name = (await request.json())["metadata"]["name"]
+        asked.append((request.method, name))
+        if name == "chat":
+            return status(422, "spec.expression: Invalid value")
+        return web.json_response({**await request.json(), "metadata": {**other["metadata"], "uid": "2"}})
+
+    other = {**SERVICE, "metadata": {**SERVICE["metadata"], "name": "other"}}
+    former = Doomed(kind_of(SERVICE), ObjectKey("models", "former"), "3")
+    async with scene(service, each_alone=True) as it:
+        plan = Plan(apply=(SERVICE, other), delete=(former,), status=STATUS)
+
+        assert await it.act(plan)
+        assert asked == [("POST", "chat"), ("POST", "other")]
+        assert it.actor.invalid(CHAT) == {"chat"}
+
+        with pytest.raises(Blocked):
+            await it.act(plan)
+        assert asked[2][1] == "chat"
+        assert asked[-1] == ("DELETE", "former")
+        assert len(it.statuses) == 1

@@ -1,5 +1,6 @@
 """The Writer port over a connection: each write asks the fence at the moment it leaves."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from pointsman.kube.ports import Propagation
 
 _NO_VERSION = "1"
 """No object has this resource version: an apply over it makes an object and never changes one."""
+# DEL and C1 controls, line and paragraph separators, the byte order mark and what is no character, in UTF-8.
+_NOT_YAML = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 
 
 class KubeWriter:
@@ -142,7 +145,7 @@ class KubeWriter:
         return await self._send(
             "PATCH",
             kind_of(obj).path(key_of(obj), subresource),
-            _stated(obj),
+            as_yaml(_stated(obj)),
             query={
                 "fieldManager": manager,
                 "force": "true" if force else "false",
@@ -162,3 +165,10 @@ def _stated(obj: KubeObject) -> bytes:
     """
     text = dumped(obj)
     return dumped(without_nothing(obj)) if b":null" in text else text
+
+
+def as_yaml(text: bytes) -> bytes:
+    """JSON that means the same to a reader of YAML, which the API server takes an apply for: some characters
+    are line breaks there, and with others it refuses the whole text.
+    """
+    return _NOT_YAML.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), text)
