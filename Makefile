@@ -46,7 +46,7 @@ test-all: $(READY) control-plane ## run every test, the long ones too
 bench: $(READY) ## measure: ratios within one run, compared with the ranges kept beside them
 	@$(RUN)/python -m tests.bench
 
-bench-autoscaler: $(READY) ## compare our scaling with that of others on recorded load; an hour, to out/autoscaler/
+bench-autoscaler: $(READY) ## compare our scaling with that of others on recorded load; hours, to out/autoscaler/
 	@$(RUN)/python -m tests.bench autoscaler_cost
 
 lint: $(READY) ## style, types, import contracts

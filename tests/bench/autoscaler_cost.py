@@ -1,7 +1,7 @@
 """What our scaling costs beside the one who knows the future, and beside peers at their best.
 
 Every policy's knob is swept on training load; the cheapest setting that keeps the promise of 99 % of the
-5-minute windows is played on other load with ten seeds, which takes an hour on two cores. The tables go to
+5-minute windows is played on other load with ten seeds, which takes hours on two cores. The tables go to
 out/autoscaler/report.md, the numbers to report.json beside it.
 """
 
