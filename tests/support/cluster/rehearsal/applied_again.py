@@ -27,7 +27,7 @@ def apply_again(stage: Stage) -> Json:
         stage.admin.delete(API, kind, MODEL, propagation="Orphan")
     for kind in _KINDS:
         stage.admin.wait_gone(API, kind, MODEL)
-    made = {kind: stage.admin.apply(_from_repository(held[kind])) for kind in _KINDS}
+    made = {kind: stage.admin.apply(_from_repository(held[kind])) for kind in reversed(_KINDS)}
     uid = made["ModelDeployment"]["metadata"]["uid"]
     for kind in _KINDS:
         stage.admin.wait_for(API, kind, MODEL, until=_is_ready, within_seconds=_SECONDS)
