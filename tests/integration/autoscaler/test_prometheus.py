@@ -24,8 +24,10 @@ def test_replicas_follow_what_it_says_and_are_held_while_it_says_nothing(
         prometheus.discovery.is_hiding = True
         scene.create(large_model())
         scene.autoscaler("autoscaler-0", "--own-policy", "--prometheus", prometheus.url)
-        found = scene.wait(1, ready=1, state=("False", "MetricsBlind"))
-        assert "has no series of its replicas" in message(found, "ScalingActive")
+        scene.wait(1, ready=1, state=("False", "MetricsBlind"))
+        eventually(
+            lambda: "has no series of its replicas" in message(scene.get("chat"), "ScalingActive"), 60, "why"
+        )
         prometheus.discovery.is_hiding = False
         scene.wait(1, ready=1, state=("True", "Active"))
         with scene.load(9, streams=True) as answers:

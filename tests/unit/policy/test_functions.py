@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pointsman.api.guardrailpolicy import PolicyKind
-from pointsman.policy.cel import Broken, EvaluationError, Program, checked
+from pointsman.policy.cel import Broken, EvaluationError, checked
+from pointsman.policy.cel.environment import Program
 from tests.support.cel_table import TRUE
 
 

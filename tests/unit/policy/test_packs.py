@@ -14,7 +14,7 @@ import yaml
 
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.policy.admitted import as_admitted
-from pointsman.policy.cel import Program
+from pointsman.policy.cel.environment import Program
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.declarations import expressions
 from pointsman.policy.packs import shipped_library

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pointsman.policy.cel import Program
+from pointsman.policy.cel.environment import Program
 from pointsman.policy.parameters import Value, bound, inlined, literal, names_in, read
 from pointsman.policy.source import Parameter, ParameterType
 

@@ -183,7 +183,7 @@ class Operator:
             # What holds a rule is never left to who changes it.
             Actor(reader, writer, self._natives, announce, truce_seconds=0.0, each_alone=True),
             self._due.findings,
-            shipped_library(),
+            shipped_library,
             lambda: datetime.now(UTC),
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.api.meta import GROUP
-from pointsman.policy.cel import EvaluationError, Program
+from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import BoundCheck, BoundRule, Compiled
 from pointsman.policy.exemptions import Exemption, Subject
+
+if TYPE_CHECKING:
+    from pointsman.policy.cel.environment import Program
 
 DEPLOYMENT_LABEL = f"{GROUP}/deployment"
 """The label that says which ModelDeployment a pod belongs to."""
@@ -111,5 +114,5 @@ def _message(
 
 
 @lru_cache(maxsize=4096)
-def _program(expression: str, variables: tuple[tuple[str, str], ...]) -> Program:
-    return Program(expression, dict(variables))
+def _program(expression: str, variables: tuple[tuple[str, str], ...]) -> "Program":
+    return program(expression, dict(variables))

@@ -60,7 +60,7 @@ class GuardrailPolicyReconciler:
         natives: Children,
         actor: Actor,
         findings: Findings,
-        library: Library,
+        library: Callable[[], Library],
         now: Callable[[], datetime],
         mutates: Callable[[], bool],
         left_out: Sequence[str],
@@ -127,7 +127,7 @@ class GuardrailPolicyReconciler:
         """The policy's meaning, which takes a tenth of a second to find: once for each generation."""
         known = self._known.get(key)
         if known is None or (known.uid, known.generation) != (uid_of(live), generation_of(live)):
-            known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library), 0)
+            known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library()), 0)
         ended = sum(one.until <= now for one in known.compiled.exemptions)
         self._findings.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
         if ended != known.ended:

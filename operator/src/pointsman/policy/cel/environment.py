@@ -11,7 +11,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 
 from pointsman.api.guardrailpolicy import PolicyKind
-from pointsman.errors import PointsmanError
+from pointsman.policy.cel.errors import Broken, EvaluationError
 from pointsman.policy.cel.functions import FUNCTIONS
 from pointsman.policy.cel.messages import pool_of
 from pointsman.policy.cel.schemas import JSON_PATCH, NAMESPACE, schema_of
@@ -27,16 +27,8 @@ _VALUE = re.compile(r" '[^']*'(?= out of range)| for '(?:object|namespaceObject)
 _EXTENSIONS = (ext_strings.ExtStrings(), ext_optional.ExtOptional())
 
 
-class Broken(PointsmanError):
-    """An expression that does not compile."""
-
-
 def checked(kind: PolicyKind, expression: str, variables: Mapping[str, str], wanted: str, where: str) -> None:
-    """Broken, with the place in the expression, unless it compiles over this kind to the `wanted` type
-    (BOOL, STRING, LIST).
-
-    `variables` are expressions by name, each of which may use those before it.
-    """
+    """See `pointsman.policy.cel.checked`."""
     try:
         _check(kind, expression, tuple(variables.items()), wanted)
     except Broken as error:
@@ -124,7 +116,3 @@ class Program:
         if found.type() == cel.Type.ERROR:
             raise EvaluationError(_VALUE.sub("", str(found.value())))
         return found.plain_value()
-
-
-class EvaluationError(Exception):
-    """An expression that has no value for an object, such as one that reads a field it does not have."""

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind
-from pointsman.policy.cel import EvaluationError, Program
+from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence.record import digest
 from pointsman.policy.packs import Library
 from pointsman.policy.parameters import bound, inlined
 from pointsman.policy.verdicts import Outcome, Verdict, verdicts
+
+if TYPE_CHECKING:
+    from pointsman.policy.cel.environment import Program
 
 Conditions = Mapping[tuple[str, str, PolicyKind], str]
 """Policy, rule and kind -> the expression that says to which objects of the kind the rule applies."""
@@ -101,5 +104,5 @@ def _applies(
 
 
 @lru_cache(maxsize=4096)
-def _program(expression: str, variables: tuple[tuple[str, str], ...]) -> Program:
-    return Program(expression, dict(variables))
+def _program(expression: str, variables: tuple[tuple[str, str], ...]) -> "Program":
+    return program(expression, dict(variables))
