@@ -223,6 +223,8 @@ def test_one_write_a_child_and_none_while_nothing_changes(
         return [one.resource for one in made if one.namespace == namespace]
 
     eventually(lambda: writes().count("deployments") == 5, 30, "every child is written")
+    # An event is written beside all else, a moment later: not after the mark.
+    eventually(lambda: writes().count("events") == 5, 30, "each is told as an event")
     for child in ("services", "controllerrevisions", "networkpolicies"):
         assert writes().count(child) == 5, child
     # A restart looks at everything again and finds nothing to do.
@@ -231,7 +233,6 @@ def test_one_write_a_child_and_none_while_nothing_changes(
     with installation.operator():
         admin.create(own("after"), namespace)
         wait_until(admin, "after", namespace, Progressing=("True", "Complete"))
-        # An event is written beside all else, a moment later.
         eventually(lambda: "events" in writes(), 30, "it is told as an event")
         made = Counter(writes())
         # Placed, ready, and once between where the machine is slow.
