@@ -9,6 +9,7 @@ from pointsman.api import Finding, GuardrailPolicy, Located, ModelDeployment, Mo
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
 from pointsman.policy.admitted import as_admitted
 from pointsman.policy.compiled import Compiled, compile_policy
+from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.packs import shipped_library
 from pointsman.policy.verdicts import verdicts
 
@@ -30,6 +31,17 @@ def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], lis
             for problem in compiled.problems
         ]
     return policies, findings
+
+
+def contradictions_in(
+    objects: Iterable[Located[Stated]], policies: Sequence[Compiled], now: datetime
+) -> Iterator[Finding]:
+    """A warning for each policy among the objects and each that says otherwise of the same rules."""
+    known = Contradictions(policies)
+    for located in objects:
+        if isinstance(located.resource, GuardrailPolicy):
+            for line in known.of(located.resource.metadata.name, now):
+                yield located.finding((), line, "", severity="warning")
 
 
 def found_by_policies(

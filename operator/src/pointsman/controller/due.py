@@ -95,6 +95,10 @@ class Due:
         """A native object of a policy is something else: it is put back."""
         self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _NATIVES_SECONDS)
 
+    def policy_concerned(self, policy: ObjectKey) -> None:
+        """Another policy says something else of its rules."""
+        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _FINDINGS_SECONDS)
+
     def child_changed(self, deployment: ObjectKey) -> None:
         """What a deployment owns, or what is known of that, is something else."""
         self._is_due(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)

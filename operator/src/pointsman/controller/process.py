@@ -187,6 +187,7 @@ class Operator:
             lambda: datetime.now(UTC),
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),
+            self._due.policy_concerned,
         )
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,

@@ -4,7 +4,7 @@ A rule that does not compile is left out and said: the others hold all the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode, PolicyRule, Severity
@@ -13,7 +13,7 @@ from pointsman.errors import PointsmanError
 from pointsman.policy.cel import checked
 from pointsman.policy.exemptions import Exemption, exemptions
 from pointsman.policy.packs import Library, Pack
-from pointsman.policy.parameters import Value, bound, inlined
+from pointsman.policy.parameters import Value, bound, inlined, names_in
 from pointsman.policy.source import Check, Mutation, RuleSource
 
 OWN = ""
@@ -54,6 +54,8 @@ class BoundRule:
     runtime: str = ""
     waits_for: str = ""
     """What we cannot do yet, for which the rule is not held; "" for one that is."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Those of its pack that it reads, with their values."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,20 @@ def _bound(rule: RuleSource, pack: Pack, values: Mapping[str, Value], mode: Poli
             rule.background or "",
             rule.runtime or "",
             rule.waits_for or "",
+            {name: values[name] for name in _parameters_of(rule)},
         )
     except KeyError as error:
         return None, [PointsmanError(f"params.{error.args[0]} is no parameter of the pack", where=where)]
     return _sound(made, where)
+
+
+def _parameters_of(rule: RuleSource) -> Iterator[str]:
+    for check in rule.checks.values():
+        for text in (check.when, check.holds, check.found, check.scale, *check.variables.values()):
+            yield from names_in(text or "")
+    for mutation in rule.mutations.values():
+        yield from names_in(mutation.when)
+        yield from names_in(mutation.patch)
 
 
 def _check(check: Check, values: Mapping[str, Value]) -> BoundCheck:

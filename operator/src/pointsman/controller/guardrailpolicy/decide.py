@@ -186,6 +186,7 @@ def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
     defaults = [rule.id for rule in rules if rule.mutations]
     if defaults and not snapshot.mutates:
         yield f"this Kubernetes sets no defaults, what they would set must be stated: {', '.join(defaults)}"
+    yield from snapshot.contradictions
 
 
 def _is_observed(native: KubeObject) -> bool:

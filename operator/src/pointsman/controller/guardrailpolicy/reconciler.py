@@ -1,6 +1,6 @@
 """Gather, decide, act, for one GuardrailPolicy at a time. No decision is made here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from pointsman.kube.objects import (
     uid_of,
 )
 from pointsman.policy.compiled import Compiled, compile_policy
+from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.native import SYSTEM_NAMESPACES
 from pointsman.policy.packs import Library
 
@@ -52,7 +53,9 @@ def owner_policy(native: KubeObject) -> ObjectKey | None:
 
 
 class GuardrailPolicyReconciler:
-    """`now` and `mutates` are asked at each look."""
+    """`now` and `mutates` are asked at each look; `concerned` is told of the policies of which something else
+    is to be said, as another changed.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class GuardrailPolicyReconciler:
         now: Callable[[], datetime],
         mutates: Callable[[], bool],
         left_out: Sequence[str],
+        concerned: Callable[[ObjectKey], None],
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._policies = policies
@@ -74,6 +78,8 @@ class GuardrailPolicyReconciler:
         self._now = now
         self._mutates = mutates
         self._left_out = tuple(left_out)
+        self._concerned = concerned
+        self._contradictions = Contradictions()
         self._known: dict[ObjectKey, _Known] = {}
         self._clock = clock
         self._as_they_are: dict[ObjectKey, tuple[frozenset[tuple[str, int]], float]] = {}
@@ -86,6 +92,7 @@ class GuardrailPolicyReconciler:
             self._findings.forget(key)
             self._known.pop(key, None)
             self._as_they_are.pop(key, None)
+            self._tell(self._contradictions.forget(key.name))
             return None
         policy = read(GuardrailPolicy, live)
         if isinstance(policy, Unreadable):
@@ -110,6 +117,7 @@ class GuardrailPolicyReconciler:
             left_out=self._left_out,
             mutates=self._mutates(),
             apart=self._known[key].apart,
+            contradictions=self._contradictions.of(key.name, now),
             contests=self._actor.contests(key),
             obstacle=self._actor.obstacle(key),
         )
@@ -128,9 +136,15 @@ class GuardrailPolicyReconciler:
         known = self._known.get(key)
         if known is None or (known.uid, known.generation) != (uid_of(live), generation_of(live)):
             known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library()), 0)
+        self._tell(self._contradictions.hold(known.compiled))
         ended = sum(one.until <= now for one in known.compiled.exemptions)
         self._findings.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
         if ended != known.ended:
             self._findings.again(key)
+            self._tell(self._contradictions.concerned(key.name))
         self._known[key] = replace(known, ended=ended, apart=known.apart | self._actor.invalid(key))
         return known.compiled
+
+    def _tell(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            self._concerned(ObjectKey("", name))

@@ -35,5 +35,7 @@ class PolicySnapshot:
     """For how long the native objects have been what they are."""
     apart: frozenset[str] = frozenset()
     """Native policies that the API server would not have: each of their rules stands alone."""
+    contradictions: tuple[str, ...] = ()
+    """What other policies say of its rules otherwise, a line for each."""
     contests: tuple[Contest, ...] = ()
     obstacle: Obstacle | None = None
