@@ -54,6 +54,7 @@ CASES = tuple(
     Judged(pack.name, rule, example, passes, number)
     for pack in shipped_library().packs.values()
     for rule in pack.rules.values()
+    if rule.checks  # what is looked for in the background is none of the API server's
     for passes, examples in ((True, rule.passes), (False, rule.fails))
     for number, example in enumerate(examples)
 )

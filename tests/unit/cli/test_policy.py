@@ -134,7 +134,7 @@ def test_a_policy_that_is_named_twice_says_everything_once(capsys: pytest.Captur
 
 def test_packs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "list", "supply-chain"]) == 0
-    assert "SUP-06    high      at admission     Model revisions are pinned" in capsys.readouterr().out
+    assert "SUP-06        high      at admission     Model revisions are pinned" in capsys.readouterr().out
     assert main(["policy", "list", "-o", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) >= 10
     assert main(["policy", "list", "nothing"]) == 1
@@ -152,3 +152,72 @@ def test_what_a_cluster_gets_is_printed(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["policy", "render", "--static", str(EXAMPLE / "policies")]) == 0
     static = list(yaml.safe_load_all(capsys.readouterr().out))
     assert all(one["metadata"]["name"].endswith(".static.k8s.io") for one in static)
+
+
+_BACKGROUND = """\
+apiVersion: pointsman.dev/v1alpha1
+kind: GuardrailPolicy
+metadata: {name: thrift}
+spec:
+  mode: enforce
+  packs: [{name: cost, parameters: {maxNamespaceAccelerators: 3}, exclude: [COST-01, COST-04]}]
+"""
+_MODEL = """\
+---
+apiVersion: pointsman.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: %s, namespace: team%s}
+spec: {model: {source: "hf://Qwen/Qwen3-0.6B", contextLength: 4096}, engine: {name: vllm}, replicas: 2}
+"""
+
+
+def test_validate_warns_of_what_files_say_in_the_background(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = ', labels: {pointsman.dev/expires: "2020-01-31"}'
+    file = tmp_path / "models.yaml"
+    file.write_text(_BACKGROUND + _MODEL % ("chat", "") + _MODEL % ("code", ended))
+
+    main(["validate", str(file)])
+
+    printed = capsys.readouterr().out
+    sum_ = "4 accelerators, where 3 are allowed; the largest are chat 2, code 2"
+    assert f"warning: ModelDeployment team/chat: {sum_}" in printed
+    assert "warning: ModelDeployment team/code: it ended on 2020-01-31" in printed
+
+
+def test_a_test_of_a_team_may_state_what_is_beside_an_object(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "policy.yaml").write_text(_BACKGROUND)
+    model = yaml.safe_load(_MODEL % ("chat", ""))
+    tests = {
+        "policies": ["policy.yaml"],
+        "tests": [
+            {
+                "name": "two models are too many",
+                "object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}},
+                "beside": {"deployments": [model, model]},
+                "violates": ["COST-02-SUM"],
+            },
+            {
+                "name": "one is not",
+                "object": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}},
+                "beside": {"deployments": [model]},
+            },
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests))
+
+    assert main(["policy", "test", str(file)]) == 0
+
+    assert "2 passed, 0 failed" in capsys.readouterr().out
+
+
+def test_the_list_says_why_a_rule_is_not_enforced(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "list", "supply-chain", "reliability"]) == 0
+
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    assert lines["SUP-03"].endswith("(signatures lie in the registry, which nothing of Pointsman asks)")
+    assert " in background " in lines["REL-10"]

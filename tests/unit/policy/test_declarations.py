@@ -79,8 +79,8 @@ def test_a_name_is_found_in_a_mutation() -> None:
 
 
 def test_what_a_rule_without_expressions_looks_at_is_what_it_asks_for() -> None:
-    assert read_by(rule(background="age")) == {"compliance.pointsman.dev/todo"}
-    assert list(expressions(rule(background="age"))) == []
+    assert read_by(rule(background="age", unseen="nobody knows")) == {"compliance.pointsman.dev/todo"}
+    assert list(expressions(rule(background="age", unseen="nobody knows"))) == []
 
 
 def test_words_of_a_checked_rule_are_no_declaration() -> None:

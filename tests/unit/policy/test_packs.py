@@ -14,6 +14,7 @@ import yaml
 
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.policy.admitted import as_admitted
+from pointsman.policy.background import LOOKS, NAMESPACE, as_stated
 from pointsman.policy.cel.environment import Program
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.declarations import expressions
@@ -39,10 +40,15 @@ def alone(pack: str, rule: str) -> Compiled:
 
 
 def judged(policy: Compiled, example: Example) -> list[Verdict]:
+    namespace = {"metadata": {"labels": dict(example.namespace_labels)}}
+    at = example.at.instant if example.at is not None else NOW
+    beside = as_stated(example.beside)
+    if example.object["kind"] == NAMESPACE:
+        return verdicts([policy], None, example.object, namespace, at, beside)
     kind = PolicyKind(str(example.object["kind"]))
     named = {**example.object["metadata"], "namespace": "examples"}
-    namespace = {"metadata": {"labels": dict(example.namespace_labels)}}
-    return verdicts([policy], kind, as_admitted(kind, {**example.object, "metadata": named}), namespace, NOW)
+    obj = as_admitted(kind, {**example.object, "metadata": named})
+    return verdicts([policy], kind, obj, namespace, at, beside)
 
 
 # The data
@@ -81,8 +87,9 @@ def test_a_refusal_is_one_line(pack: str, rule: str) -> None:
 @pytest.mark.parametrize(("pack", "rule"), RULES)
 def test_each_kind_of_a_rule_has_an_example(pack: str, rule: str) -> None:
     source = LIBRARY.packs[pack].rules[rule]
-    shown = {PolicyKind(str(one.object["kind"])) for one in (*source.passes, *source.fails)}
-    assert shown == set(source.checks)
+    shown = {str(one.object["kind"]) for one in (*source.passes, *source.fails)}
+    looked = LOOKS[source.background].kinds if source.background and not source.unseen else {}
+    assert shown == {*source.checks, *looked}
 
 
 def test_each_control_that_a_rule_names_is_known() -> None:

@@ -66,7 +66,7 @@ LIBRARY = {
     "frameworks.yaml": FRAMEWORKS,
     "example/pack.yaml": PACK,
     "example/EX-01.yaml": HELD,
-    "example/EX-02.yaml": elsewhere("EX-02", "background: age"),
+    "example/EX-02.yaml": elsewhere("EX-02", "background: age\nunseen: nobody knows"),
     "example/EX-03.yaml": elsewhere("EX-03", "runtime: colour"),
     "example/EX-04.yaml": HELD.replace("EX-01", "EX-04") + "waitsFor: spec.colour\n",
 }
@@ -101,14 +101,14 @@ def test_there_is_a_page_for_each_pack_beside_those_about_all() -> None:
 
 def test_the_index_counts_rules_by_where_they_are_held() -> None:
     index = made()["README.md"]
-    assert "| [example](example/README.md) | Example | 4 | 1 | 1 | 1 | 1 |" in index
-    assert "| all |  | 4 | 1 | 1 | 1 | 1 |" in index
+    assert "| [example](example/README.md) | Example | 4 | 1 | 1 | 0 | 1 | 1 |" in index
+    assert "| all |  | 4 | 1 | 1 | 0 | 1 | 1 |" in index
 
 
 def test_a_pack_page_says_where_each_rule_is_held_and_what_it_reads() -> None:
     page = made()["example/README.md"]
     assert "| [EX-01](#ex-01) | Models are blue | high | at admission of ModelDeployment | `days` |" in page
-    assert "in the background (`age`)" in page
+    assert "not enforced: nobody knows" in page
     assert "at run time, not enforced yet (`colour`)" in page
     assert "once `spec.colour` works" in page
     assert "| `days` | integer, at least 1 | `3` | how many days |" in page

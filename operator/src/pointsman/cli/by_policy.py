@@ -8,6 +8,7 @@ from typing import Any
 from pointsman.api import Finding, GuardrailPolicy, Located, ModelDeployment, ModelRoute, Stated
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
 from pointsman.policy.admitted import as_admitted
+from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled, compile_policy
 from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.packs import shipped_library
@@ -49,24 +50,25 @@ def found_by_policies(
 ) -> Iterator[Finding]:
     """An error where a policy would refuse the object, a warning where it would only say so."""
     mine = [seen_from_a_file(policy) for policy in policies]
-    for located, kind, obj, namespace in admitted_in(objects):
-        for one in verdicts(mine, kind, obj, namespace, now):
+    for located, kind, obj, namespace, beside in admitted_in(objects):
+        for one in verdicts(mine, kind, obj, namespace, now, beside):
             if one.is_violation:
+                # What is found in the background refuses nothing.
+                refuses = one.rule.mode is PolicyMode.ENFORCE and not one.rule.background
                 yield located.finding(
-                    (),
-                    one.message,
-                    "",
-                    rule_id=one.rule.id,
-                    severity="error" if one.rule.mode is PolicyMode.ENFORCE else "warning",
+                    (), one.message, "", rule_id=one.rule.id, severity="error" if refuses else "warning"
                 )
 
 
-def admitted_in(
-    objects: Iterable[Located[Stated]],
-) -> Iterator[tuple[Located[Stated], PolicyKind, dict[str, Any], dict[str, Any]]]:
-    """The objects that rules are for, each as the API server holds it, and the Namespace it is in, of which
-    the name alone is known here.
+Admitted = tuple[Located[Stated], PolicyKind | None, dict[str, Any], dict[str, Any], Beside]
+
+
+def admitted_in(objects: Iterable[Located[Stated]]) -> Iterator[Admitted]:
+    """The objects that rules are for, each as the API server holds it, the Namespace it is in, of which the
+    name alone is known here, and what files say of what is beside it. At last the namespaces themselves, each
+    told of at its first deployment.
     """
+    namespaces: dict[str, tuple[Located[Stated], list[dict[str, Any]]]] = {}
     for located in objects:
         resource = located.resource
         if not isinstance(resource, ModelDeployment | ModelRoute):
@@ -74,10 +76,17 @@ def admitted_in(
         kind = PolicyKind(resource.kind)
         written = resource.to_document()
         metadata = {**written["metadata"], "namespace": resource.key.namespace}
-        namespace = {
-            "metadata": {"name": resource.key.namespace, "labels": {NAME_LABEL: resource.key.namespace}}
-        }
-        yield located, kind, as_admitted(kind, {**written, "metadata": metadata}), namespace
+        obj = as_admitted(kind, {**written, "metadata": metadata})
+        if kind is PolicyKind.MODEL_DEPLOYMENT:
+            namespaces.setdefault(resource.key.namespace, (located, []))[1].append(obj)
+        yield located, kind, obj, _namespace(resource.key.namespace), Beside()
+    for name, (located, deployments) in namespaces.items():
+        namespace = _namespace(name)
+        yield located, None, namespace, namespace, Beside(deployments=tuple(deployments))
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": {NAME_LABEL: name}}}
 
 
 def seen_from_a_file(policy: Compiled) -> Compiled:

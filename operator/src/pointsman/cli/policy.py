@@ -54,7 +54,8 @@ def list_(packs: tuple[str, ...], output: str) -> None:
     for number, pack in enumerate(chosen):
         click.echo(("\n" if number else "") + f"{pack.name}: {pack.source.title} ({len(pack.rules)} rules)")
         for rule in pack.rules.values():
-            click.echo(f"  {rule.id:<9} {rule.severity:<9} {held(rule):<16} {rule.title}")
+            why = f" ({rule.unseen})" if rule.unseen else ""
+            click.echo(f"  {rule.id:<13} {rule.severity:<9} {held(rule):<16} {rule.title}{why}")
 
 
 def held(rule: RuleSource) -> str:
@@ -63,6 +64,8 @@ def held(rule: RuleSource) -> str:
         return "not yet"
     if rule.checks:
         return "at admission"
+    if rule.unseen:
+        return "not enforced"
     return "in background" if rule.background else "not at run time"
 
 
@@ -76,6 +79,7 @@ def _document(pack: Pack) -> dict[str, Any]:
                 "title": rule.title,
                 "severity": rule.severity.value,
                 "held": held(rule),
+                **({"unseen": rule.unseen} if rule.unseen else {}),
                 "kinds": [kind.value for kind in rule.checks],
                 "controls": {name: list(ids) for name, ids in rule.controls.items()},
             }

@@ -222,7 +222,7 @@ def _case(paths: tuple[str, ...], elsewhere: tuple[str, ...], now: datetime) -> 
         applying = conditions(stated, shipped_library())
         mine = [seen_from_a_file(policy) for policy in policies]
         judging = [one for one in examination.objects if one.file in objects]
-        for _, kind, obj, namespace in admitted_in(judging):
-            yield from judged(mine, applying, kind, obj, namespace, now)
+        for _, kind, obj, namespace, beside in admitted_in(judging):
+            yield from judged(mine, applying, kind, obj, namespace, now, beside)
 
     return _Case(stated, policies, list(found()))

@@ -67,11 +67,14 @@ class Due:
         """One of our kinds came, changed or went."""
         if not self._primaries(kind).saw(obj, gone) or kind == GUARDRAIL_POLICY:
             return
-        self.findings.saw(kind, key_of(obj))
+        came_or_went = self.findings.saw(kind, key_of(obj))
         if kind == MODEL_ROUTE:
             concerned = self.book.saw_route(obj, gone)
         else:
             concerned = self.book.saw_deployment(obj, gone)
+            if came_or_went:
+                for key in concerned:
+                    self.findings.look_again(MODEL_ROUTE, key)
         for key in concerned:
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
 

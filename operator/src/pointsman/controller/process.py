@@ -21,6 +21,7 @@ from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyReconciler, owner_policy
 from pointsman.controller.guardrailpolicy.stated import keep_stated
+from pointsman.controller.guardrailpolicy.surroundings import Surroundings
 from pointsman.controller.hub import Hub
 from pointsman.controller.informers import Informers
 from pointsman.controller.installations import Installations
@@ -43,7 +44,9 @@ from pointsman.kube.objects import (
     MODEL_DEPLOYMENT,
     MODEL_ROUTE,
     MUTATING_POLICY,
+    NETWORK_POLICY,
     POD,
+    POD_DISRUPTION_BUDGET,
     KubeObject,
 )
 from pointsman.kube.reader import KubeReader
@@ -76,6 +79,7 @@ class Operator:
             None if settings.gateways is None else Gateways(settings.gateways, self._due.gateways_say)
         )
         self._children = Children(self._due.child_changed)
+        self._due.findings.look_beside(Surroundings(self._due.deployments, self._children).of)
         self._natives = Children(self._due.native_changed, owner_policy, lambda *_: True)
         # Policies are of the whole cluster: who watches some namespaces has no right to them.
         self._has_policies = not settings.namespaces
@@ -242,6 +246,8 @@ class Operator:
         before_them = {
             POD: (self._reports.hear, self._adapters.hear),
             CONFIG_MAP: (self._adapters.hear_list,),
+            NETWORK_POLICY: (self._due.findings.saw_child,),
+            POD_DISRUPTION_BUDGET: (self._due.findings.saw_child,),
         }
         informers.follow_children(self._children, before_them, abilities.heard)
         if self._gateways is not None:

@@ -5,11 +5,13 @@ A rule that does not compile is left out and said: the others hold all the same.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode, PolicyRule, Severity
 from pointsman.api.meta import LabelSelector
 from pointsman.errors import PointsmanError
+from pointsman.policy.background import LOOKS, Look
 from pointsman.policy.cel import checked
 from pointsman.policy.exemptions import Exemption, exemptions
 from pointsman.policy.packs import Library, Pack
@@ -51,6 +53,10 @@ class BoundRule:
     checks: Mapping[PolicyKind, BoundCheck]
     mutations: Mapping[PolicyKind, BoundMutation]
     background: str = ""
+    unseen: str = ""
+    """Why it is not held, of a rule in the background for which something would have to be known."""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """The pack's parameters, of a rule in the background."""
     runtime: str = ""
     waits_for: str = ""
     """What we cannot do yet, for which the rule is not held; "" for one that is."""
@@ -68,6 +74,11 @@ class Compiled:
     rules: tuple[BoundRule, ...]
     exemptions: tuple[Exemption, ...]
     problems: tuple[PointsmanError, ...]
+
+    @cached_property
+    def looks(self) -> tuple[Look, ...]:
+        """Those in the background that its rules take."""
+        return tuple(LOOKS[one.background] for one in self.rules if one.background and not one.unseen)
 
 
 def compile_policy(policy: GuardrailPolicy, library: Library) -> Compiled:
@@ -141,6 +152,8 @@ def _bound(rule: RuleSource, pack: Pack, values: Mapping[str, Value], mode: Poli
             {kind: _check(check, values) for kind, check in rule.checks.items()},
             {kind: _mutation(one, values) for kind, one in rule.mutations.items()},
             rule.background or "",
+            rule.unseen or "",
+            values if rule.background else {},
             rule.runtime or "",
             rule.waits_for or "",
             {name: values[name] for name in _parameters_of(rule)},

@@ -10,9 +10,11 @@ from pointsman.api.meta import LabelSelector
 
 @dataclass(frozen=True)
 class Subject:
-    """What an exception looks at. `name` is the ModelDeployment's for its pods."""
+    """What an exception looks at. `name` is the ModelDeployment's for its pods, and "" for a namespace, which
+    has no kind here.
+    """
 
-    kind: PolicyKind
+    kind: PolicyKind | None
     namespace: str
     name: str
     namespace_labels: Mapping[str, str]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pointsman.api.nodes import path_text
 from pointsman.errors import PointsmanError
+from pointsman.policy.background import LOOKS
 from pointsman.policy.source import FrameworkSource, PackSource, RuleSource
 
 _PACK = "pack.yaml"
@@ -75,6 +76,12 @@ def _pack(name: str, files: Mapping[str, str]) -> Pack:
         if file != f"{rule.id}.yaml":
             raise PointsmanError(
                 f"holds rule {rule.id}", where=f"{name}/{file}", todo="name file and rule alike"
+            )
+        if rule.background is not None and rule.unseen is None and rule.background not in LOOKS:
+            raise PointsmanError(
+                f"there is no look called {rule.background}",
+                where=f"{name}/{file}: background",
+                todo=f"there are {', '.join(LOOKS)}; or say with unseen why nobody can take it",
             )
         rules[rule.id] = rule
     return Pack(name, source, rules)

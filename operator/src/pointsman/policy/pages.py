@@ -1,5 +1,6 @@
 """What people read about the packs: an index, a page for each, the controls and the declarations."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
@@ -31,9 +32,10 @@ spec:
 ```
 
 Rules *at admission* are held by the API server itself, whether Pointsman runs or not. Rules *in the
-background* need a look at several objects or at the date, and say what they find in status and report. Rules
-*at run time* are for detectors in the gateway, which are not enforced yet. A rule that waits for a field is
-held once something acts on that field. Some rules read labels and annotations:
+background* refuse nothing: the operator looks at several objects or at the date, and says in the policy's
+status what it finds. Those that would need something that nobody of ours knows are *not enforced*, and say
+what it is. Rules *at run time* are for detectors in the gateway, which are not enforced yet. A rule that
+waits for a field is held once something acts on that field. Some rules read labels and annotations:
 [DECLARATIONS.md](DECLARATIONS.md) lists them. [FRAMEWORKS.md](FRAMEWORKS.md) says which rules speak to which
 control.
 """
@@ -93,6 +95,7 @@ def _index(library: Library) -> str:
         "at admission",
         "waiting for a field",
         "in the background",
+        "not enforced",
         "at run time",
     ]
     return "\n".join(
@@ -106,13 +109,14 @@ def _index(library: Library) -> str:
     )
 
 
-def _counts(rules: Iterable[RuleSource]) -> tuple[int, int, int, int, int]:
+def _counts(rules: Iterable[RuleSource]) -> tuple[int, ...]:
     every = list(rules)
     return (
         len(every),
         sum(bool(rule.checks) and not rule.waits_for for rule in every),
         sum(bool(rule.waits_for) for rule in every),
-        sum(rule.background is not None for rule in every),
+        sum(rule.background is not None and rule.unseen is None for rule in every),
+        sum(rule.unseen is not None for rule in every),
         sum(rule.runtime is not None for rule in every),
     )
 
@@ -172,7 +176,7 @@ def _page(pack: Pack, library: Library) -> str:
 def _rule(rule: RuleSource, library: Library) -> Iterator[str]:
     yield f"### {rule.id}\n"
     yield f"**{rule.title}.** {rule.why}\n"
-    yield f"- refused with: {rule.message}; {rule.todo}"
+    yield f"- {'refused with' if rule.checks else 'says'}: {rule.message}; {rule.todo}"
     yield f"- severity: {rule.severity.value}"
     yield f"- held: {_place(rule)}"
     if rule.mutations:
@@ -194,11 +198,18 @@ def _example(example: Example) -> Iterator[str]:
     if example.namespace_labels:
         labels = ", ".join(f"{name}: {value}" for name, value in example.namespace_labels.items())
         yield f"# in a namespace with the labels {labels}"
+    if example.at is not None:
+        yield f"# at {example.at}"
+    beside = example.beside.to_document()
+    if beside:
+        yield f"# beside it: {json.dumps(beside)}"
     yield yaml.safe_dump(dict(example.object), sort_keys=False, width=_WIDTH).rstrip()
     yield "```\n"
 
 
 def _place(rule: RuleSource) -> str:
+    if rule.unseen is not None:
+        return f"not enforced: {rule.unseen}"
     if rule.background is not None:
         return f"in the background (`{rule.background}`)"
     if rule.runtime is not None:

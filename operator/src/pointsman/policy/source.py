@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pointsman.api.guardrailpolicy import PolicyKind, Severity
 from pointsman.api.record import Record, Rule
+from pointsman.api.scalars import Timestamp
 
 RuleId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)+$", max_length=32)]
 Expression = Annotated[str, Field(min_length=1, max_length=8192)]
@@ -56,12 +57,24 @@ class Mutation(Record):
     patch: Expression
 
 
+class StatedBeside(Record):
+    """What is there beside an object, for a rule that looks at it; what is left out is not known."""
+
+    network_policies: tuple[Mapping[str, Any], ...] | None = None
+    disruption_budgets: tuple[Mapping[str, Any], ...] | None = None
+    deployments: tuple[Mapping[str, Any], ...] | None = None
+
+
 class Example(Record):
-    """An object that keeps or breaks the rule, and the namespace it is in."""
+    """An object that keeps or breaks the rule, the namespace it is in, and for a rule in the background what
+    is beside it and when that is.
+    """
 
     why: OneLine
     object: Mapping[str, Any]
     namespace_labels: Mapping[str, str] = Field(default_factory=dict)
+    beside: StatedBeside = Field(default_factory=StatedBeside)
+    at: Timestamp | None = None
 
 
 class RuleSource(Record):
@@ -81,7 +94,9 @@ class RuleSource(Record):
     checks: Mapping[PolicyKind, Check] = Field(default_factory=dict)
     mutations: Mapping[PolicyKind, Mutation] = Field(default_factory=dict)
     background: OneLine | None = None
-    """The name of a check over everything the operator sees, where one object does not say enough."""
+    """The name of a look beside the object or at the date, where the object does not say enough."""
+    unseen: OneLine | None = None
+    """What would have to be known for that and is not, for which the rule is shown and not held."""
     runtime: OneLine | None = None
     """The detector that would hold it in the gateway."""
     waits_for: OneLine | None = None
@@ -102,7 +117,16 @@ class RuleSource(Record):
         ),
         Rule(
             cel="",
-            holds=lambda rule: not rule.checks or bool(rule.passes and rule.fails),
+            holds=lambda rule: rule.unseen is None or rule.background is not None,
+            what="unseen says why a rule in the background is not held",
+            todo="remove it",
+        ),
+        Rule(
+            cel="",
+            holds=lambda rule: (
+                bool(rule.passes and rule.fails)
+                or not (rule.checks or (rule.background is not None and rule.unseen is None))
+            ),
             what="a rule without an object that passes and one that fails cannot be believed",
             todo="add both",
         ),

@@ -11,7 +11,9 @@ from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.api.record import Record
 from pointsman.api.scalars import Timestamp
 from pointsman.policy.admitted import as_admitted
+from pointsman.policy.background import NAMESPACE, as_stated
 from pointsman.policy.compiled import Compiled
+from pointsman.policy.source import StatedBeside
 from pointsman.policy.verdicts import verdicts
 
 _DEFAULT_NAMESPACE = "default"
@@ -30,6 +32,8 @@ class PolicyTest(Record):
     namespace: InNamespace = Field(default_factory=InNamespace)
     at: Timestamp | None = None
     """When; now without it. Exceptions end."""
+    beside: StatedBeside = Field(default_factory=StatedBeside)
+    """For rules in the background; what is left out is not known."""
     violates: tuple[str, ...] = ()
 
 
@@ -55,8 +59,9 @@ def run_tests(tests: Sequence[PolicyTest], policies: Sequence[Compiled], now: da
 
 def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
     kind = str(test.object.get("kind", ""))
-    if kind not in tuple(PolicyKind):
-        return f"kind {kind or '(none)'} is none that rules are for; write {', '.join(PolicyKind)}"
+    if kind not in (*PolicyKind, NAMESPACE):
+        known = ", ".join((*PolicyKind, NAMESPACE))
+        return f"kind {kind or '(none)'} is none that rules are for; write {known}"
     stated = test.object.get("metadata") or {}
     for name, value in (("metadata", stated), ("spec", test.object.get("spec") or {})):
         if not isinstance(value, Mapping):
@@ -64,14 +69,18 @@ def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
     for name in ("labels", "annotations"):
         if not isinstance(stated.get(name) or {}, Mapping):
             return f"metadata.{name} is no mapping"
-    metadata = {**stated, "namespace": test.namespace.name}
-    obj = as_admitted(PolicyKind(kind), {**test.object, "metadata": metadata})
+    if kind == NAMESPACE:
+        judged, obj = None, dict(test.object)
+    else:
+        judged = PolicyKind(kind)
+        metadata = {**stated, "namespace": test.namespace.name}
+        obj = as_admitted(judged, {**test.object, "metadata": metadata})
     labels = {"kubernetes.io/metadata.name": test.namespace.name, **test.namespace.labels}
     namespace = {"metadata": {"name": test.namespace.name, "labels": labels}}
     at = test.at.instant.astimezone(UTC) if test.at is not None else now
     found = {
         one.rule.id: one.message
-        for one in verdicts(policies, PolicyKind(kind), obj, namespace, at)
+        for one in verdicts(policies, judged, obj, namespace, at, as_stated(test.beside))
         if one.is_violation
     }
     expected = set(test.violates)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.api.meta import GROUP
+from pointsman.policy.background import LOOKS, NAMESPACE, Beside, Judgement, Looked
 from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import BoundCheck, BoundRule, Compiled
 from pointsman.policy.exemptions import Exemption, Subject
@@ -37,6 +38,8 @@ class Verdict:
     outcome: Outcome
     message: str = ""
     exemption: Exemption | None = None
+    applies: bool = True
+    """False where a rule in the background is not for the object."""
 
     @property
     def is_violation(self) -> bool:
@@ -45,14 +48,17 @@ class Verdict:
 
 def verdicts(
     policies: Iterable[Compiled],
-    kind: PolicyKind,
+    kind: PolicyKind | None,
     obj: Mapping[str, Any],
     namespace: Mapping[str, Any],
     now: datetime,
+    beside: Beside | None = None,
 ) -> list[Verdict]:
     """Every rule of the policies that are for this object, in their order.
 
-    `obj` is the object as the API server holds it, with defaults; `namespace` the Namespace it is in.
+    `obj` is the object as the API server holds it, with defaults; `namespace` the Namespace it is in. The
+    kind of a Namespace itself, which rules in the background alone are for, is None. Without `beside` no rule
+    in the background has a verdict.
     """
     labels: Mapping[str, str] = (namespace.get("metadata") or {}).get("labels") or {}
     subject = _subject(kind, obj, labels)
@@ -61,15 +67,30 @@ def verdicts(
         if policy.namespaces is not None and not policy.namespaces.matches(labels):
             continue
         for rule in policy.rules:
-            check = rule.checks.get(kind)
+            check = rule.checks.get(kind) if kind is not None else None
             if check is not None:
                 found.append(_verdict(policy, rule, check, subject, obj, namespace, now))
+            elif beside is not None and rule.background and not rule.unseen:
+                judge = LOOKS[rule.background].kinds.get(kind or NAMESPACE)
+                judgement = judge and judge(Looked(obj, labels, beside, rule.values, now))
+                if judgement is not None:
+                    found.append(_looked(policy, rule, judgement, subject, now))
     return found
 
 
-def _subject(kind: PolicyKind, obj: Mapping[str, Any], labels: Mapping[str, str]) -> Subject:
+def _looked(
+    policy: Compiled, rule: BoundRule, judgement: Judgement, subject: Subject, now: datetime
+) -> Verdict:
+    if not judgement.broken:
+        return Verdict(policy.name, rule, Outcome.PASS, applies=judgement.applies)
+    return _broken(policy, rule, Outcome.FAIL, f"{judgement.broken}: {rule.message}", subject, now)
+
+
+def _subject(kind: PolicyKind | None, obj: Mapping[str, Any], labels: Mapping[str, str]) -> Subject:
     metadata = obj.get("metadata") or {}
     name = metadata.get("name", "")
+    if kind is None:
+        return Subject(None, name, "", labels)
     if kind is PolicyKind.POD:
         name = (metadata.get("labels") or {}).get(DEPLOYMENT_LABEL, "")
     return Subject(kind, metadata.get("namespace", ""), name, labels)
@@ -91,6 +112,12 @@ def _verdict(
         outcome, message = Outcome.FAIL, _message(rule, check, variables, obj, namespace)
     except EvaluationError as error:
         outcome, message = Outcome.ERROR, f"the rule could not be evaluated: {error}"
+    return _broken(policy, rule, outcome, message, subject, now)
+
+
+def _broken(
+    policy: Compiled, rule: BoundRule, outcome: Outcome, message: str, subject: Subject, now: datetime
+) -> Verdict:
     for exemption in policy.exemptions:
         if exemption.counts(rule.id, subject, now):
             return Verdict(policy.name, rule, Outcome.EXEMPT, message, exemption)

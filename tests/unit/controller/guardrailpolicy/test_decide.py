@@ -143,6 +143,15 @@ def test_rules_that_nothing_holds_yet_are_named() -> None:
     assert message.startswith("not held by the API server: OWL-01")
 
 
+def test_rules_in_the_background_are_named_and_asked_again_at_midnight() -> None:
+    cost = _held(_snapshot({"packs": [{"name": "cost"}]}))
+    residency = _held(_snapshot({"packs": [{"name": "data-residency"}]}))
+
+    assert "looked for in the background: COST-02-SUM, COST-08-AGE" in str(_status(decide(cost)))
+    assert decide(cost).again_after_seconds == 12 * 3600.0
+    assert decide(residency).again_after_seconds is None
+
+
 def test_an_older_kubernetes_sets_no_defaults_and_it_is_said() -> None:
     spec = {"mode": "enforce", "packs": [{"name": "baseline-security"}]}
     held = _held(_snapshot(spec, mutates=False))

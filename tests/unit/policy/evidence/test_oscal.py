@@ -61,7 +61,9 @@ PARTS: dict[str, tuple[set[str], set[str]]] = {
 
 def made(**changes: Any) -> Json:
     known = library(
-        rule("EX-01", "A-1"), rule("EX-02", "A-2", runtime="piiFilter"), rule("EX-03", "A-1", background="q")
+        rule("EX-01", "A-1"),
+        rule("EX-02", "A-2", runtime="piiFilter"),
+        rule("EX-03", "A-1", background="q", unseen="nobody knows"),
     )
     report = reported(known, [GOOD, BAD], exceptions=[{**EXCEPTION, "ticket": "OPS-1"}], **changes)
     document: Json = assessment_results(report, "0.1")

@@ -1,7 +1,7 @@
 """What follows from one GuardrailPolicy: its native objects and its status. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.guardrailpolicy import ExceptionsStatus, GuardrailPolicyStatus, Violations
@@ -21,6 +21,7 @@ from pointsman.kube.objects import (
     metadata,
     uid_of,
 )
+from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.native import mutating, validating
 
 _SOON_SECONDS = 7 * 86400.0
@@ -92,7 +93,7 @@ def _owned(native: KubeObject, policy: GuardrailPolicy) -> KubeObject:
 
 
 def _again_after(snapshot: PolicySnapshot) -> float | None:
-    """Seconds until the policies are in force, an exception ends, or one is about to."""
+    """Seconds until the policies are in force, an exception ends or is about to, or the date is another."""
     unsettled = _IN_FORCE_SECONDS - snapshot.settled_seconds
     waits = [unsettled] if unsettled > 0 else []
     waits += [
@@ -102,7 +103,15 @@ def _again_after(snapshot: PolicySnapshot) -> float | None:
         for before in (0.0, _SOON_SECONDS)
         if seconds > before
     ]
+    if looks_at_dates(snapshot.compiled):
+        tomorrow = snapshot.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        waits.append((tomorrow - snapshot.now).total_seconds())
     return min(waits, default=None)
+
+
+def looks_at_dates(compiled: Compiled) -> bool:
+    """Whether another day may bring another verdict."""
+    return any(look.by_day for look in compiled.looks)
 
 
 def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> GuardrailPolicyStatus:
@@ -180,13 +189,20 @@ def _refusal(obstacle: Obstacle, natives: Iterable[KubeObject]) -> str:
 def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
     """What is not as the policy's packs would have it, though everything that can be held is."""
     rules = snapshot.compiled.rules
-    unheld = [rule.id for rule in rules if not rule.checks or rule.waits_for]
+    unheld = [rule.id for rule in rules if not (rule.checks or _is_looked_for(rule)) or rule.waits_for]
     if unheld:
         yield f"not held by the API server: {', '.join(unheld)}"
+    looked = [rule.id for rule in rules if _is_looked_for(rule)]
+    if looked:
+        yield f"looked for in the background: {', '.join(looked)}"
     defaults = [rule.id for rule in rules if rule.mutations]
     if defaults and not snapshot.mutates:
         yield f"this Kubernetes sets no defaults, what they would set must be stated: {', '.join(defaults)}"
     yield from snapshot.contradictions
+
+
+def _is_looked_for(rule: BoundRule) -> bool:
+    return bool(rule.background and not rule.unseen)
 
 
 def _is_observed(native: KubeObject) -> bool:

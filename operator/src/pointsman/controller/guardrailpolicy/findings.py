@@ -15,10 +15,13 @@ import structlog
 
 from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind, Violation
+from pointsman.controller.children import deployment_of
 from pointsman.controller.guardrailpolicy.snapshot import Found
 from pointsman.json_text import dumped
-from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, Kind, KubeObject, metadata
+from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, Kind, KubeObject, metadata
+from pointsman.kube.packed import same_member
 from pointsman.policy.admitted import as_admitted
+from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.verdicts import verdicts
 
@@ -28,10 +31,16 @@ _AT_A_TIME = 5_000
 """Objects that are judged by one policy before it is the turn of the next. Many, so that its rules stay
 compiled, and what it finds is said before all others are through.
 """
-_KINDS = {MODEL_DEPLOYMENT: PolicyKind.MODEL_DEPLOYMENT, MODEL_ROUTE: PolicyKind.MODEL_ROUTE}
+_KINDS = {
+    MODEL_DEPLOYMENT: PolicyKind.MODEL_DEPLOYMENT,
+    MODEL_ROUTE: PolicyKind.MODEL_ROUTE,
+    NAMESPACE: None,
+}
 _NO_MATTER = frozenset({"resourceVersion", "managedFields"})
 
 Place = tuple[Kind, ObjectKey]
+"""A namespace is one too, of those that have deployments."""
+BesideOf = Callable[[Kind, ObjectKey, KubeObject], Beside]
 Look = Callable[[Kind, ObjectKey], KubeObject | None]
 _Broken = tuple[tuple[str, str], ...]
 """Rule and message of each violation of one object: there may be a hundred thousand, and fifty are shown."""
@@ -65,27 +74,51 @@ class Findings:
         self._seen: dict[Place, int] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._something = asyncio.Event()
+        self._beside: BesideOf | None = None
+
+    def look_beside(self, beside: BesideOf) -> None:
+        """`beside` gives what is around an object, without which no rule in the background has a verdict."""
+        self._beside = beside
 
     def begin(self) -> None:
         """Nothing is known: who leads from now on says which policies there are."""
         for known in (self._policies, self._found, self._due, self._unfinished, self._seen):
             known.clear()
 
-    def saw(self, kind: Kind, key: ObjectKey) -> None:
-        """An object came, changed or went. A status is no matter of rules."""
+    def saw(self, kind: Kind, key: ObjectKey) -> bool:
+        """An object came, changed or went; True where it came or went. Of a status only the number of
+        replicas is a matter of rules.
+        """
         if kind not in _KINDS or not self._policies:
-            return
+            return False
         place = kind, key
         live = self._look(kind, key)
+        before = self._seen.get(place)
         if live is None:
             self._seen.pop(place, None)
         else:
             content = _content(live)
-            if self._seen.get(place) == content:
-                return
+            if before == content:
+                return False
             self._seen[place] = content
-        for policy in self._policies:
-            self._note([place], policy)
+        self.look_again(kind, key)
+        if kind == MODEL_DEPLOYMENT:
+            self.look_again(NAMESPACE, ObjectKey("", key.namespace))
+        return live is None or before is None
+
+    def look_again(self, kind: Kind, key: ObjectKey) -> None:
+        """What is beside an object changed."""
+        for policy, compiled in self._policies.items():
+            if kind != NAMESPACE or _looks_at_namespaces(compiled):
+                self._note([(kind, key)], policy)
+
+    def saw_child(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """An object that a deployment owns came, changed or went."""
+        if before is not None and now is not None and same_member(before, now, "spec"):
+            return
+        for owner in {deployment_of(one) for one in (before, now) if one is not None}:
+            if owner is not None:
+                self.look_again(MODEL_DEPLOYMENT, owner)
 
     def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         """A namespace has these labels; None: it is gone."""
@@ -99,6 +132,7 @@ class Findings:
             places = [place for place in self._all() if place[1].namespace == name]
             for policy in self._policies:
                 self._note(places, policy)
+            self.look_again(NAMESPACE, ObjectKey("", name))
 
     def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str] = ()) -> None:
         """These are the policy's rules and exceptions from now on; the same again changes nothing.
@@ -189,6 +223,9 @@ class Findings:
         if places is None:
             # What is there, and what was: an object that went is found no more.
             places = self._due[policy] = {*self._all(), *self._found.get(policy, ())}
+            if _looks_at_namespaces(self._policies[policy]):
+                namespaces = {key.namespace for kind, key in places if kind == MODEL_DEPLOYMENT}
+                places.update((NAMESPACE, ObjectKey("", name)) for name in namespaces)
         return places
 
     def _note(self, places: Iterable[Place], policy: ObjectKey) -> None:
@@ -204,27 +241,44 @@ class Findings:
             return False
         found = self._found[policy]
         before = found.get(place, ())
-        live = self._look(*place)
+        live = self._live(*place)
         now = () if live is None else self._violations(compiled, place, live)
         found.pop(place, None)
         if now:
             found[place] = now
         return now != before
 
+    def _live(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
+        if kind != NAMESPACE:
+            return self._look(kind, key)
+        has_deployments = any(
+            kind == MODEL_DEPLOYMENT and one.namespace == key.name for kind, one in self._all()
+        )
+        return self._namespace(key.name) if has_deployments else None
+
+    def _namespace(self, name: str) -> dict[str, Any]:
+        return {"metadata": {"name": name, "labels": dict(self._namespaces.get(name, {}))}}
+
     def _violations(self, compiled: Compiled, place: Place, live: KubeObject) -> _Broken:
         kind, key = place
-        if key.namespace in self._left_out:
+        name = key.name if kind == NAMESPACE else key.namespace
+        if name in self._left_out:
             return ()
-        namespace: dict[str, Any] = {
-            "metadata": {"name": key.namespace, "labels": dict(self._namespaces.get(key.namespace, {}))}
-        }
-        judged = verdicts(
-            [compiled], _KINDS[kind], as_admitted(_KINDS[kind], dict(live)), namespace, self._now()
-        )
+        beside = None
+        if self._beside is not None and any(kind.kind in look.kinds for look in compiled.looks):
+            beside = self._beside(kind, key, live)
+        judging = _KINDS[kind]
+        obj = dict(live) if judging is None else as_admitted(judging, dict(live))
+        judged = verdicts([compiled], judging, obj, self._namespace(name), self._now(), beside)
         return tuple((one.rule.id, sys.intern(one.message)) for one in judged if one.is_violation)
 
 
 def _content(live: KubeObject) -> int:
     """Of an object what rules may look at, as a hash for this process."""
     meta = {name: value for name, value in metadata(live).items() if name not in _NO_MATTER}
-    return hash((dumped(meta), dumped(live.get("spec"))))
+    replicas = (live.get("status") or {}).get("replicas")
+    return hash((dumped(meta), dumped(live.get("spec")), replicas))
+
+
+def _looks_at_namespaces(compiled: Compiled) -> bool:
+    return any(NAMESPACE.kind in look.kinds for look in compiled.looks)

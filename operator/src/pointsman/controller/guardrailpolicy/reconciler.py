@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
-from pointsman.controller.guardrailpolicy.decide import decide
+from pointsman.controller.guardrailpolicy.decide import decide, looks_at_dates
 from pointsman.controller.guardrailpolicy.findings import Findings
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.reading import Unreadable, read, said_of
@@ -40,6 +40,8 @@ class _Known:
     generation: int
     compiled: Compiled
     ended: int
+    day: date | None = None
+    """Of that look, where its rules look at dates."""
     apart: frozenset[str] = frozenset()
     """Native policies that the API server refused."""
 
@@ -138,11 +140,12 @@ class GuardrailPolicyReconciler:
             known = _Known(uid_of(live), generation_of(live), compile_policy(policy, self._library()), 0)
         self._tell(self._contradictions.hold(known.compiled))
         ended = sum(one.until <= now for one in known.compiled.exemptions)
+        day = now.date() if looks_at_dates(known.compiled) else None
         self._findings.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
-        if ended != known.ended:
+        if (ended, day) != (known.ended, known.day):
             self._findings.again(key)
             self._tell(self._contradictions.concerned(key.name))
-        self._known[key] = replace(known, ended=ended, apart=known.apart | self._actor.invalid(key))
+        self._known[key] = replace(known, ended=ended, day=day, apart=known.apart | self._actor.invalid(key))
         return known.compiled
 
     def _tell(self, names: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.policy.background import NAMESPACE, Beside
 from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence.record import digest
@@ -35,7 +36,7 @@ class Object:
     digest: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,23 @@ def conditions(policies: Iterable[GuardrailPolicy], library: Library) -> Conditi
 def judged(
     policies: Sequence[Compiled],
     applying: Conditions,
-    kind: PolicyKind,
+    kind: PolicyKind | None,
     obj: Mapping[str, Any],
     namespace: Mapping[str, Any],
     now: datetime,
+    beside: Beside | None = None,
 ) -> list[Judged]:
-    """What every rule says of an object, as `verdicts` does."""
+    """What every rule says of an object, as `verdicts` does: without `beside` none in the background."""
     metadata = obj.get("metadata") or {}
-    seen = Object(kind.value, metadata.get("namespace", ""), metadata.get("name", ""), digest(_said(obj)))
+    seen = Object(
+        kind.value if kind is not None else NAMESPACE,
+        metadata.get("namespace", ""),
+        metadata.get("name", ""),
+        digest(_said(obj)),
+    )
     return [
         Judged(seen, one, one.outcome is not Outcome.PASS or _applies(one, applying, kind, obj, namespace))
-        for one in verdicts(policies, kind, obj, namespace, now)
+        for one in verdicts(policies, kind, obj, namespace, now, beside)
     ]
 
 
@@ -90,10 +97,12 @@ def _said(obj: Mapping[str, Any]) -> dict[str, Any]:
 def _applies(
     verdict: Verdict,
     applying: Conditions,
-    kind: PolicyKind,
+    kind: PolicyKind | None,
     obj: Mapping[str, Any],
     namespace: Mapping[str, Any],
 ) -> bool:
+    if kind is None or kind not in verdict.rule.checks:
+        return verdict.applies
     when = applying.get((verdict.policy, verdict.rule.id, kind))
     if when is None:
         return True

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pointsman.errors import PointsmanError
+from pointsman.policy.background import LOOKS
 from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.evidence.judged import Judged
 from pointsman.policy.exemptions import Exemption
@@ -41,8 +42,15 @@ class RuleFound:
             return f"nothing acts upon {self.rule.waits_for} yet"
         if self.rule.runtime:
             return f"its detector at run time, {self.rule.runtime}, is not there yet"
-        if not self.rule.checks:
-            return f"its look at several objects, {self.rule.background}, is not taken yet"
+        if self.rule.unseen:
+            return self.rule.unseen
+        if (
+            self.rule.background
+            and LOOKS[self.rule.background].in_cluster
+            and not self.judged
+            and not self.others
+        ):
+            return "it looks at what is beside the objects in a cluster, which was not known here"
         return ""
 
     @property
