@@ -321,7 +321,11 @@ def test_events_are_for_troubles_and_for_ready_and_come_once() -> None:
     assert cluster.plan().announcements == ()
     cluster.run_pods()
     [ready] = cluster.plan().announcements
-    assert (ready.reason, ready.is_warning) == ("ReplicasReady", False)
+    assert (ready.reason, ready.message, ready.is_warning) == (
+        "ReplicasReady",
+        "requests are answered",
+        False,
+    )
 
 
 def test_orphans_are_adopted_with_the_very_pods_that_run() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from pointsman.api import ObjectKey
 from pointsman.kube.objects import Kind, KubeObject
@@ -33,6 +33,11 @@ class Announcement:
     reason: str
     message: str
     is_warning: bool = False
+
+    @classmethod
+    def of(cls, reason: str, message: str, *, is_warning: bool) -> Self:
+        """Of a trouble or of Ready, where the condition may say no more than its reason."""
+        return cls(reason, message or (reason if is_warning else "requests are answered"), is_warning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,7 @@ def _announced(deployment: ModelDeployment, said: Sequence[Verdict]) -> tuple[An
     before = {one.type: (one.status, one.reason) for one in deployment.status.conditions}
     flipped = [one for one in said if before.get(one.type) != (one.status, one.reason)]
     return tuple(
-        Announcement(one.reason, one.message or one.reason, is_warning=one.is_bad)
+        Announcement.of(one.reason, one.message, is_warning=one.is_bad)
         for one in flipped
         if (one.type in _CAUSES and one.is_bad and one.reason not in _PASSING)
         or (one.type == "Ready" and one.is_good)

@@ -75,7 +75,7 @@ def _announced(route: ModelRoute, status: ModelRouteStatus) -> tuple[Announcemen
     before = {one.type: (one.status, one.reason) for one in route.status.conditions}
     flipped = [one for one in status.conditions if before.get(one.type) != (one.status, one.reason)]
     return tuple(
-        Announcement(one.reason, one.message or one.reason, is_warning=one.status == "False")
+        Announcement.of(one.reason, one.message, is_warning=one.status == "False")
         for one in flipped
         if (one.type in _CAUSES and one.status == "False") or (one.type == "Ready" and one.status == "True")
     )
