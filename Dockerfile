@@ -5,6 +5,8 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md CHANGELOG.md LICENSE ./
 COPY operator ./operator
 COPY autoscaler ./autoscaler
+# The packs of rules: the package holds a link to this folder.
+COPY policies ./policies
 RUN python -m venv /opt/pointsman \
     && /opt/pointsman/bin/pip install --no-cache-dir --disable-pip-version-check "hatchling>=1.27" \
     && /opt/pointsman/bin/pip install --no-cache-dir --disable-pip-version-check --no-build-isolation \
