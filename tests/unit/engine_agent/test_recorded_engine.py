@@ -56,8 +56,8 @@ def series(page: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for line in page.splitlines():
         if line.startswith("vllm:"):
-            name, labels = re.match(r"([^{ ]+)(.*)", line).groups()  # type: ignore[union-attr]
-            pairs = re.findall(r'(\w+)="([^"]*)"', labels)
+            [name] = re.findall(r"^[^{ ]+", line)
+            pairs = re.findall(r'(\w+)="([^"]*)"', line)
             found.setdefault(name, set()).update(
                 f"le={value}" if key == "le" else key for key, value in pairs
             )
