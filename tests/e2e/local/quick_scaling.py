@@ -53,7 +53,7 @@ def main(up: str, folder: Path, listen: str, state_dir: Path) -> None:
     def scaling() -> MachineScaling:
         return MachineScaling(_Quick, _LOOK_SECONDS, settling_seconds=0.0, time_of=_faster)
 
-    mode = LocalMode(settings, Terminal(), make_scaling=scaling)
+    mode = LocalMode(settings, Terminal(), scaling)
     asyncio.run(mode.serve())
 
 

@@ -1,12 +1,15 @@
 """`pointsman demo` does what it shows."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 from pointsman.local.demonstration import next_steps
+from pointsman.local.state import StateFolder
 from tests.e2e.local.running_up import assert_no_engine_left, pointsman
-from tests.support.processes import REPOSITORY, assert_none_left
+from tests.support.polling import eventually
+from tests.support.processes import REPOSITORY, StartedProcess, assert_none_left
 
 
 def test_the_demo_asks_kills_asks_again_and_ends_by_itself(tmp_path: Path, cache: Path) -> None:
@@ -37,6 +40,28 @@ def test_the_demo_asks_kills_asks_again_and_ends_by_itself(tmp_path: Path, cache
     assert "Ctrl-C" not in ran.stdout
     assert_none_left(str(tmp_path))
     assert_no_engine_left(tmp_path)
+
+
+def test_replicas_follow_the_load_in_the_demo_too(tmp_path: Path, cache: Path) -> None:
+    manifests = shutil.copytree(REPOSITORY / "examples/quickstart", tmp_path / "manifests")
+    stated = (manifests / "deployments.yaml").read_text()
+    scaling = "  scaling: {minReplicas: 1, maxReplicas: 2}\n"
+    (manifests / "deployments.yaml").write_text(stated.replace("  replicas: 2\n", scaling))
+    state = StateFolder(tmp_path / "state")
+
+    def heard() -> bool:
+        conditions = [
+            condition
+            for one in state.objects("ModelDeployment")
+            for condition in one.get("status", {}).get("conditions", ())
+            if condition["type"] == "ScalingActive"
+        ]
+        return any(condition["reason"] != "NotHeard" for condition in conditions)
+
+    command = pointsman("demo", str(manifests), "--state-dir", str(state.path))
+    with StartedProcess(command, env={"XDG_CACHE_HOME": str(cache)}):
+        eventually(heard, 120, "the autoscaler has said something")
+    assert_no_engine_left(state.path)
 
 
 def test_what_to_try_next_works_as_printed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pointsman.cli.up import DEFAULT_LISTEN, log_to
+from pointsman.cli.up import DEFAULT_LISTEN, log_to, machine_scaling
 from pointsman.errors import PointsmanError
 from pointsman.local.demonstration import Demonstration
 from pointsman.local.display.terminal import Terminal
@@ -42,7 +42,7 @@ def command(path: Path, state_dir: Path | None) -> None:
     )
     log_to(settings.state / "logs")
     once = os.environ.get(ONCE, "") not in ("", "0")
-    asyncio.run(Demonstration(settings, Terminal(), once=once).run())
+    asyncio.run(Demonstration(settings, Terminal(), machine_scaling, once=once).run())
 
 
 def _address() -> Listen:

@@ -53,10 +53,10 @@ def command(paths: tuple[Path, ...], listen: str, metrics: str, state_dir: Path 
         metrics=parse_listen(metrics, option="--metrics") if metrics else None,
     )
     log_to(settings.state / "logs")
-    asyncio.run(LocalMode(settings, Terminal(), make_scaling=_scaling).serve())
+    asyncio.run(LocalMode(settings, Terminal(), machine_scaling).serve())
 
 
-def _scaling() -> Scaling:
+def machine_scaling() -> Scaling:
     """Imported where something is scaled: it takes longer to load than all the rest."""
     found: Scaling = import_module("pointsman_autoscaler.loop.on_machine").MachineScaling()
     return found

@@ -17,6 +17,7 @@ from pointsman.local.display.terminal import Terminal
 from pointsman.local.engines.records import read_records
 from pointsman.local.processes import RunningProcess
 from pointsman.local.run import LocalMode, UpSettings
+from pointsman.local.scaling import MakeScaling
 from pointsman.local.state import StateFolder
 from pointsman.routing.route_status import default_rule
 
@@ -34,13 +35,15 @@ _ANSWER_WIDTH = 44
 class Demonstration:
     """One run of the demo; ends by itself if `once`, else stays up until Ctrl-C."""
 
-    def __init__(self, settings: UpSettings, terminal: Terminal, *, once: bool) -> None:
+    def __init__(
+        self, settings: UpSettings, terminal: Terminal, make_scaling: MakeScaling, *, once: bool
+    ) -> None:
         self._url = settings.listen.url
         self._paths = settings.paths
         self._state = StateFolder(settings.state)
         self._terminal = terminal
         self._once = once
-        self._mode = LocalMode(settings, terminal)
+        self._mode = LocalMode(settings, terminal, make_scaling)
 
     async def run(self) -> None:
         """Raises PointsmanError if anything does not go as shown."""

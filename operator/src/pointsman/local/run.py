@@ -61,11 +61,11 @@ class LocalMode:
         self,
         settings: UpSettings,
         terminal: Terminal,
+        make_scaling: MakeScaling,
         *,
         environment: Mapping[str, str] | None = None,
         launcher: Launcher | None = None,
         rng: Random | None = None,
-        make_scaling: MakeScaling | None = None,
     ) -> None:
         """`make_scaling` gives what decides on replicas where a deployment asks for that."""
         self._settings = settings
@@ -263,11 +263,11 @@ class LocalMode:
         self._changed.set()
 
     def _scale_if_asked(self) -> None:
-        if self._make_scaling is not None and self._scaling is None and self._numbers.keys:
-            self._scaling = spawn(self._scale(self._make_scaling), "scale", self._failed)
+        if self._scaling is None and self._numbers.keys:
+            self._scaling = spawn(self._scale(), "scale", self._failed)
 
-    async def _scale(self, make_scaling: MakeScaling) -> None:
-        scaling = await asyncio.to_thread(make_scaling)
+    async def _scale(self) -> None:
+        scaling = await asyncio.to_thread(self._make_scaling)
         await scaling.run(self._machine)
 
     def _want(self, key: ObjectKey, deployment: ModelDeployment) -> None:
