@@ -104,6 +104,7 @@ def kubernetes_version(module: str = ".") -> str:
 def _build(program: Program, folder: Path) -> None:
     began = time.monotonic()
     unfinished = folder / f"{program.name}.{os.getpid()}"
+    print(f" … {program.name:<24} is built, for minutes and once", file=sys.stderr, flush=True)
     flags = ["-trimpath", "-ldflags", _linker_flags(program), "-o", str(unfinished)]
     _go(["build", *flags, program.package], SOURCES / program.module)
     unfinished.rename(folder / program.name)
