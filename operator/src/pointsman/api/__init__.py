@@ -14,7 +14,9 @@ from pointsman.api.located import Located, Stated
 from pointsman.api.meta import (
     API_VERSION,
     DEFAULT_NAMESPACE,
+    DEPLOYMENT_LABEL,
     GROUP,
+    NAMESPACE_NAME_LABEL,
     VERSION,
     Condition,
     ConditionStatus,
@@ -65,7 +67,9 @@ from pointsman.api.serving import (
 __all__ = [
     "API_VERSION",
     "DEFAULT_NAMESPACE",
+    "DEPLOYMENT_LABEL",
     "GROUP",
+    "NAMESPACE_NAME_LABEL",
     "VERSION",
     "Adapter",
     "Affinity",

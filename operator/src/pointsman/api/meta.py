@@ -24,6 +24,10 @@ GROUP: Final = "pointsman.dev"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = "pointsman.dev/v1alpha1"
 DEFAULT_NAMESPACE = "default"
+DEPLOYMENT_LABEL: Final = f"{GROUP}/deployment"
+"""On every child of a ModelDeployment: its name."""
+NAMESPACE_NAME_LABEL: Final = "kubernetes.io/metadata.name"
+"""Kubernetes gives each namespace this label itself."""
 
 
 @dataclass(frozen=True, order=True)

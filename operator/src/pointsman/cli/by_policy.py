@@ -7,14 +7,13 @@ from typing import Any
 
 from pointsman.api import Finding, GuardrailPolicy, Located, ModelDeployment, ModelRoute, Stated
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
+from pointsman.api.meta import NAMESPACE_NAME_LABEL
 from pointsman.policy.admitted import as_admitted
 from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled, compile_policy
 from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.packs import shipped_library
 from pointsman.policy.verdicts import verdicts
-
-NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], list[Finding]]:
@@ -86,7 +85,7 @@ def admitted_in(objects: Iterable[Located[Stated]]) -> Iterator[Admitted]:
 
 
 def _namespace(name: str) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": {NAME_LABEL: name}}}
+    return {"metadata": {"name": name, "labels": {NAMESPACE_NAME_LABEL: name}}}
 
 
 def seen_from_a_file(policy: Compiled) -> Compiled:
@@ -97,4 +96,4 @@ def seen_from_a_file(policy: Compiled) -> Compiled:
     if selector is None:
         return policy
     keys = {*selector.match_labels, *(term.key for term in selector.match_expressions)}
-    return policy if keys == {NAME_LABEL} else replace(policy, namespaces=None)
+    return policy if keys == {NAMESPACE_NAME_LABEL} else replace(policy, namespaces=None)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
-import yaml
 
 from pointsman import __version__
 from pointsman.api import FleetSettings, ModelDeployment
@@ -17,6 +16,7 @@ from pointsman.controller.modeldeployment.snapshot import Platform, Snapshot
 from pointsman.controller.plan import Plan
 from pointsman.placement import Inventory
 from pointsman.workloads import Images, surroundings_of
+from pointsman.yaml_text import dumped
 
 _FOUND_ERRORS = 1
 
@@ -87,11 +87,4 @@ def _conditions(plan: Plan) -> Iterator[Mapping[str, Any]]:
 def _written(objects: list[dict[str, Any]], output: str) -> str:
     if output == "json":
         return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2) + "\n"
-    return yaml.dump_all(objects, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True)
-
-
-class _Plain(yaml.SafeDumper):
-    """Without anchors: kubectl reads them, people do not."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    return dumped(objects)

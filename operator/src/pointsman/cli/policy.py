@@ -21,6 +21,7 @@ from pointsman.policy.native import as_static, mutating, validating
 from pointsman.policy.packs import Pack, shipped_library
 from pointsman.policy.source import RuleSource
 from pointsman.policy.testing import PolicyTests, Tested, run_tests
+from pointsman.yaml_text import dumped
 
 _FOUND_ERRORS = 1
 
@@ -116,7 +117,7 @@ def render(paths: tuple[str, ...], static: bool, system_namespace: str) -> int:
         for manifest in (*validating(policy, now, [system_namespace]), *mutating(policy, [system_namespace]))
     ]
     shown = [as_static(one) for one in objects] if static else objects
-    click.echo(yaml.dump_all(shown, Dumper=_Plain, sort_keys=False, width=110, allow_unicode=True), nl=False)
+    click.echo(dumped(shown), nl=False)
     return 0
 
 
@@ -194,10 +195,3 @@ def _junit(results: dict[str, list[Tested]]) -> "ET.ElementTree[ET.Element]":
 def _in_xml(text: str) -> str:
     """XML has no way to write most control characters."""
     return "".join(one if one in "\t\n\r" or one >= " " else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
-class _Plain(yaml.SafeDumper):
-    """Without anchors: kubectl reads them, people do not."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -148,6 +148,3 @@ class FrameworkSource(Record):
     version: OneLine
     url: OneLine
     controls: Mapping[str, OneLine]
-
-
-Held = Literal["admission", "background", "runtime"]

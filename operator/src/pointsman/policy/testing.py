@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.api.meta import NAMESPACE_NAME_LABEL
 from pointsman.api.record import Record
 from pointsman.api.scalars import Timestamp
 from pointsman.policy.admitted import as_admitted
@@ -75,7 +76,7 @@ def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
         judged = PolicyKind(kind)
         metadata = {**stated, "namespace": test.namespace.name}
         obj = as_admitted(judged, {**test.object, "metadata": metadata})
-    labels = {"kubernetes.io/metadata.name": test.namespace.name, **test.namespace.labels}
+    labels = {NAMESPACE_NAME_LABEL: test.namespace.name, **test.namespace.labels}
     namespace = {"metadata": {"name": test.namespace.name, "labels": labels}}
     at = test.at.instant.astimezone(UTC) if test.at is not None else now
     found = {

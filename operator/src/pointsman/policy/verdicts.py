@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pointsman.api.guardrailpolicy import PolicyKind
-from pointsman.api.meta import GROUP
+from pointsman.api.meta import DEPLOYMENT_LABEL
 from pointsman.policy.background import LOOKS, NAMESPACE, Beside, Judgement, Looked
 from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import BoundCheck, BoundRule, Compiled
@@ -16,9 +16,6 @@ from pointsman.policy.exemptions import Exemption, Subject
 
 if TYPE_CHECKING:
     from pointsman.policy.cel.environment import Program
-
-DEPLOYMENT_LABEL = f"{GROUP}/deployment"
-"""The label that says which ModelDeployment a pod belongs to."""
 
 
 class Outcome(StrEnum):

@@ -7,12 +7,12 @@ import hashlib
 import re
 from typing import Final
 
-from pointsman.api import GROUP, ModelDeployment
+from pointsman.api import DEPLOYMENT_LABEL, GROUP, ModelDeployment
 from pointsman.placement.result import DEFAULT_POOL
 
 JsonLabels = dict[str, str]
 
-DEPLOYMENT: Final = f"{GROUP}/deployment"
+DEPLOYMENT: Final = DEPLOYMENT_LABEL
 POOL: Final = f"{GROUP}/pool"
 ROLE: Final = f"{GROUP}/role"
 REVISION: Final = f"{GROUP}/revision"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pointsman.api import EgressProxy, FleetSettings
+from pointsman.api import NAMESPACE_NAME_LABEL, EgressProxy, FleetSettings
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Peers:
 def _ours(component: str, namespace: str) -> Peers:
     """Pods of the chart. Whoever may make pods may give one these labels, so that the namespace counts."""
     labels = {"app.kubernetes.io/part-of": "pointsman", "app.kubernetes.io/component": component}
-    return Peers(labels, {"kubernetes.io/metadata.name": namespace} if namespace else {})
+    return Peers(labels, {NAMESPACE_NAME_LABEL: namespace} if namespace else {})
 
 
 def _gateways(namespace: str) -> tuple[Peers, ...]:

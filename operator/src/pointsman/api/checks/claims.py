@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from pointsman.api.checks.inventory import NAMESPACE_NAME_LABEL
 from pointsman.api.checks.modelnames import fits, unclaimable
 from pointsman.api.fleet import FleetSettings, NameClaim
-from pointsman.api.meta import ObjectKey
+from pointsman.api.meta import NAMESPACE_NAME_LABEL, ObjectKey
 from pointsman.api.modelroute import ModelRoute
 
 Labels = Mapping[str, str]

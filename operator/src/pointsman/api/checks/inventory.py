@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pointsman.api.fleet import FleetSettings
 from pointsman.api.located import Located, Stated
-from pointsman.api.meta import LabelSelector, ObjectKey
+from pointsman.api.meta import NAMESPACE_NAME_LABEL, LabelSelector, ObjectKey
 from pointsman.api.misspelling import KnownWords
 from pointsman.api.modeldeployment import ModelDeployment
 from pointsman.api.modelroute import ModelRoute
@@ -14,9 +14,6 @@ from pointsman.api.nodes import Path
 from pointsman.api.routerule import Answering
 from pointsman.api.secret import Secret
 from pointsman.api.support import Mode
-
-# Kubernetes gives each namespace this label itself.
-NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import yaml
-
 from pointsman.api.crd.structural import structural_schema
 from pointsman.api.markers import Column
 from pointsman.api.meta import GROUP, VERSION
 from pointsman.api.resource import Resource
+from pointsman.yaml_text import dumped
 
 CATEGORY = "pointsman"
 HEADER = (
@@ -58,16 +57,7 @@ def file_name(kind: type[Resource]) -> str:
 
 def file_text(kind: type[Resource]) -> str:
     """The definition as YAML, the same bytes each time."""
-    return HEADER + yaml.dump(
-        definition(kind), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True
-    )
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes repeated parts out: an anchor would hide what a field holds."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    return HEADER + dumped([definition(kind)])
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -120,7 +120,6 @@ class GuardrailPolicyReconciler:
             mutates=self._mutates(),
             apart=self._known[key].apart,
             contradictions=self._contradictions.of(key.name, now),
-            contests=self._actor.contests(key),
             obstacle=self._actor.obstacle(key),
         )
 

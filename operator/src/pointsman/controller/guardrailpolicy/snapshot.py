@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import Violation
-from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
+from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.kube.objects import KubeObject
 from pointsman.policy.compiled import Compiled
 
@@ -37,5 +37,4 @@ class PolicySnapshot:
     """Native policies that the API server would not have: each of their rules stands alone."""
     contradictions: tuple[str, ...] = ()
     """What other policies say of its rules otherwise, a line for each."""
-    contests: tuple[Contest, ...] = ()
     obstacle: Obstacle | None = None

@@ -9,10 +9,9 @@ from typing import Any
 
 from pointsman.api import ModelDeployment, ModelRoute
 from pointsman.api.guardrailpolicy import PolicyKind
-from pointsman.api.meta import GROUP, VERSION
+from pointsman.api.meta import DEPLOYMENT_LABEL, GROUP, VERSION
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.native.selection import namespace_selector
-from pointsman.policy.verdicts import DEPLOYMENT_LABEL
 
 Manifest = dict[str, Any]
 

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pointsman.api.meta import LabelSelector
+from pointsman.api.meta import NAMESPACE_NAME_LABEL, LabelSelector
 from pointsman.policy.parameters import literal
 
 API = "admissionregistration.k8s.io/v1"
 """Of native policies and their bindings."""
-
-NAME_OF_NAMESPACE = "kubernetes.io/metadata.name"
 
 _LABELS = "namespaceObject.metadata.labels"
 
@@ -35,5 +33,5 @@ def _equal(key: str, value: str) -> str:
 def namespace_selector(selector: LabelSelector | None, left_out: Sequence[str]) -> dict[str, Any]:
     """The policy's own selector, without the namespaces that must start whatever the rules say."""
     stated = selector.to_document() if selector is not None else {}
-    apart = {"key": NAME_OF_NAMESPACE, "operator": "NotIn", "values": sorted(left_out)}
+    apart = {"key": NAMESPACE_NAME_LABEL, "operator": "NotIn", "values": sorted(left_out)}
     return {**stated, "matchExpressions": [*stated.get("matchExpressions", ()), apart]}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
+from pointsman.api.meta import DEPLOYMENT_LABEL
 from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.exemptions import Exemption
 from pointsman.policy.native.clock import CLOCK, UNKNOWN
@@ -17,7 +18,6 @@ from pointsman.policy.native.naming import native_metadata
 from pointsman.policy.native.scope import Manifest, conditions_of, constraints_of
 from pointsman.policy.native.selection import API, selector_as_cel
 from pointsman.policy.parameters import literal
-from pointsman.policy.verdicts import DEPLOYMENT_LABEL
 
 _MOST_RULES = 32
 _MOST_CHARACTERS = 200_000
