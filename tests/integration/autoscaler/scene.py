@@ -141,7 +141,15 @@ class Scene:
             return eventually(seen, within_seconds, what, 0.1)
         except AssertionError as error:
             logs = "\n".join(process.log_tail() for process in self._autoscalers)
-            raise AssertionError(f"{error}\n{logs}") from None
+            raise AssertionError(f"{error}\n{self._decided(name)}\n{logs}") from None
+
+    def _decided(self, name: str) -> str:
+        """The last decisions with their reasons, newest first."""
+        said = self.get(name).get("status", {}).get("scaling", {})
+        return "\n".join(
+            f"{one.get('since')}: {one.get('forReplicas')}: {one.get('reason')}"
+            for one in (said, *said.get("history", ()))
+        )
 
     def engines(self, name: str = "chat") -> list[str]:
         """Where ready replicas answer."""

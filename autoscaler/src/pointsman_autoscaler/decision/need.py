@@ -1,8 +1,8 @@
 """How much load replicas are sized for, in requests a second."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pointsman_autoscaler.decision.observation import Observation, Pool
+from pointsman_autoscaler.decision.observation import Load, Observation, Pool
 from pointsman_autoscaler.decision.supply import late_after_seconds
 from pointsman_autoscaler.forecast import Forecast
 from pointsman_autoscaler.settings import ScalingSettings
@@ -33,6 +33,10 @@ def need_of(observation: Observation) -> Need:
     load = observation.load
     if load is None:
         raise ValueError("no load is known")
+    is_waking = _is_waking(observation, load)
+    if is_waking:
+        load = _without_first(load)
+    step = _step(observation)
     is_step = load.newest > load.ahead.quantile(0.5) + _STEP_DEVIATIONS * load.newest_deviation
     # A replica that is needed now is not given up for what may come, one that is needed then is asked for. By
     # chance alone the last minute is as often above what is expected as below: that is no need.
@@ -40,13 +44,33 @@ def need_of(observation: Observation) -> Need:
     ahead = load.ahead.raised_to(max(surely, load.newest if is_step else 0.0))
     # Whole replicas carry more than is planned for, up to one replica's load, any part of that as often as
     # another: a plan for a few replicas may be nearer to the expected load than one for many.
-    planned = max(ahead.limit(min(risk(observation), _MOST_CERTAIN), _step(observation)), ahead.mean)
+    planned = max(ahead.limit(min(risk(observation), _MOST_CERTAIN), step), ahead.mean)
     waits = waiting_seconds(observation)
     budget = first_token_budget_seconds(observation.settings)
     is_burst = waits > budget and load.backlog_requests >= 1.0
     clearing = _clearing(observation, load.newest if is_step else load.now) if is_burst else 0.0
+    if is_waking and step > 0:
+        # No request is served by two replicas.
+        clearing = min(clearing, load.backlog_requests * step)
     total = max(planned, ahead.mean + clearing)
     return Need(total, ahead, total / ahead.mean if ahead.mean > NOTHING else 1.0, clearing, is_burst)
+
+
+def _is_waking(observation: Observation, load: Load) -> bool:
+    """Whether nothing serves, and what waits is all there is: no more replicas are asked for than wait."""
+    pools = observation.pools
+    asked = sum(pool.asked for pool in pools)
+    return load.backlog_requests >= max(1, asked) and not any(pool.ready for pool in pools)
+
+
+def _without_first(load: Load) -> Load:
+    """The load that those who wait tell of. The first after a silence says only that it is over: how often
+    requests come is told by those that follow it.
+    """
+    first = load.now / load.backlog_requests
+    left = max(0.0, 1.0 - first / load.ahead.mean) if load.ahead.mean > NOTHING else 1.0
+    newest = load.newest * (1.0 - 1.0 / load.backlog_requests)
+    return replace(load, now=load.now - first, newest=newest, ahead=load.ahead.times(left))
 
 
 def rate_of(observation: Observation, pool: Pool) -> float:

@@ -56,19 +56,19 @@ class Ring:
 
 
 class Bin:
-    """A bin that is being filled: the mean of the samples that fall into it."""
+    """A bin that is being filled: the mean of the rates that fall into it, each for as long as it lasted."""
 
-    __slots__ = ("count", "index", "total")
+    __slots__ = ("index", "seconds", "total")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.total = 0.0
-        self.count = 0
+        self.seconds = 0.0
 
-    def add(self, value: float) -> None:
-        self.total += value
-        self.count += 1
+    def add(self, value: float, seconds: float) -> None:
+        self.total += value * seconds
+        self.seconds += seconds
 
     @property
     def mean(self) -> float | None:
-        return self.total / self.count if self.count else None
+        return self.total / self.seconds if self.seconds else None

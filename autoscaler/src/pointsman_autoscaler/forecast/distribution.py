@@ -84,6 +84,11 @@ class Forecast:
         moved = {share: value + shift for share, value in self.quantiles.items()}
         return Forecast(least_mean, moved, self.weights, self.horizon_seconds)
 
+    def times(self, share: float) -> "Forecast":
+        """A part of it."""
+        parts = {each: value * share for each, value in self.quantiles.items()}
+        return Forecast(self.mean * share, parts, self.weights, self.horizon_seconds)
+
     def _curve(self) -> tuple[list[float], list[float]]:
         """Scores and values, both strictly rising."""
         scores = [normal_score(share) for share in sorted(self.quantiles)]

@@ -26,15 +26,18 @@ class Forecaster:
     def __init__(self) -> None:
         self._season = Season()
         self._filling = Bin(-1)
-        self._recent: deque[tuple[float, float]] = deque(maxlen=64)
+        self._recent: deque[tuple[float, float, float]] = deque(maxlen=64)
         self._levels: Levels | None = None
         self._noise = _POISSON_NOISE
         self._tracks: dict[int, Track] = {}
         self._minute = -1
         self._now = 0.0
 
-    def observe(self, at_seconds: float, requests_per_second: float | None) -> None:
-        """The rate over the time up to `at_seconds` since the last call; None where it was not seen."""
+    def observe(self, at_seconds: float, requests_per_second: float | None, seconds: float = 15.0) -> None:
+        """The rate over so many seconds up to `at_seconds`; None where it was not seen.
+
+        Looks are not evenly apart: one request in the second before a look is no flood.
+        """
         if at_seconds < self._now - _JITTER_SECONDS:
             self._begin_anew()
         self._now = max(self._now, at_seconds)
@@ -45,9 +48,9 @@ class Forecaster:
         if requests_per_second is None:
             return
         rate = max(0.0, requests_per_second)
-        self._filling.add(rate)
-        self._recent.append((at_seconds, rate))
-        self._season.add(at_seconds, rate)
+        self._filling.add(rate, seconds)
+        self._recent.append((at_seconds, rate, seconds))
+        self._season.add(at_seconds, rate, seconds)
 
     def forecast(self, horizon_seconds: float) -> Forecast:
         """The mean rate of the five minutes that begin after `horizon_seconds`."""
@@ -71,10 +74,10 @@ class Forecaster:
 
     def _levels_now(self) -> Levels | None:
         """The levels, with what was seen since the last whole minute as the newest."""
-        fresh = [rate for at, rate in self._recent if at > self._now - MINUTE_SECONDS]
+        fresh = [(rate, seconds) for at, rate, seconds in self._recent if at > self._now - MINUTE_SECONDS]
         if not fresh:
             return self._levels
-        last = sum(fresh) / len(fresh)
+        last = sum(rate * seconds for rate, seconds in fresh) / sum(seconds for _, seconds in fresh)
         known = self._levels
         if known is None:
             return Levels.starting(last)

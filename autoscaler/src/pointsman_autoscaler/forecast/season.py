@@ -16,14 +16,15 @@ class Season:
         self._ring = Ring(SEASON_BINS, SEASON_SECONDS)
         self._filling = Bin(-1)
 
-    def add(self, at_seconds: float, requests_per_second: float) -> None:
+    def add(self, at_seconds: float, requests_per_second: float, seconds: float) -> None:
+        """A rate that lasted so long."""
         index = self._ring.index(at_seconds)
         if index != self._filling.index:
             mean = self._filling.mean
             if mean is not None:
                 self._ring.put(self._filling.index, mean)
             self._filling = Bin(index)
-        self._filling.add(requests_per_second)
+        self._filling.add(requests_per_second, seconds)
 
     def level(self, at_seconds: float, bins_ago: int) -> float | None:
         """Load so many bins before `at_seconds`, between the middles of bins; None where one is a gap."""

@@ -109,8 +109,8 @@ class Scaler:
         """Learns from the view what is new in it, and puts together what a decision needs."""
         now = view.now_seconds
         intervals = self._engines.intervals(view.pods)
-        for at_seconds, rate in self._traffic.observe(view, intervals):
-            self._forecaster.observe(at_seconds, rate)
+        for at_seconds, rate, seconds in self._traffic.observe(view, intervals):
+            self._forecaster.observe(at_seconds, rate, seconds)
         self._starts.observe(now, view.flavours, view.pods, view.asked)
         pods = [pod for pod in view.pods if not pod.is_draining]
         ready = sum(pod.is_ready for pod in pods)

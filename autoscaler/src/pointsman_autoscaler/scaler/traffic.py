@@ -37,8 +37,8 @@ class Traffic:
         self._prompt_tokens = _USUAL_REQUESTS * CONVERSATION.input_tokens
         self._output_tokens = _USUAL_REQUESTS * CONVERSATION.output_tokens
 
-    def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float]]:
-        """Takes what is new; returns it as (time, requests a second since the one before)."""
+    def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float, float]]:
+        """Takes what is new; returns it as (time, requests a second, for how many seconds up to then)."""
         if self._arrivals and self._arrivals[-1][0] > view.now_seconds:
             self._arrivals.clear()  # the clock was set back
         fresh = self._from_gateway(view.gateway)
@@ -48,7 +48,7 @@ class Traffic:
         for at_seconds, count, seconds in fresh:
             self._learn_dispersion(count, seconds)
             self._arrivals.append((at_seconds, count, seconds))
-        return [(at_seconds, count / seconds) for at_seconds, count, seconds in fresh]
+        return [(at_seconds, count / seconds, seconds) for at_seconds, count, seconds in fresh]
 
     @property
     def newest_seconds(self) -> float | None:

@@ -105,6 +105,14 @@ def test_a_step_is_not_expected_every_hour_from_then_on() -> None:
     assert ahead.quantile(0.99) < 140.0
 
 
+def test_a_rate_counts_for_as_long_as_it_lasted() -> None:
+    """Looks are not evenly apart: one request in the second before a look is no flood."""
+    forecaster = Forecaster()
+    for at, rate, seconds in [(15.0, 0.0, 15.0), (30.0, 0.0, 15.0), (44.0, 0.0, 14.0), (45.0, 1.0, 1.0)]:
+        forecaster.observe(at, rate, seconds)
+    assert forecaster.forecast(120.0).mean == pytest.approx(1 / 45)
+
+
 def test_gaps_are_no_load_of_zero() -> None:
     def load(at: float) -> float | None:
         return None if 3600.0 < at < 7200.0 else 9.0
