@@ -5,6 +5,7 @@ error.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ import pytest
 import yaml
 
 from pointsman.cli.main import main
+from pointsman.local.state import StateFolder
 from tests.integration.operator.deployments import API, own, wait_until
 from tests.integration.real_pods.conftest import START_SECONDS
+from tests.support import manifests
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.commands import Options
 from tests.support.cluster.control_plane import ControlPlane
@@ -145,6 +148,21 @@ def test_without_an_up_the_cluster_of_the_kubeconfig_is_asked(
         f"context {context}: `pointsman up` has left nothing on this machine",
         "nothing is in namespace default",
     ]
+    # What an `up` left is not what KUBECONFIG names, and a kubeconfig that is merely there names nothing.
+    left = tmp_path / "state/pointsman/local"
+    small = StateFolder(left).object_path("ModelDeployment", "default", "small")
+    small.parent.mkdir(parents=True)
+    small.write_text(json.dumps(manifests.deployment("small", engine="llama.cpp")))
+    code, said, errors = person.types("get", "pmr")
+    assert (code, said) == (0, "")
+    why = f"`pointsman up` does not run on this machine; --state-dir {left} shows what it left"
+    assert errors.splitlines()[0] == f"context {context}: {why}"
+    monkeypatch.delenv("KUBECONFIG")
+    (tmp_path / ".kube").mkdir()
+    shutil.copy(person.kubeconfig, tmp_path / ".kube/config")
+    code, said, errors = person.types("get", "pmd")
+    assert (code, said.count("small ")) == (0, 1)
+    assert errors == f"`pointsman up` does not run on {left}; what follows is how it was when it ended\n"
     # A folder that is named is meant.
     code, _, errors = person.types("get", f"--state-dir={tmp_path / 'none'}")
     assert "does not run on" in errors

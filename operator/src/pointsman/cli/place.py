@@ -96,8 +96,10 @@ def place_options(command: F) -> F:
 def open_place(
     state_dir: Path | None, context: str, kubeconfig: str, environment: Mapping[str, str] = os.environ
 ) -> Iterator[Place]:
-    """A cluster where one is named, or where no `up` has left anything here and a kubeconfig is there; else
-    the state folder. Raises PointsmanError, and click.UsageError where both are named.
+    """A cluster where one is named, or where no `up` runs here and KUBECONFIG names one, or where none has
+    left anything here and there is a kubeconfig; else the state folder.
+
+    Raises PointsmanError, and click.UsageError where both are named.
     """
     if state_dir is not None and (context or kubeconfig):
         raise click.UsageError("--state-dir is on this machine, --context and --kubeconfig are a cluster")
@@ -105,14 +107,20 @@ def open_place(
     folder = StatePlace(state)
     found = default_kubeconfig(environment)
     is_named = bool(context or kubeconfig)
-    if not is_named and (state_dir is not None or folder.is_used or not found):
+    is_meant = folder.is_live or (folder.is_used and not environment.get("KUBECONFIG"))
+    if not is_named and (state_dir is not None or is_meant or not found):
         folder.tell_if_not_running()
         yield folder
         return
     paths = kubeconfig or found
     chosen = find_context(paths or str(Path("~/.kube/config").expanduser()), context)
     if not is_named:
-        click.echo(f"context {chosen.name}: `pointsman up` has left nothing on this machine", err=True)
+        left = (
+            f"does not run on this machine; --state-dir {state.path} shows what it left"
+            if folder.is_used
+            else "has left nothing on this machine"
+        )
+        click.echo(f"context {chosen.name}: `pointsman up` {left}", err=True)
     with Cluster(paths, chosen) as cluster:
         yield cluster
 
