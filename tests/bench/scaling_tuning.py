@@ -21,7 +21,7 @@ ORACLE = "clairvoyant"
 RESAMPLES = 2000
 PEERS = tuple(registry)
 RISKS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
-HEADROOMS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.8)
+HEADROOMS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.8, 1.5, 3.0, 5.0)
 ABLATIONS: Mapping[str, Mapping[str, bool]] = {
     "no forecast": {"has_forecast": False},
     "no learned capacity": {"has_learned_capacity": False},
