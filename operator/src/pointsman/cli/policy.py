@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from pointsman.api.examination import Examination, examine
 from pointsman.api.nodes import path_text
-from pointsman.cli.by_policy import compiled_in
 from pointsman.cli.policy_evidence import evidence, report, verify
 from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import Compiled
+from pointsman.policy.in_files import compiled_in
 from pointsman.policy.native import as_static, mutating, validating
 from pointsman.policy.packs import Pack, shipped_library
 from pointsman.policy.source import RuleSource

@@ -12,7 +12,6 @@ import click
 from pointsman import __version__
 from pointsman.api import GuardrailPolicy
 from pointsman.api.examination import examine
-from pointsman.cli.by_policy import admitted_in, compiled_in, seen_from_a_file
 from pointsman.cli.policy_record import append as append_to
 from pointsman.cli.policy_record import entries_in, lines_in
 from pointsman.cli.reading import read_texts
@@ -25,6 +24,7 @@ from pointsman.policy.evidence.record import EMPTY, Broken, Entry, EntryKind, Ve
 from pointsman.policy.evidence.record import verify as verified
 from pointsman.policy.evidence.report import Recorded, Report
 from pointsman.policy.evidence.report import report as made_report
+from pointsman.policy.in_files import admitted_in, compiled_in, seen_from_a_file
 from pointsman.policy.packs import shipped_library
 
 _FOUND_ERRORS = 1

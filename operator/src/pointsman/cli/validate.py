@@ -133,7 +133,7 @@ def _by_policies(examination: Examination, elsewhere: tuple[str, ...]) -> list[F
     if not any(isinstance(located.resource, GuardrailPolicy) for located in objects):
         return list(others.findings)
     # What compiles expressions takes a moment to load, which files without policies need not wait for.
-    from pointsman.cli.by_policy import compiled_in, contradictions_in, found_by_policies
+    from pointsman.policy.in_files import compiled_in, contradictions_in, found_by_policies
 
     compiled, wrong = compiled_in(objects)
     now = datetime.now(UTC)

@@ -13,7 +13,7 @@ from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled, compile_policy
 from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.packs import shipped_library
-from pointsman.policy.verdicts import verdicts
+from pointsman.policy.verdicts import Verdict, verdicts
 
 
 def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], list[Finding]]:
@@ -48,15 +48,27 @@ def found_by_policies(
     objects: Iterable[Located[Stated]], policies: Sequence[Compiled], now: datetime
 ) -> Iterator[Finding]:
     """An error where a policy would refuse the object, a warning where it would only say so."""
+    return (finding_of(located, one) for located, one in broken_in(objects, policies, now))
+
+
+def broken_in(
+    objects: Iterable[Located[Stated]], policies: Sequence[Compiled], now: datetime
+) -> Iterator[tuple[Located[Stated], Verdict]]:
+    """Every violation, with the object that it is found at."""
     mine = [seen_from_a_file(policy) for policy in policies]
     for located, kind, obj, namespace, beside in admitted_in(objects):
         for one in verdicts(mine, kind, obj, namespace, now, beside):
             if one.is_violation:
-                # What is found in the background refuses nothing.
-                refuses = one.rule.mode is PolicyMode.ENFORCE and not one.rule.background
-                yield located.finding(
-                    (), one.message, "", rule_id=one.rule.id, severity="error" if refuses else "warning"
-                )
+                yield located, one
+
+
+def finding_of(located: Located[Stated], broken: Verdict) -> Finding:
+    """What is said of a violation."""
+    # What is found in the background refuses nothing.
+    refuses = broken.rule.mode is PolicyMode.ENFORCE and not broken.rule.background
+    return located.finding(
+        (), broken.message, "", rule_id=broken.rule.id, severity="error" if refuses else "warning"
+    )
 
 
 Admitted = tuple[Located[Stated], PolicyKind | None, dict[str, Any], dict[str, Any], Beside]
