@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
+
+import pytest
 
 from pointsman.api import ObjectKey
 from pointsman.controller.comparing import Comparison
 from pointsman.controller.primaries import Primaries
-from pointsman.kube.errors import Gone
+from pointsman.kube.errors import Gone, KindNotServed
 from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
 from pointsman.kube.ports import Chunk, Selection
 from tests.support.virtual_time import run_in_virtual_time
@@ -21,8 +25,11 @@ def obj(name: str, version: int) -> dict[str, Any]:
 class Server:
     """What the API server has; `late` is there for a get and was not yet for the list."""
 
-    def __init__(self, *objects: KubeObject, late: tuple[str, ...] = (), away: int = 0) -> None:
-        """`away`: so many lists fail first."""
+    def __init__(
+        self, *objects: KubeObject, late: tuple[str, ...] = (), away: int = 0, unserved: int = 0
+    ) -> None:
+        """`away`: so many lists fail first; `unserved`: for so many the kind is not there."""
+        self.unserved = unserved
         self.objects = objects
         self.late = late
         self.away = away
@@ -35,6 +42,9 @@ class Server:
         if self.away:
             self.away -= 1
             raise Gone("the list took too long")
+        if self.unserved:
+            self.unserved -= 1
+            raise KindNotServed("the API server does not serve this")
         yield Chunk(self.objects[:1], "9")
         yield Chunk(self.objects[1:], "9")
 
@@ -74,3 +84,31 @@ def test_who_begins_to_lead_waits_for_the_first_list_through_trouble() -> None:
     compared = Comparison(server, (primaries,), (), lambda _, one, gone: primaries.saw(one, gone))
     run_in_virtual_time(lambda _: compared.first())
     assert [key.name for key in primaries] == ["a"]
+
+
+@pytest.mark.parametrize(("times", "is_known"), [(1, True), (9, False)], ids=["for a moment", "for long"])
+def test_a_kind_that_is_not_served_is_waited_for_a_moment_and_not_for_ever(
+    times: int, is_known: bool
+) -> None:
+    primaries = Primaries(MODEL_DEPLOYMENT, lambda ident: None)
+    server = Server(obj("a", 1), unserved=times)
+    told: list[frozenset[Kind]] = []
+    compared = Comparison(
+        server,
+        (primaries,),
+        (),
+        lambda _, one, gone: primaries.saw(one, gone),
+        lambda: told.append(compared.unserved),
+    )
+
+    run_in_virtual_time(lambda _: compared.first())
+
+    assert (len(primaries) == 1, compared.unserved == set()) == (is_known, is_known)
+    assert told[0] == {MODEL_DEPLOYMENT}
+    run_in_virtual_time(lambda _: _looked_again(compared))
+    assert (len(primaries), told[-1]) == (1, frozenset())
+
+
+async def _looked_again(compared: Comparison) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(compared.run(), 60)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pointsman.api import ObjectKey
 from pointsman.controller.children import Children
 from pointsman.controller.modeldeployment.snapshot import Contest, Obstacle
-from pointsman.controller.plan import Announcement, Plan
+from pointsman.controller.plan import Announcement, Plan, Trimmed
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.difference import differences, is_by
 from pointsman.kube.errors import AlreadyExists, Conflict, Forbidden, Invalid, KubeError, NotFound
@@ -139,9 +139,8 @@ class Actor:
         contested: dict[Contest, None] = {}
         blocked: list[Blocked] = []
         invalid: set[str] = set()
-        for one in plan.trim:
-            with suppress(NotFound):
-                self._children.wrote(one.kind, await self._writer.merge(one.kind, one.key, one.patch))
+        # What is taken out may still be needed by what is about to go.
+        untrimmed = [one for one in plan.trim if not await self._trim(one)]
         for wanted in plan.apply:
             try:
                 for contest in await self._written(wanted):
@@ -152,6 +151,8 @@ class Actor:
                 blocked.append(error)
                 if isinstance(error.__cause__, Invalid):
                     invalid.add(key_of(wanted).name)
+        for one in untrimmed:
+            await self._trim(one)
         # What is there is left until it is known how to replace it.
         known = self.invalid(owner)
         if invalid <= known:
@@ -166,6 +167,16 @@ class Actor:
             self._contests.pop(owner, None)
         if blocked:
             raise blocked[0]
+
+    async def _trim(self, one: Trimmed) -> bool:
+        """Whether the API server has it without what is not ours."""
+        try:
+            self._children.wrote(one.kind, await self._writer.merge(one.kind, one.key, one.patch))
+        except NotFound:
+            return True
+        except Invalid:
+            return False
+        return True
 
     async def _written(self, wanted: KubeObject) -> Iterable[Contest]:
         """Raises Blocked."""

@@ -102,6 +102,11 @@ class Due:
         """Another policy says something else of its rules."""
         self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), _FINDINGS_SECONDS)
 
+    def served_changed(self) -> None:
+        """Other kinds are served than before, which every policy may have rules for."""
+        for key in self.policies:
+            self._is_due(Ident(GUARDRAIL_POLICY.kind, key))
+
     def child_changed(self, deployment: ObjectKey) -> None:
         """What a deployment owns, or what is known of that, is something else."""
         self._is_due(Ident(MODEL_DEPLOYMENT.kind, deployment), _GATHER_SECONDS)

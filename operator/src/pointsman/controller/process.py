@@ -147,7 +147,8 @@ class Operator:
         """Decide and write, until cancelled. Nothing is decided before what we own is known completely."""
         await abilities.known()
         await informers.complete()
-        await self._comparison(reader).first()
+        comparison = self._comparison(reader)
+        await comparison.first()
         recorder = EventRecorder(writer, MANAGER, self._settings.identity)
         announce = _announcer(recorder)
         actor = Actor(reader, writer, self._children, announce)
@@ -192,6 +193,7 @@ class Operator:
             lambda: abilities.serves(MUTATING_POLICY),
             (self._settings.lease.namespace,),
             self._due.policy_concerned,
+            lambda: comparison.unserved,
         )
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
@@ -212,7 +214,7 @@ class Operator:
                     "ask the hub": self._hub.run(),
                     "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
-                    "compare with a list": self._comparison(reader).run(),
+                    "compare with a list": comparison.run(),
                     "work": self._work(self._workers),
                 }
             )
@@ -235,7 +237,7 @@ class Operator:
         kinds = [self._due.deployments, self._due.routes]
         if self._has_policies:
             kinds.append(self._due.policies)
-        return Comparison(reader, kinds, self._settings.namespaces, self._due.saw)
+        return Comparison(reader, kinds, self._settings.namespaces, self._due.saw, self._due.served_changed)
 
     async def _ask_gateways(self) -> None:
         if self._gateways is not None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pointsman.api.guardrailpolicy import Violation
+from pointsman.controller.acting import MANAGER
 from pointsman.controller.guardrailpolicy.decide import decide
 from pointsman.controller.guardrailpolicy.snapshot import Found, PolicySnapshot
 from pointsman.controller.modeldeployment.snapshot import Obstacle
@@ -261,3 +262,27 @@ def test_an_object_that_is_new_is_written_before_those_that_lose_a_rule() -> Non
 
     new = {key["metadata"]["name"] for key in plan.apply} - {one["metadata"]["name"] for one in held.natives}
     assert [one["metadata"]["name"] in new for one in plan.apply] == [True, True, False, False]
+
+
+def test_what_was_ours_until_now_is_nobodys_doing() -> None:
+    before = _held(_snapshot({"packs": [{"name": "cost"}]}))
+    ours = [
+        {**one, "metadata": {**one["metadata"], "managedFields": [_all_of(one)]}} for one in before.natives
+    ]
+    after = _snapshot({"packs": [{"name": "cost", "exclude": ["COST-04"]}]})
+
+    plan = decide(replace(after, natives=tuple(ours)))
+
+    assert any("variables" in one.patch["spec"] for one in plan.trim)
+    assert not [one for one in plan.announcements if one.reason == "PutBack"]
+
+
+def _all_of(native: KubeObject) -> Json:
+    """That the operator applied all of its variables and conditions."""
+    keyed: Json = {
+        f"f:{name}": {f'k:{{"name":"{one["name"]}"}}': {} for one in entries}
+        for name, entries in native["spec"].items()
+        if name in ("variables", "matchConditions")
+    }
+    others: Json = {f"f:{name}": {} for name in native["spec"] if f"f:{name}" not in keyed}
+    return {"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {**others, **keyed}}}

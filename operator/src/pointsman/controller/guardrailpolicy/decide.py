@@ -7,7 +7,7 @@ from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.guardrailpolicy import ExceptionsStatus, GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
-from pointsman.controller.guardrailpolicy.strays import without_strays
+from pointsman.controller.guardrailpolicy.strays import by_others, without_strays
 from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.controller.plan import Announcement, Doomed, Plan, Trimmed
 from pointsman.kube.objects import (
@@ -58,7 +58,7 @@ def decide(snapshot: PolicySnapshot) -> Plan:
             "metadata": {"name": policy.metadata.name},
             "status": status.to_document(),
         },
-        announcements=(*_announced(policy, status), *map(_put_back, trim)),
+        announcements=(*_announced(policy, status), *_put_back(trim, there)),
         again_after_seconds=_again_after(snapshot),
     )
 
@@ -74,11 +74,14 @@ def _trimmed(
             yield Trimmed(kind, key, {"spec": patch})
 
 
-def _put_back(trimmed: Trimmed) -> Announcement:
-    fields = ", ".join(sorted(trimmed.patch["spec"]))
-    return Announcement(
-        "PutBack", f"{trimmed.kind.kind} {trimmed.key.name}: {fields} held what is not ours", is_warning=True
-    )
+def _put_back(
+    trim: Iterable[Trimmed], there: Mapping[tuple[Kind, ObjectKey], KubeObject]
+) -> Iterator[Announcement]:
+    for one in trim:
+        fields = ", ".join(by_others(one.patch, there[one.kind, one.key]))
+        if fields:
+            what = f"{one.kind.kind} {one.key.name}: {fields} held what is not ours"
+            yield Announcement("PutBack", what, is_warning=True)
 
 
 def _owned(native: KubeObject, policy: GuardrailPolicy) -> KubeObject:
@@ -172,6 +175,10 @@ def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verd
             )
     if snapshot.settled_seconds < _IN_FORCE_SECONDS:
         return Verdict("Enforced", UNKNOWN, "Pending", "API servers take a moment until they use a policy")
+    awaited = sorted({kind for rule in snapshot.compiled.rules for kind in rule.checks} & snapshot.unserved)
+    if awaited:
+        what = f"the API server serves no {' and no '.join(awaited)} yet; once it does, the rules hold"
+        return Verdict("Enforced", UNKNOWN, "NotServed", what)
     note = "; ".join(_notes(snapshot))
     return Verdict("Enforced", TRUE, "Enforced", note[:_LONGEST])
 

@@ -1,6 +1,6 @@
 """Gather, decide, act, for one GuardrailPolicy at a time. No decision is made here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -18,6 +18,7 @@ from pointsman.kube.objects import (
     MUTATING_POLICY,
     VALIDATING_BINDING,
     VALIDATING_POLICY,
+    Kind,
     KubeObject,
     generation_of,
     metadata,
@@ -55,8 +56,8 @@ def owner_policy(native: KubeObject) -> ObjectKey | None:
 
 
 class GuardrailPolicyReconciler:
-    """`now` and `mutates` are asked at each look; `concerned` is told of the policies of which something else
-    is to be said, as another changed.
+    """`now`, `mutates` and `unserved` are asked at each look; `concerned` is told of the policies of which
+    something else is to be said, as another changed.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class GuardrailPolicyReconciler:
         mutates: Callable[[], bool],
         left_out: Sequence[str],
         concerned: Callable[[ObjectKey], None],
+        unserved: Callable[[], Collection[Kind]],
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._policies = policies
@@ -81,6 +83,7 @@ class GuardrailPolicyReconciler:
         self._mutates = mutates
         self._left_out = tuple(left_out)
         self._concerned = concerned
+        self._unserved = unserved
         self._contradictions = Contradictions()
         self._known: dict[ObjectKey, _Known] = {}
         self._clock = clock
@@ -119,6 +122,7 @@ class GuardrailPolicyReconciler:
             left_out=self._left_out,
             mutates=self._mutates(),
             apart=self._known[key].apart,
+            unserved=frozenset(one.kind for one in self._unserved()),
             contradictions=self._contradictions.of(key.name, now),
             obstacle=self._actor.obstacle(key),
         )

@@ -35,6 +35,8 @@ class PolicySnapshot:
     """For how long the native objects have been what they are."""
     apart: frozenset[str] = frozenset()
     """Native policies that the API server would not have: each of their rules stands alone."""
+    unserved: frozenset[str] = frozenset()
+    """Kinds of ours that the API server does not serve: their definitions are not installed."""
     contradictions: tuple[str, ...] = ()
     """What other policies say of its rules otherwise, a line for each."""
     obstacle: Obstacle | None = None
