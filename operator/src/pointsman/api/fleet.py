@@ -190,6 +190,13 @@ class WeightsSettings(Record):
     name. Its volume is mounted on several nodes at once (ReadWriteMany)."""
 
 
+class GuardrailSettings(Record):
+    """What is said of guardrail policies, beside their own statuses."""
+
+    exception_reminder: PositiveDuration = PositiveDuration("168h")
+    """How long before its end an exception is said to end soon."""
+
+
 class FleetSettings(Record):
     """What the platform has: its currency, its accelerators, who may claim which names, its way out."""
 
@@ -201,3 +208,4 @@ class FleetSettings(Record):
     weights: WeightsSettings | None = None
     policies: Annotated[dict[Word, GuardrailPolicySpec], Field(max_length=32)] = Field(default_factory=dict)
     """GuardrailPolicies, by name, that the operator keeps in its cluster as they stand here."""
+    guardrails: GuardrailSettings | None = None

@@ -133,6 +133,8 @@ class ExceptionsStatus(Record):
     active: Count = 0
     expired: Count = 0
     next_expiry: Annotated[str, Field(max_length=64)] = ""
+    ending_soon: Annotated[tuple[Word, ...], Field(max_length=128), ListSet()] = ()
+    """By id, the first to end first. Of each an event told once."""
 
 
 class GuardrailPolicyStatus(Record):

@@ -5,6 +5,7 @@ from functools import partial
 
 from pointsman.controller.acting import MANAGER
 from pointsman.controller.children import Children
+from pointsman.controller.guardrailpolicy.by_hand import keep_writers
 from pointsman.controller.guardrailpolicy.reconciler import NATIVES
 from pointsman.controller.modeldeployment.reconciler import CHILDREN
 from pointsman.controller.ours import of_ours
@@ -87,7 +88,7 @@ class Informers:
                     self._reader,
                     selection,
                     heard[kind],
-                    keep=_keep_child,
+                    keep=_keep_native,
                     on_served=partial(served, selection),
                 )
             )
@@ -131,6 +132,10 @@ def _one_after_the_other(*listeners: Listener) -> Listener:
 
 def _keep_child(obj: KubeObject) -> KubeObject:
     return Packed(keep_own_fields(obj, _OURS))
+
+
+def _keep_native(obj: KubeObject) -> KubeObject:
+    return Packed(keep_writers(obj))
 
 
 def _without_managers(obj: KubeObject) -> KubeObject:

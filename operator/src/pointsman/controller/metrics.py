@@ -1,9 +1,10 @@
 """What the operator says of its own work, for Prometheus.
 
-Nothing is labelled by object: a thousand objects must not make a thousand series.
+Nothing is labelled by object, as a thousand objects must not make a thousand series; but policies, which are
+few, by name.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -56,6 +57,12 @@ class OperatorMetrics:
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         Gauge(name, help_text, namespace=_PREFIX, registry=self._registry).set_function(read)
 
+    def gauge_by(
+        self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        """A gauge for each value of a label, and none for a value that `read` does not give."""
+        self._registry.register(_By(f"{_PREFIX}_{name}", help_text, label, read))
+
     def watch_age(self, resource: str, read: Callable[[], float]) -> None:
         """Seconds since the API server last said anything of these objects; the oldest of a resource's
         watches counts.
@@ -65,6 +72,22 @@ class OperatorMetrics:
     def page(self) -> bytes:
         """The whole page in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _By(Collector):
+    def __init__(
+        self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self._name = name
+        self._help = help_text
+        self._label = label
+        self._read = read
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self._name, self._help, labels=(self._label,))
+        for value, number in sorted(self._read().items()):
+            family.add_metric((value,), number)
+        yield family
 
 
 class _Ages(Collector):

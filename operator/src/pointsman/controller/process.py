@@ -10,6 +10,7 @@ from random import Random
 
 import structlog
 
+from pointsman.api.fleet import GuardrailSettings
 from pointsman.catalog import shipped_catalog
 from pointsman.controller.abilities import Abilities
 from pointsman.controller.acting import MANAGER, Actor, Announce
@@ -19,6 +20,7 @@ from pointsman.controller.comparing import Comparison
 from pointsman.controller.due import Due
 from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
+from pointsman.controller.guardrailpolicy.exceptions import ending_by_policy
 from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyReconciler, owner_policy
 from pointsman.controller.guardrailpolicy.stated import keep_stated
 from pointsman.controller.guardrailpolicy.surroundings import Surroundings
@@ -194,6 +196,7 @@ class Operator:
             (self._settings.lease.namespace,),
             self._due.policy_concerned,
             lambda: comparison.unserved,
+            (self._settings.fleet.guardrails or GuardrailSettings()).exception_reminder.seconds,
         )
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
@@ -265,6 +268,12 @@ class Operator:
     def _make_gauges(self, informers: Informers) -> None:
         self.metrics.gauge("queue_depth", "Objects that are due.", lambda: self._due.queue.depth)
         self.metrics.gauge("leading", "Whether this replica decides.", lambda: float(self._due.is_leading))
+        self.metrics.gauge_by(
+            "exceptions_ending",
+            "Exceptions of guardrail policies that end soon.",
+            "policy",
+            lambda: ending_by_policy(filter(None, map(self._due.policies.get, self._due.policies))),
+        )
         for informer in informers:
             self.metrics.watch_age(str(informer.selection.kind), partial(getattr, informer, "age_seconds"))
 

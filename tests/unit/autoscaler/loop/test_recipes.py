@@ -18,7 +18,7 @@ from pointsman_autoscaler.loop.metrics import AutoscalerMetrics, Recommended
 ROOT = Path(__file__).parents[4]
 RULES = ROOT / "charts" / "pointsman" / "files" / "rules.yaml"
 RECIPES = ROOT / "operator" / "docs" / "scaling-by-others.md"
-_SERIES = re.compile(r"(pointsman_(?:engine|gateway|autoscaler)_\w+)(?:\{([^}]*)\})?")
+_SERIES = re.compile(r"(pointsman_(?:engine|gateway|autoscaler|operator)_\w+)(?:\{([^}]*)\})?")
 
 
 def page() -> str:
@@ -29,9 +29,9 @@ def page() -> str:
 
 
 def known() -> frozenset[str]:
-    """Every series that gateways, agents and the autoscaler have."""
+    """Every series of gateways, agents and the autoscaler, and those of the operator that rules ask for."""
     named = {line.split("{")[0].split(" ")[0] for line in page().splitlines() if line[0] != "#"}
-    named |= series_names()
+    named |= series_names() | {"pointsman_operator_exceptions_ending"}
     for name in MetricName:
         named |= {f"pointsman_engine_{name}", f"pointsman_engine_{name}_bucket"}
     return frozenset(named)

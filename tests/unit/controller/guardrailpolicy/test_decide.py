@@ -9,7 +9,9 @@ from typing import Any
 from pointsman.api.guardrailpolicy import Violation
 from pointsman.controller.acting import MANAGER
 from pointsman.controller.guardrailpolicy.decide import decide
+from pointsman.controller.guardrailpolicy.exceptions import ending_by_policy
 from pointsman.controller.guardrailpolicy.snapshot import Found, PolicySnapshot
+from pointsman.controller.metrics import OperatorMetrics
 from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.controller.plan import Plan
 from pointsman.kube.objects import KubeObject
@@ -33,6 +35,7 @@ def _snapshot(spec: Json, **stated: Any) -> PolicySnapshot:
         left_out=("pointsman-system",),
         mutates=True,
         settled_seconds=0.0,
+        soon_seconds=7 * 86400.0,
     )
     return replace(fresh, **stated)
 
@@ -113,26 +116,89 @@ def test_what_is_no_longer_wanted_is_deleted() -> None:
     assert {doomed.key.name for doomed in plan.delete} == {"pointsman-house-modeldeployment-enforce"}
 
 
+def _exception(number: int, until: datetime) -> Json:
+    return {
+        "id": f"EXC-{number}",
+        "rules": ["OWN-1"],
+        "match": {"names": ["old"]},
+        "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": "a migration",
+        "approvedBy": "security",
+    }
+
+
+def _excepting(*until: datetime, **stated: Any) -> PolicySnapshot:
+    exceptions = [_exception(number, one) for number, one in enumerate(until)]
+    return _held(_snapshot({"rules": [rule("OWN-1")], "exceptions": exceptions}, **stated))
+
+
+def _next(snapshot: PolicySnapshot, **stated: Any) -> PolicySnapshot:
+    """The next look, by whichever process: the status is what was written last."""
+    status = {**snapshot.policy.to_document(), "status": _status(decide(snapshot))}
+    policy = type(snapshot.policy).model_validate(status, extra="ignore")
+    return replace(snapshot, policy=policy, **stated)
+
+
+def _told(plan: Plan) -> list[tuple[str, str]]:
+    return [(one.reason, one.message) for one in plan.announcements if one.reason.startswith("Exception")]
+
+
+def test_an_exception_that_ends_soon_is_told_once_and_stays_in_the_status() -> None:
+    first = _excepting(_NOW + timedelta(days=8), _NOW + timedelta(days=2))
+    said = ("ExceptionEndsSoon", "EXC-1 ends at 2026-11-24T12:00:00Z, approved by security: a migration")
+
+    assert _told(decide(first)) == [said]
+    assert _status(decide(first))["exceptions"]["endingSoon"] == ["EXC-1"]
+    assert decide(first).again_after_seconds == 86400.0, "EXC-0 is next"
+
+    second = _next(first)
+    assert _told(decide(second)) == []
+    later = _next(second, now=_NOW + timedelta(days=1, hours=1))
+    assert [note.partition(" ")[0] for _, note in _told(decide(later))] == ["EXC-0"]
+    assert _status(decide(later))["exceptions"]["endingSoon"] == ["EXC-1", "EXC-0"]
+    ended = _next(later, now=_NOW + timedelta(days=2, hours=1))
+    assert _told(decide(ended)) == [("ExceptionEnded", "1 ended")]
+    assert _status(decide(ended))["exceptions"]["endingSoon"] == ["EXC-0"]
+
+
+def test_an_exception_that_was_extended_is_told_again_before_its_new_end() -> None:
+    told = _next(_excepting(_NOW + timedelta(days=2)))
+    extended = _excepting(_NOW + timedelta(days=30)).compiled
+    calm = _next(replace(told, compiled=extended))
+
+    assert _told(decide(calm)) == []
+    assert len(_told(decide(replace(calm, now=_NOW + timedelta(days=25))))) == 1
+
+
+def test_when_is_soon_is_a_setting() -> None:
+    assert _told(decide(_excepting(_NOW + timedelta(hours=2), soon_seconds=3600.0))) == []
+    assert len(_told(decide(_excepting(_NOW + timedelta(minutes=59), soon_seconds=3600.0)))) == 1
+
+
+def test_many_that_end_together_are_told_in_one() -> None:
+    ((reason, note),) = _told(decide(_excepting(*(_NOW + timedelta(days=1) for _ in range(11)))))
+    assert (reason, note[:40]) == ("ExceptionEndsSoon", "11 exceptions end soon: EXC-0, EXC-1, EX")
+
+
+def test_a_metric_counts_them_by_policy() -> None:
+    ending = _next(_excepting(_NOW + timedelta(days=2))).policy.to_document()
+    calm = {**ending, "status": {}}
+    metrics = OperatorMetrics()
+    metrics.gauge_by("exceptions_ending", "", "policy", lambda: ending_by_policy([ending, calm]))
+
+    assert 'pointsman_operator_exceptions_ending{policy="house"} 1.0' in metrics.page().decode()
+
+
 def test_exceptions_are_counted_and_looked_at_when_one_ends() -> None:
-    def exception(number: int, until: datetime) -> Json:
-        return {
-            "id": f"EXC-{number}",
-            "rules": ["OWN-1"],
-            "match": {"names": ["old"]},
-            "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "reason": "a migration",
-            "approvedBy": "security",
-        }
-
     ends = [_NOW - timedelta(days=1), _NOW + timedelta(hours=1), _NOW + timedelta(days=30)]
-    exceptions = [exception(number, until) for number, until in enumerate(ends)]
 
-    plan = decide(_held(_snapshot({"rules": [rule("OWN-1")], "exceptions": exceptions})))
+    plan = decide(_excepting(*ends))
 
     assert _status(plan)["exceptions"] == {
         "active": 2,
         "expired": 1,
         "nextExpiry": "2026-11-22T13:00:00Z",
+        "endingSoon": ["EXC-1"],
     }
     assert plan.again_after_seconds == 3600.0
 

@@ -1,11 +1,13 @@
 """What follows from one GuardrailPolicy: its native objects and its status. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pointsman.api import GuardrailPolicy, ObjectKey
-from pointsman.api.guardrailpolicy import ExceptionsStatus, GuardrailPolicyStatus, Violations
+from pointsman.api.guardrailpolicy import GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
+from pointsman.controller.guardrailpolicy.by_hand import changed_by_hand
+from pointsman.controller.guardrailpolicy.exceptions import announced, exceptions_status
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.guardrailpolicy.strays import by_others, without_strays
 from pointsman.controller.modeldeployment.snapshot import Obstacle
@@ -24,7 +26,6 @@ from pointsman.kube.objects import (
 from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.native import mutating, validating
 
-_SOON_SECONDS = 7 * 86400.0
 _LONGEST = 1024
 _IN_FORCE_SECONDS = 3.0
 """Each API server hears of a policy by a watch and compiles what changed once a second."""
@@ -58,7 +59,11 @@ def decide(snapshot: PolicySnapshot) -> Plan:
             "metadata": {"name": policy.metadata.name},
             "status": status.to_document(),
         },
-        announcements=(*_announced(policy, status), *_put_back(trim, there)),
+        announcements=(
+            *_announced(snapshot, status),
+            *changed_by_hand(natives, there, snapshot.stood),
+            *_put_back(trim, there),
+        ),
         again_after_seconds=_again_after(snapshot),
     )
 
@@ -103,7 +108,7 @@ def _again_after(snapshot: PolicySnapshot) -> float | None:
         seconds - before
         for one in snapshot.compiled.exemptions
         for seconds in ((one.until - snapshot.now).total_seconds(),)
-        for before in (0.0, _SOON_SECONDS)
+        for before in (0.0, snapshot.soon_seconds)
         if seconds > before
     ]
     if looks_at_dates(snapshot.compiled):
@@ -119,7 +124,6 @@ def looks_at_dates(compiled: Compiled) -> bool:
 
 def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> GuardrailPolicyStatus:
     policy, compiled = snapshot.policy, snapshot.compiled
-    lasting = [one for one in compiled.exemptions if one.until > snapshot.now]
     verdicts = [_compiled(snapshot), _enforced(snapshot, natives)]
     if policy.spec.runtime is not None:
         verdicts.append(
@@ -140,11 +144,7 @@ def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Guardr
         violations=Violations(total=snapshot.found.total, objects=snapshot.found.first)
         if snapshot.found.is_complete
         else policy.status.violations,
-        exceptions=ExceptionsStatus(
-            active=len(lasting),
-            expired=len(compiled.exemptions) - len(lasting),
-            next_expiry=min(lasting, key=lambda one: one.until).until_text if lasting else "",
-        ),
+        exceptions=exceptions_status(compiled.exemptions, snapshot.now, snapshot.soon_seconds),
         conditions=conditions([*verdicts, ready], policy.status.conditions, generation, now),
     )
 
@@ -225,20 +225,14 @@ def _warnings(native: KubeObject) -> str:
     )
 
 
-def _announced(policy: GuardrailPolicy, status: GuardrailPolicyStatus) -> Iterator[Announcement]:
-    before = {one.type: (one.status, one.reason) for one in policy.status.conditions}
+def _announced(snapshot: PolicySnapshot, status: GuardrailPolicyStatus) -> Iterator[Announcement]:
+    former = snapshot.policy.status
+    before = {one.type: (one.status, one.reason) for one in former.conditions}
     for one in status.conditions:
         if one.type != "Ready" and before.get(one.type) != (one.status, one.reason):
             if one.status == "False" and one.reason != "Pending":
                 yield Announcement(one.reason, one.message or one.reason, is_warning=True)
             elif one.type == "Enforced" and one.status == "True":
                 yield Announcement("Enforced", one.message or "every rule is held")
-    former = policy.status.exceptions
-    expired = status.exceptions.expired if status.exceptions is not None else 0
-    if former is not None and expired > former.expired:
-        yield Announcement("ExceptionEnded", f"{expired - former.expired} ended", is_warning=True)
-
-
-def is_soon(until: datetime, now: datetime) -> bool:
-    """Whether an exception is about to end."""
-    return 0 < (until - now).total_seconds() <= _SOON_SECONDS
+    if status.exceptions is not None:
+        yield from announced(snapshot.compiled.exemptions, former.exceptions, status.exceptions)

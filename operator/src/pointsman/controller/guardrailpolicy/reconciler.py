@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
+from pointsman.controller.guardrailpolicy.by_hand import Standing, standing
 from pointsman.controller.guardrailpolicy.decide import decide, looks_at_dates
 from pointsman.controller.guardrailpolicy.findings import Findings
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
@@ -21,6 +22,8 @@ from pointsman.kube.objects import (
     Kind,
     KubeObject,
     generation_of,
+    key_of,
+    kind_of,
     metadata,
     uid_of,
 )
@@ -57,7 +60,7 @@ def owner_policy(native: KubeObject) -> ObjectKey | None:
 
 class GuardrailPolicyReconciler:
     """`now`, `mutates` and `unserved` are asked at each look; `concerned` is told of the policies of which
-    something else is to be said, as another changed.
+    something else is to be said, as another changed. An exception ends soon that ends within `soon_seconds`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class GuardrailPolicyReconciler:
         left_out: Sequence[str],
         concerned: Callable[[ObjectKey], None],
         unserved: Callable[[], Collection[Kind]],
+        soon_seconds: float,
         clock: Clock = elapsed_seconds,
     ) -> None:
         self._policies = policies
@@ -84,8 +88,10 @@ class GuardrailPolicyReconciler:
         self._left_out = tuple(left_out)
         self._concerned = concerned
         self._unserved = unserved
+        self._soon_seconds = soon_seconds
         self._contradictions = Contradictions()
         self._known: dict[ObjectKey, _Known] = {}
+        self._stood: dict[ObjectKey, Standing] = {}
         self._clock = clock
         self._as_they_are: dict[ObjectKey, tuple[frozenset[tuple[str, int]], float]] = {}
 
@@ -97,6 +103,7 @@ class GuardrailPolicyReconciler:
             self._findings.forget(key)
             self._known.pop(key, None)
             self._as_they_are.pop(key, None)
+            self._stood.pop(key, None)
             self._tell(self._contradictions.forget(key.name))
             return None
         policy = read(GuardrailPolicy, live)
@@ -104,7 +111,10 @@ class GuardrailPolicyReconciler:
             now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
             plan = said_of(policy, live, "Compiled", now)
         else:
-            plan = decide(self._snapshot(policy, live, key))
+            snapshot = self._snapshot(policy, live, key)
+            plan = decide(snapshot)
+            there = {(kind_of(one), key_of(one)): one for one in snapshot.natives}
+            self._stood[key] = standing(plan.apply, there, snapshot.stood)
         again = await self._actor.act(plan, key, self._policies)
         return 0.0 if again else plan.again_after_seconds
 
@@ -118,6 +128,8 @@ class GuardrailPolicyReconciler:
             now=now,
             natives=natives,
             settled_seconds=self._settled_seconds(key, natives),
+            soon_seconds=self._soon_seconds,
+            stood=self._stood.get(key, {}),
             found=self._findings.of(key),
             left_out=self._left_out,
             mutates=self._mutates(),

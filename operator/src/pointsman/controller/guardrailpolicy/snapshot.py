@@ -1,10 +1,11 @@
 """Everything that one decision about a GuardrailPolicy needs, frozen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import Violation
+from pointsman.controller.guardrailpolicy.by_hand import Standing
 from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.kube.objects import KubeObject
 from pointsman.policy.compiled import Compiled
@@ -33,6 +34,10 @@ class PolicySnapshot:
     """Whether the API server has MutatingAdmissionPolicies."""
     settled_seconds: float
     """For how long the native objects have been what they are."""
+    soon_seconds: float
+    """An exception that ends within so long ends soon."""
+    stood: Standing = field(default_factory=dict)
+    """Which native objects stood as they are wanted at some look before."""
     apart: frozenset[str] = frozenset()
     """Native policies that the API server would not have: each of their rules stands alone."""
     unserved: frozenset[str] = frozenset()
