@@ -189,6 +189,20 @@ def test_a_metric_counts_them_by_policy() -> None:
     assert 'pointsman_operator_exceptions_ending{policy="house"} 1.0' in metrics.page().decode()
 
 
+def test_who_added_what_is_taken_out_is_told() -> None:
+    held = _held(_snapshot({"rules": [rule("OWN-1")]}))
+    stray = {"matchConditions": [{"name": "never", "expression": "false"}]}
+    entry = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {}}}
+    policy, binding = held.natives
+    meta = {**policy["metadata"], "managedFields": [entry]}
+    changed = {**policy, "metadata": meta, "spec": {**policy["spec"], **stray}}
+
+    told = [one.message for one in decide(replace(held, natives=(changed, binding))).announcements]
+
+    name = "ValidatingAdmissionPolicy pointsman-house-modeldeployment-warn"
+    assert f"{name}: matchConditions held what is not ours, by kubectl-edit" in told
+
+
 def test_exceptions_are_counted_and_looked_at_when_one_ends() -> None:
     ends = [_NOW - timedelta(days=1), _NOW + timedelta(hours=1), _NOW + timedelta(days=30)]
 

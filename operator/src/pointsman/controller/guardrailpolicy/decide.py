@@ -6,7 +6,7 @@ from datetime import timedelta
 from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.guardrailpolicy import GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
-from pointsman.controller.guardrailpolicy.by_hand import changed_by_hand
+from pointsman.controller.guardrailpolicy.by_hand import changed_by_hand, writers
 from pointsman.controller.guardrailpolicy.exceptions import announced, exceptions_status
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.guardrailpolicy.strays import by_others, without_strays
@@ -83,9 +83,11 @@ def _put_back(
     trim: Iterable[Trimmed], there: Mapping[tuple[Kind, ObjectKey], KubeObject]
 ) -> Iterator[Announcement]:
     for one in trim:
-        fields = ", ".join(by_others(one.patch, there[one.kind, one.key]))
+        live = there[one.kind, one.key]
+        fields = ", ".join(by_others(one.patch, live))
         if fields:
-            what = f"{one.kind.kind} {one.key.name}: {fields} held what is not ours"
+            who = " and ".join(writers(live)) or "somebody"
+            what = f"{one.kind.kind} {one.key.name}: {fields} held what is not ours, by {who}"
             yield Announcement("PutBack", what, is_warning=True)
 
 
