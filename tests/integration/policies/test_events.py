@@ -60,7 +60,7 @@ def test_an_exception_that_ends_soon_is_told_once_also_over_a_restart(
     told = [one for one in _events(admin, namespace) if one["reason"] == "ExceptionEndsSoon"]
     admin.delete("events.k8s.io/v1", "Event", told[0]["metadata"]["name"])
 
-    with installation.operator("the-next-operator"):
+    with installation.operator():
         changed = _change(admin, _native(namespace))
         eventually(lambda: _told(admin, namespace)["PutBack", changed] == 1, 60, "the next one tells events")
     assert _told(admin, namespace)["ExceptionEndsSoon", said] == 0
