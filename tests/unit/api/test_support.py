@@ -120,12 +120,13 @@ CASES = {
         "{source: 'hf://a/b', quantization: fp8}", local="spec.model.quantization"
     ),
     "the quantization that the file has": source("{source: 'hf://a/b', quantization: gguf}"),
-    "policies": Case("GuardrailPolicy", "packs: [{name: a}]", local="spec"),
+    "policies": Case("GuardrailPolicy", "packs: [{name: a}]"),
     "policies at run time": Case(
         "GuardrailPolicy",
         "runtime: {input: [{detector: pii, action: redact}]}",
-        local="spec",
+        local="spec.runtime",
         cluster="spec.runtime",
+        any="spec.runtime",
     ),
     "limits of a provider": Case(
         "ModelDeployment",

@@ -156,14 +156,7 @@ _GAPS = (
         fits=lambda policies: not policies,
         severity="warning",
     ),
-    _Gap(
-        "GuardrailPolicy",
-        "spec",
-        _LOCAL,
-        what="guardrail policies are not supported in local mode yet: nothing would hold them",
-        todo="move this object to a file that up does not read",
-    ),
-    _Gap("GuardrailPolicy", "spec.runtime", _CLUSTER),
+    _Gap("GuardrailPolicy", "spec.runtime", _BOTH),
 )
 
 

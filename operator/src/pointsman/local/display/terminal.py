@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-from pointsman.api import ModelDeployment, ModelRoute, ObjectKey
+from pointsman.api import GuardrailPolicy, ModelDeployment, ModelRoute, ObjectKey
 from pointsman.api.meta import DEFAULT_NAMESPACE
 from pointsman.api.verdicts import TRUE
 from pointsman.local.engines.plan import Phase
+from pointsman.local.files.judging import Judged
 from pointsman.local.listening import Listen
 from pointsman.local.placement import gigabytes
 from pointsman.local.status.observed import DeploymentObserved, Stage
@@ -268,6 +269,18 @@ def anonymous_line(route: ModelRoute, listen: Listen) -> Line | None:
         f"alone; use authentication.apiKeys, or listen on 127.0.0.1",
         about=f"{subject} anonymous",
     )
+
+
+def policy_line(policy: GuardrailPolicy, judged: Judged) -> Line:
+    """How many rules a policy holds, and how often they are broken."""
+    total = judged.violations.total
+    broken = f", {total} violation{'s' if total != 1 else ''}" if total else ""
+    text = f"{policy.spec.mode}, {judged.rules} rule{'s' if judged.rules != 1 else ''}{broken}"
+    return Line(BAD if judged.problems else GOOD, policy_subject(policy.key), text)
+
+
+def policy_subject(key: ObjectKey) -> str:
+    return f"policy {key.name}"
 
 
 def chain_text(route: ModelRoute) -> str:

@@ -20,6 +20,7 @@ from pointsman.api.parsing import parse_documents
 from pointsman.api.resource import Resource
 from pointsman.errors import PointsmanError
 from pointsman.local.files.content import NotRegularError, regular_content
+from pointsman.local.files.judging import Judge, Judged
 from pointsman.local.files.secrets import resolve, secret_files
 from pointsman.local.files.watching import SettledChanges, is_gone, manifest_files
 
@@ -96,6 +97,7 @@ class Objects:
     beside: Mapping[ObjectKey, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     refused: Mapping[Ident, Finding] = field(default_factory=dict)
+    judged: Mapping[ObjectKey, Judged] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,16 @@ class Folder:
     """Manifests below some paths. Not thread-safe; `read` and `refresh` do file work and may be slow."""
 
     def __init__(
-        self, paths: Sequence[Path], environment: Mapping[str, str], check: Check = check_locally
+        self,
+        paths: Sequence[Path],
+        environment: Mapping[str, str],
+        check: Check = check_locally,
+        judge: Judge | None = None,
     ) -> None:
         self._paths = paths
         self._environment = environment
         self._check = check
+        self._judge = judge or Judge()
         self._changes = SettledChanges()
         self._files: dict[Path, _File] = {}
         self._admitted: dict[Ident, Located[Stated]] = {}
@@ -146,7 +153,7 @@ class Folder:
         unlisted = self._unlisted
         manifests = self._manifests()
         changed = self._changes.look(self._watched(manifests))
-        if not changed and unlisted == self._unlisted:
+        if not changed and unlisted == self._unlisted and not self._judge.is_due:
             return None
         are_manifests = set(manifests)
         for path in changed:
@@ -224,9 +231,6 @@ class Folder:
         ]
         checked = self._check(newest, _unread(found))
         found += checked
-        refused = {
-            _ident_of_finding(finding): finding for finding in reversed(in_order(found)) if finding.is_error
-        }
         wrong = {
             id(located) for finding in checked if finding.is_error for located in _meant(finding, newest)
         }
@@ -236,6 +240,10 @@ class Folder:
             chosen = self._admitted.get(ident) if id(located) in wrong else located
             if chosen is not None:
                 admitted.setdefault(ident, chosen)
+        judged = self._held_to_policies(admitted, found)
+        refused = {
+            _ident_of_finding(finding): finding for finding in reversed(in_order(found)) if finding.is_error
+        }
         broken = {
             str(path): (next(finding for finding in file.findings if finding.is_error), file.idents)
             for path, file in self._files.items()
@@ -246,7 +254,31 @@ class Folder:
             if mistake is not None and ident not in readable:
                 refused.setdefault(ident, mistake)
         self._admitted = admitted
-        return self._objects(found, refused)
+        return self._objects(found, refused, judged)
+
+    def _held_to_policies(
+        self, admitted: dict[Ident, Located[Stated]], found: list[Finding]
+    ) -> Mapping[ObjectKey, Judged]:
+        """Take out of `admitted` what the policies in it refuse, and add what they say to `found`."""
+        judgement = self._judge.judge(list(admitted.values()))
+        newest = dict(admitted)
+        for located, finding in judgement.findings:
+            ident = ident_of(located.resource)
+            former = self._admitted.get(ident)
+            if finding.is_error and former is not None and former.resource == located.resource:
+                # It was there before the rule, or while an exception lasted.
+                finding = replace(finding, severity="warning")
+            found.append(finding)
+            if not finding.is_error:
+                continue
+            if former is None:
+                admitted.pop(ident, None)
+            else:
+                admitted[ident] = former
+        # What was refused is not there, so that no policy counts it.
+        return (
+            judgement.policies if admitted == newest else self._judge.judge(list(admitted.values())).policies
+        )
 
     def _stated(self) -> Iterable[Located[Stated]]:
         """Every object of every file; in a broken file also the former versions of what cannot be read
@@ -263,7 +295,9 @@ class Folder:
                     if ident_of(located.resource) not in readable:
                         yield located
 
-    def _objects(self, found: list[Finding], refused: dict[Ident, Finding]) -> Objects:
+    def _objects(
+        self, found: list[Finding], refused: dict[Ident, Finding], judged: Mapping[ObjectKey, Judged]
+    ) -> Objects:
         secrets: dict[ObjectKey, Secret] = {}
         for located in self._secret_manifests():
             resolved = resolve(located, self._environment)
@@ -287,6 +321,7 @@ class Folder:
             beside={key: Path(self._admitted["ModelDeployment", key].file).parent for key in deployments},
             findings=tuple(in_order(found)),
             refused=refused,
+            judged=judged,
         )
 
     def _of(self, kind: type[R]) -> dict[ObjectKey, R]:

@@ -1,22 +1,39 @@
-"""The status of guardrail policies in local mode, which evaluates none yet: said, so that nobody relies on
-them.
-"""
+"""The status of guardrail policies in local mode, which judges files by them."""
 
 from typing import Any
 
 from pointsman.api import GuardrailPolicy, GuardrailPolicyStatus
-from pointsman.api.verdicts import UNKNOWN, Verdict, conditions
+from pointsman.api.verdicts import FALSE, TRUE, Verdict, conditions
+from pointsman.local.files.judging import Judged
+
+_LONGEST = 1024
 
 
-def policy_status(policy: GuardrailPolicy, former: GuardrailPolicyStatus, now: str) -> dict[str, Any]:
-    """Ready is Unknown: nothing here enforces the policy."""
-    verdict = Verdict(
-        "Ready", UNKNOWN, "NotEvaluated", "guardrail policies are not evaluated in local mode yet"
-    )
+def policy_status(
+    policy: GuardrailPolicy, judged: Judged, former: GuardrailPolicyStatus, now: str
+) -> dict[str, Any]:
+    """As the operator says it, in the same conditions."""
+    compiled, enforced = _compiled(judged), _enforced(judged)
+    ready = Verdict("Ready", TRUE, "Enforced", "")
+    if compiled.status is FALSE:
+        ready = Verdict("Ready", FALSE, compiled.reason, compiled.message)
     generation = policy.metadata.generation
-    return {
-        "observedGeneration": generation,
-        "conditions": [
-            one.to_document() for one in conditions([verdict], former.conditions, generation, now)
-        ],
-    }
+    return GuardrailPolicyStatus(
+        observed_generation=generation,
+        rules=judged.rules,
+        violations=judged.violations,
+        exceptions=judged.exceptions,
+        conditions=conditions([compiled, enforced, ready], former.conditions, generation, now),
+    ).to_document()
+
+
+def _compiled(judged: Judged) -> Verdict:
+    if not judged.problems:
+        return Verdict("Compiled", TRUE, "Compiled", "")
+    more = f" (and {len(judged.problems) - 1} more)" if len(judged.problems) > 1 else ""
+    return Verdict("Compiled", FALSE, "BrokenRule", f"{judged.problems[0]}{more}"[:_LONGEST])
+
+
+def _enforced(judged: Judged) -> Verdict:
+    unheld = f"; not held here: {', '.join(judged.unheld)}" if judged.unheld else ""
+    return Verdict("Enforced", TRUE, "Enforced", f"files are judged as they change{unheld}"[:_LONGEST])

@@ -17,11 +17,14 @@ from pointsman.local.display.terminal import (
     Terminal,
     anonymous_line,
     deployment_line,
+    policy_line,
+    policy_subject,
     route_line,
     route_subject,
     weights_line,
 )
 from pointsman.local.files.folder import Ident, Objects
+from pointsman.local.files.judging import Judged
 from pointsman.local.listening import Listen
 from pointsman.local.state import StateFolder
 from pointsman.local.status.deployment_status import deployment_status
@@ -80,6 +83,7 @@ class Publisher:
         self._idents: frozenset[Ident] | None = None
         self._findings: tuple[Finding, ...] | None = None
         self._routes: set[str] = set()
+        self._policies: set[str] = set()
         self._published: dict[Ident, _Published] = {}
 
     def stamped(self, objects: Objects) -> Objects:
@@ -130,9 +134,11 @@ class Publisher:
         for key, route in objects.routes.items():
             why = unready_targets(route, unready, otherwise)
             self._publish_route(objects, route, programming.get(key), why, starting, now)
-        self._tell_gone_routes(objects)
+        self._tell_gone(objects)
         for policy in objects.policies.values():
-            self._write(policy, policy_status(policy, self._store.former_policy(policy), now))
+            judged = objects.judged.get(policy.key, Judged())
+            self._write(policy, policy_status(policy, judged, self._store.former_policy(policy), now))
+            self._say(policy_line(policy, judged))
         self._forget_others(objects)
 
     def _publish_deployment(
@@ -203,10 +209,14 @@ class Publisher:
             self._routes.add(line.subject)
             self._say(line)
 
-    def _tell_gone_routes(self, objects: Objects) -> None:
-        for subject in sorted(self._routes - {route_subject(key) for key in objects.routes}):
+    def _tell_gone(self, objects: Objects) -> None:
+        """Of routes and policies; those of deployments have more to say."""
+        stated = {route_subject(key) for key in objects.routes}
+        policies = {policy_subject(key) for key in objects.policies}
+        for subject in sorted((self._routes - stated) | (self._policies - policies)):
             self._routes.discard(subject)
             self._terminal.say(Line(GONE, subject, "removed from the files"))
+        self._policies = policies
 
     def _observed(
         self,

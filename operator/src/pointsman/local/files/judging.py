@@ -1,0 +1,139 @@
+"""What the guardrail policies among the files say of the other objects there.
+
+As an API server judges: what is new or was changed is refused where a rule of a policy that enforces does not
+hold; what is there already is only told of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pointsman.api import GuardrailPolicy, ObjectKey
+from pointsman.api.findings import Finding
+from pointsman.api.guardrailpolicy import ExceptionsStatus, Violation, Violations
+from pointsman.api.located import Located, Stated
+
+if TYPE_CHECKING:
+    from pointsman.policy.compiled import Compiled
+
+_MOST_SHOWN = 50
+_LONGEST = 512
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one policy."""
+
+    rules: int = 0
+    problems: tuple[str, ...] = ()
+    unheld: tuple[str, ...] = ()
+    """Rules that nothing here holds, and those that would set defaults."""
+    violations: Violations = field(default_factory=Violations)
+    exceptions: ExceptionsStatus = field(default_factory=ExceptionsStatus)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Findings with their objects, and what became of each policy."""
+
+    findings: tuple[tuple[Located[Stated], Finding], ...] = ()
+    policies: Mapping[ObjectKey, Judged] = field(default_factory=dict)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Judge:
+    """Keeps policies compiled. Not thread-safe."""
+
+    def __init__(self, now: Callable[[], datetime] = _now) -> None:
+        self._now = now
+        self._compiled: dict[ObjectKey, tuple[GuardrailPolicy, Compiled]] = {}
+        self._ends: datetime | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether an exception has ended since the last judgement."""
+        return self._ends is not None and self._ends <= self._now()
+
+    def judge(self, objects: Sequence[Located[Stated]]) -> Judgement:
+        """Every violation, whether or not the object was there before."""
+        stated = [one for one in objects if isinstance(one.resource, GuardrailPolicy)]
+        policies = [one.resource for one in stated if isinstance(one.resource, GuardrailPolicy)]
+        self._compiled = {one.key: (one, self._compile(one)) for one in policies}
+        self._ends = None
+        if not policies:
+            return Judgement()
+        # What evaluates expressions takes a moment to load, which those without policies need not wait for.
+        from pointsman.policy.in_files import broken_in, contradictions_in, finding_of
+
+        now = self._now()
+        compiled = [found for _, found in self._compiled.values()]
+        self._ends = min(
+            (one.until for policy in compiled for one in policy.exemptions if one.until > now), default=None
+        )
+        findings: list[tuple[Located[Stated], Finding]] = []
+        broken: dict[str, list[Violation]] = {policy.name: [] for policy in compiled}
+        for located, verdict in broken_in(objects, compiled, now):
+            finding = finding_of(located, verdict)
+            findings.append((located, finding))
+            broken[verdict.policy].append(
+                Violation(
+                    kind=finding.kind,
+                    namespace=finding.namespace,
+                    name=finding.name,
+                    rule=verdict.rule.id,
+                    message=verdict.message[:_LONGEST],
+                )
+            )
+        for one in stated:
+            findings += [(one, said) for said in contradictions_in([one], compiled, now)]
+            findings += [
+                (
+                    one,
+                    one.finding((), f"{problem.where}: {problem.what}", problem.todo, severity="warning"),
+                )
+                for problem in self._compiled[_key(one)][1].problems
+            ]
+        return Judgement(
+            tuple(findings),
+            {key: _judged(found, broken[found.name], now) for key, (_, found) in self._compiled.items()},
+        )
+
+    def _compile(self, policy: GuardrailPolicy) -> Compiled:
+        known = self._compiled.get(policy.key)
+        if known is not None and known[0] == policy:
+            return known[1]
+        from pointsman.policy.compiled import compile_policy
+        from pointsman.policy.packs import shipped_library
+
+        return compile_policy(policy, shipped_library())
+
+
+def _key(located: Located[Stated]) -> ObjectKey:
+    assert isinstance(located.resource, GuardrailPolicy)
+    return located.resource.key
+
+
+def _judged(compiled: Compiled, broken: Iterable[Violation], now: datetime) -> Judged:
+    violations = tuple(broken)
+    lasting = [one for one in compiled.exemptions if one.until > now]
+    return Judged(
+        rules=len(compiled.rules),
+        problems=tuple(str(problem) for problem in compiled.problems),
+        unheld=tuple(
+            rule.id
+            for rule in compiled.rules
+            if rule.waits_for or not (rule.checks or (rule.background and not rule.unseen))
+        ),
+        violations=Violations(total=len(violations), objects=violations[:_MOST_SHOWN]),
+        exceptions=ExceptionsStatus(
+            active=len(lasting),
+            expired=len(compiled.exemptions) - len(lasting),
+            next_expiry=min(lasting, key=lambda one: one.until).until_text if lasting else "",
+        ),
+    )
