@@ -52,7 +52,7 @@ def natives_of(admin: Admin, policy: str) -> list[Json]:
     """What a policy is brought about with."""
     labels = f"pointsman.dev/guardrail-policy={policy}"
     return [
-        one
+        {**one, "kind": f"{kind}{end}"}
         for kind in ("ValidatingAdmissionPolicy", "MutatingAdmissionPolicy")
         for end in ("", "Binding")
         for one in admin.list(ADMISSION, f"{kind}{end}", labels=labels)

@@ -181,6 +181,28 @@ def test_an_old_violator_can_be_labelled_freed_and_deleted(
     assert admin.find(_API, "ModelDeployment", "old", namespace) is None
 
 
+def test_an_old_violator_is_stored_anew_and_goes_with_its_namespace(
+    admin: Admin, namespace: str, enforce: Enforce
+) -> None:
+    _create(admin, namespace, "old")
+    enforce()
+    path = f"/apis/{_API}/namespaces/{namespace}/modeldeployments/old"
+    live = admin.get(_API, "ModelDeployment", "old", namespace)
+
+    # As kubectl replace does, as the storage version migrator does, and as tools did before there was one.
+    admin.request("PUT", path, live)
+    kept = {name: live["metadata"][name] for name in ("name", "uid")}
+    migrated = {"apiVersion": _API, "kind": "ModelDeployment", "metadata": kept}
+    admin.request(
+        "PATCH", path, migrated, content_type=APPLY, parameters={"fieldManager": "migrator", "force": "true"}
+    )
+    admin.patch(_API, "ModelDeployment", "old", {}, namespace)
+    assert _refused(lambda: _apply(admin, namespace, "old", replicas=2))
+
+    admin.delete("v1", "Namespace", namespace)
+    admin.wait_gone("v1", "Namespace", namespace)
+
+
 def test_scaling_past_a_limit_is_refused_at_the_scale_subresource(
     admin: Admin, namespace: str, enforce: Enforce
 ) -> None:
