@@ -32,6 +32,7 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
             "gateway": {
                 "names": [{"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["team-a/*"]}]
             },
+            "guardrails": {"reports": "openreports.io"},
         },
         "operator": {
             "nodeSelector": {"pool": "system"},

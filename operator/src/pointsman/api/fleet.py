@@ -1,6 +1,7 @@
 """The fleet settings: what the platform has. One file of plain keys, `fleet.yaml`, and no kind of its own."""
 
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -190,11 +191,20 @@ class WeightsSettings(Record):
     name. Its volume is mounted on several nodes at once (ReadWriteMany)."""
 
 
+class ReportsApi(StrEnum):
+    """Who defines the kind of the reports that other tools read, by the group of its API."""
+
+    OPEN_REPORTS = "openreports.io"
+    POLICY_WORKING_GROUP = "wgpolicyk8s.io"
+
+
 class GuardrailSettings(Record):
     """What is said of guardrail policies, beside their own statuses."""
 
     exception_reminder: PositiveDuration = PositiveDuration("168h")
     """How long before its end an exception is said to end soon."""
+    reports: ReportsApi | None = None
+    """A report in each namespace where something breaks a rule, where the kind is installed."""
 
 
 class FleetSettings(Record):

@@ -22,6 +22,8 @@ from pointsman.controller.engine_reports import EngineReports
 from pointsman.controller.gateways import Gateways
 from pointsman.controller.guardrailpolicy.exceptions import ending_by_policy
 from pointsman.controller.guardrailpolicy.reconciler import GuardrailPolicyReconciler, owner_policy
+from pointsman.controller.guardrailpolicy.reporting import Reporting
+from pointsman.controller.guardrailpolicy.reports import KINDS as REPORT_KINDS
 from pointsman.controller.guardrailpolicy.stated import keep_stated
 from pointsman.controller.guardrailpolicy.surroundings import Surroundings
 from pointsman.controller.hub import Hub
@@ -217,6 +219,7 @@ class Operator:
                     "ask the hub": self._hub.run(),
                     "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
+                    "keep reports": self._keep_reports(reader, writer),
                     "compare with a list": comparison.run(),
                     "work": self._work(self._workers),
                 }
@@ -226,6 +229,14 @@ class Operator:
             self._workers = None
             await recorder.flush(_FLUSH_SECONDS)
             telling.cancel()
+
+    async def _keep_reports(self, reader: KubeReader, writer: KubeWriter) -> None:
+        api = (self._settings.fleet.guardrails or GuardrailSettings()).reports
+        if api is not None and self._has_policies:
+            policies = self._due.policies
+            reporting = Reporting(REPORT_KINDS[api], reader, writer, self._due.findings, lambda: [*policies])
+            self._due.findings.listen(reporting.changed)
+            await reporting.run()
 
     async def _keep_stated(self, reader: KubeReader, writer: KubeWriter) -> None:
         if self._has_policies:

@@ -92,6 +92,8 @@ MUTATING_BINDING: Final = Kind(
 )
 # Kinds of other projects, which may be absent.
 LEADER_WORKER_SET: Final = Kind("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "leaderworkersets")
+REPORT: Final = Kind("openreports.io/v1alpha1", "Report", "reports")
+POLICY_REPORT: Final = Kind("wgpolicyk8s.io/v1alpha2", "PolicyReport", "policyreports")
 POD_MONITOR: Final = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
 
 KINDS: Final[Mapping[tuple[str, str], Kind]] = {

@@ -7,7 +7,7 @@ loop has others waiting. What was found once is kept until the object or the pol
 import asyncio
 import heapq
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -75,10 +75,31 @@ class Findings:
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._something = asyncio.Event()
         self._beside: BesideOf | None = None
+        self._tell: Callable[[Iterable[str]], None] = lambda _: None
 
     def look_beside(self, beside: BesideOf) -> None:
         """`beside` gives what is around an object, without which no rule in the background has a verdict."""
         self._beside = beside
+
+    def listen(self, tell: Callable[[Iterable[str]], None]) -> None:
+        """`tell` hears of the namespaces in which something else is found, and of none when a policy's first
+        look at everything is done.
+        """
+        self._tell = tell
+
+    def holds(self, policy: ObjectKey) -> bool:
+        """Whether it is judged by."""
+        return policy in self._policies
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every object was looked at by every policy."""
+        return not self._unfinished
+
+    def everything(self) -> Iterator[tuple[Compiled, Mapping[Place, _Broken]]]:
+        """Each policy with all that it finds, which may be much."""
+        for policy, compiled in list(self._policies.items()):
+            yield compiled, dict(self._found.get(policy, {}))
 
     def begin(self) -> None:
         """Nothing is known: who leads from now on says which policies there are."""
@@ -142,6 +163,7 @@ class Findings:
         if self._policies.get(policy) is compiled:
             return
         self._policies[policy] = compiled
+        self._tell_of(policy)
         self._found[policy] = {}
         if next(iter(self._all()), None) is not None:
             self._unfinished.add(policy)
@@ -156,6 +178,7 @@ class Findings:
     def forget(self, policy: ObjectKey) -> None:
         """The policy is gone."""
         self._policies.pop(policy, None)
+        self._tell_of(policy)
         self._found.pop(policy, None)
         self._due.pop(policy, None)
         self._unfinished.discard(policy)
@@ -211,6 +234,7 @@ class Findings:
             self._due[policy] = left
         elif policy in self._unfinished:
             self._unfinished.discard(policy)
+            self._tell(())
             is_news = True
         if is_news and policy not in self._unfinished:
             self._changed(policy)
@@ -246,7 +270,15 @@ class Findings:
         found.pop(place, None)
         if now:
             found[place] = now
+        if now != before:
+            self._tell([namespace_of(place)])
         return now != before
+
+    def _tell_of(self, policy: ObjectKey) -> None:
+        """What was found by it is found no more."""
+        places = self._found.get(policy)
+        if places:
+            self._tell({namespace_of(place) for place in places})
 
     def _live(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         if kind != NAMESPACE:
@@ -261,7 +293,7 @@ class Findings:
 
     def _violations(self, compiled: Compiled, place: Place, live: KubeObject) -> _Broken:
         kind, key = place
-        name = key.name if kind == NAMESPACE else key.namespace
+        name = namespace_of(place)
         if name in self._left_out:
             return ()
         beside = None
@@ -278,6 +310,12 @@ def _content(live: KubeObject) -> int:
     meta = {name: value for name, value in metadata(live).items() if name not in _NO_MATTER}
     replicas = (live.get("status") or {}).get("replicas")
     return hash((dumped(meta), dumped(live.get("spec")), replicas))
+
+
+def namespace_of(place: Place) -> str:
+    """Where it is; a namespace in itself."""
+    kind, key = place
+    return key.name if kind == NAMESPACE else key.namespace
 
 
 def _looks_at_namespaces(compiled: Compiled) -> bool:
