@@ -58,7 +58,8 @@ def test_a_namespace_has_a_report_while_something_in_it_breaks_a_rule(
     admin.create(_policy(namespace))
 
     with installation.operator(arguments=("--fleet", str(fleet))):
-        made = eventually(lambda: _found(admin, namespace), 90, "the report is written")
+        eventually(lambda: _found(admin, namespace), 90, "the report is written")
+        made = admin.get(*_REPORT, NAME, namespace)
         assert made["summary"]["fail"] == 1
         assert made["results"][0]["resources"][0]["name"] == "chat"
         assert [one["manager"] for one in made["metadata"]["managedFields"]] == ["pointsman-operator"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,6 +119,10 @@ class Cluster:
         self.waits.append(seconds)
         await asyncio.sleep(0)
 
+    def has_heard(self, before: int) -> bool:
+        """Whether it waited for a crowd once more than before."""
+        return len(self.waits) > before
+
     async def reach(self, **counts: int) -> None:
         """Until each namespace's report counts so many failures, and no other has one."""
         running = [asyncio.create_task(one.run()) for one in (self.findings, self.reporting)]
@@ -152,9 +157,10 @@ async def test_a_report_comes_with_failures_and_goes_with_them() -> None:
 async def test_reports_of_a_former_leader_stay_until_everything_was_looked_at() -> None:
     cluster = Cluster("a/one", former=("a", "gone"))
     running = asyncio.create_task(cluster.reporting.run())
-    for count in (1, 2):
+    while len(cluster.waits) < 2:
+        heard = len(cluster.waits)
         cluster.reporting.changed(["gone"])
-        await eventually_async(lambda count=count: len(cluster.waits) >= count, 20, "it was heard")
+        await eventually_async(partial(cluster.has_heard, heard), 20, "it was heard")
     assert set(cluster.reports) == {"a", "gone"}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
