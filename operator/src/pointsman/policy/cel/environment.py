@@ -15,6 +15,7 @@ from pointsman.policy.cel.errors import Broken, EvaluationError
 from pointsman.policy.cel.functions import FUNCTIONS
 from pointsman.policy.cel.messages import pool_of
 from pointsman.policy.cel.schemas import JSON_PATCH, NAMESPACE, schema_of
+from pointsman.policy.cel.syntax import refuse_bad_literals
 
 _VARIABLE = "variables."
 PACKAGE = "pointsman.objects"
@@ -104,6 +105,9 @@ class Program:
             _VARIABLE + name: _compiled(environment, text, name) for name, text in variables.items()
         }
         self._expression = _compiled(environment, expression, "")
+        for name, text in variables.items():
+            refuse_bad_literals(self._variables[_VARIABLE + name], text, f".variables.{name}")
+        refuse_bad_literals(self._expression, expression, "")
 
     def value(self, object_: Mapping[str, Any], namespace: Mapping[str, Any]) -> Any:
         """What it gives. EvaluationError where the API server would find an error too."""
