@@ -113,7 +113,8 @@ def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
     admin: Admin, namespace: str, policy: Json
 ) -> None:
     (good,) = policy["spec"]["rules"]
-    bad = {**good, "id": "BAD-1", "expression": "object.metadata.name.matches('[')"}
+    # A byte of any kind, which RE2 has in C++ and not in Go.
+    bad = {**good, "id": "BAD-1", "expression": r"object.metadata.name.matches('\\C')"}
     late = {**good, "id": "LATE-1", "expression": "object.metadata.name != 'late'", "message": "too late"}
     change = {"spec": {"rules": [good, bad, late]}}
 
