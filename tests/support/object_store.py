@@ -1,4 +1,6 @@
-"""A bucket on this machine that speaks what an S3 client asks: lists below a prefix, objects, their parts."""
+"""A bucket on this machine that speaks what an S3 client asks: lists below a prefix, objects, their parts,
+and new objects.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,17 @@ class ObjectStore(LoopbackServer):
 
     Whoever does not sign with `ACCESS_KEY` is refused. `asked` are the keys that were read, `ranges` the
     parts of them. `hangs_from` is where in an object it says no more; `sizes` are told instead of an
-    object's own; `modified` counts seconds.
+    object's own; `modified` counts seconds. An object is written where none is (`If-None-Match: *`) and with
+    a checksum, as a bucket that locks its objects has it; of the first `lost_answers` writes nobody hears.
     """
 
-    buckets: Mapping[str, Mapping[str, bytes]]
+    buckets: Mapping[str, dict[str, bytes]]
     asked: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     hangs_from: int | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     modified: int = 0
+    lost_answers: int = 0
     port: int = 0
 
     @property
@@ -41,7 +45,25 @@ class ObjectStore(LoopbackServer):
         app.router.add_get("/{bucket}", self._list)
         app.router.add_get("/{bucket}/", self._list)
         app.router.add_get("/{bucket}/{key:.+}", self._object)
+        app.router.add_put("/{bucket}/{key:.+}", self._make)
         return app
+
+    async def _make(self, request: web.Request) -> web.Response:
+        if f"Credential={ACCESS_KEY}/" not in request.headers.get("authorization", ""):
+            return _refused(403, "AccessDenied")
+        objects = self.buckets.get(request.match_info["bucket"])
+        if objects is None:
+            return _refused(404, "NoSuchBucket")
+        if request.headers.get("if-none-match") != "*" or "x-amz-checksum-sha256" not in request.headers:
+            return _refused(400, "InvalidRequest")
+        key = request.match_info["key"]
+        if key in objects:
+            return _refused(412, "PreconditionFailed")
+        objects[key] = await request.read()
+        if self.lost_answers:
+            self.lost_answers -= 1
+            return _refused(500, "InternalError")
+        return web.Response(headers={"ETag": _tag(objects[key])})
 
     async def _list(self, request: web.Request) -> web.Response:
         if f"Credential={ACCESS_KEY}/" not in request.headers.get("authorization", ""):

@@ -41,3 +41,23 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
+
+{{/* The record of evidence is where the operator can reach it. */}}
+{{- define "pointsman.evidence" -}}
+{{- $evidence := .Values.fleet.evidence | default dict -}}
+{{- $mounts := .Values.operator.evidence | default dict -}}
+{{- $file := $evidence.file | default "" -}}
+{{- $credentials := ($evidence.objectStore | default dict).credentialsFile | default "" -}}
+{{- if and $file (not (and $mounts.claim (hasPrefix "/var/lib/pointsman/evidence/" $file))) -}}
+{{- fail "fleet.evidence.file is on no volume; name it below /var/lib/pointsman/evidence/, and its claim in operator.evidence.claim" -}}
+{{- end -}}
+{{- if and $mounts.claim (not $file) -}}
+{{- fail "operator.evidence.claim is used by nothing; state fleet.evidence.file below /var/lib/pointsman/evidence/" -}}
+{{- end -}}
+{{- if and $credentials (not (and $mounts.credentialsSecret (hasPrefix "/etc/pointsman-evidence/" $credentials))) -}}
+{{- fail "fleet.evidence.objectStore.credentialsFile is not mounted; name it below /etc/pointsman-evidence/, and its Secret in operator.evidence.credentialsSecret" -}}
+{{- end -}}
+{{- if and $evidence .Values.watchNamespaces -}}
+{{- fail "fleet.evidence has nothing to record: an installation that watches some namespaces has no policies; remove one of the two" -}}
+{{- end -}}
+{{- end -}}

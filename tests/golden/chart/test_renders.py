@@ -33,8 +33,15 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
                 "names": [{"namespaceSelector": {"matchLabels": {"team": "a"}}, "models": ["team-a/*"]}]
             },
             "guardrails": {"reports": "openreports.io"},
+            "evidence": {
+                "objectStore": {
+                    "url": "s3://audit/fleet",
+                    "credentialsFile": "/etc/pointsman-evidence/store.json",
+                }
+            },
         },
         "operator": {
+            "evidence": {"credentialsSecret": "audit-store"},
             "nodeSelector": {"pool": "system"},
             "tolerations": [{"operator": "Exists"}],
             "priorityClassName": "system-cluster-critical",

@@ -182,6 +182,40 @@ def test_more_gateways_than_autoscaling_may_make_are_refused() -> None:
     render({"gateway": {"replicas": 20, "autoscaling": {"enabled": False}}})
 
 
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"fleet": {"evidence": {"file": "/var/lib/pointsman/evidence/r.jsonl"}}}, "file is on no volume"),
+        (
+            {"fleet": {"evidence": {"file": "/tmp/r.jsonl"}}, "operator": {"evidence": {"claim": "audit"}}},
+            "file is on no volume",
+        ),
+        ({"operator": {"evidence": {"claim": "audit"}}}, "claim is used by nothing"),
+        (
+            {"fleet": {"evidence": {"objectStore": {"url": "s3://a/b", "credentialsFile": "/etc/c"}}}},
+            "credentialsFile is not mounted",
+        ),
+        (
+            {"fleet": {"evidence": {"objectStore": {"url": "s3://a/b"}}}, "watchNamespaces": ["chat"]},
+            "has nothing to record",
+        ),
+    ],
+)
+def test_a_record_that_the_operator_could_not_write_is_refused(values: dict[str, Any], why: str) -> None:
+    with pytest.raises(HelmError, match=why):
+        render(values)
+
+
+def test_a_record_in_a_file_is_on_a_claim_and_the_root_stays_read_only() -> None:
+    file = {"evidence": {"file": "/var/lib/pointsman/evidence/record.jsonl"}}
+    values = {"fleet": file, "operator": {"evidence": {"claim": "audit"}}}
+    (operator,) = (pod for pod in pods(render(values)) if pod["containers"][0]["name"] == "operator")
+    assert {"name": "evidence", "persistentVolumeClaim": {"claimName": "audit"}} in operator["volumes"]
+    (container,) = operator["containers"]
+    assert {"name": "evidence", "mountPath": "/var/lib/pointsman/evidence"} in container["volumeMounts"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
 def test_the_parts_of_a_pod_that_are_optional_may_be_taken_away() -> None:
     bare = {"resources": None, "nodeSelector": None, "tolerations": None, "affinity": None}
     for pod in pods(render({"operator": bare, "autoscaler": bare, "gateway": bare})):

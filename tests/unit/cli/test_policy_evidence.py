@@ -101,7 +101,7 @@ def test_a_record_grows_verifies_and_is_named_in_a_report(tmp_path: Path, capsys
     head = capsys.readouterr().out.split()[-1]
     first = record.read_bytes()
     kinds = [json.loads(line)["kind"] for line in first.splitlines()]
-    assert kinds[:4] == ["start", "policy", "policy", "exception"]
+    assert kinds[:4] == ["start", "policy", "exception", "policy"]
     assert set(kinds[4:]) == {"verdict"}
 
     assert appended(record) == 0
@@ -112,7 +112,7 @@ def test_a_record_grows_verifies_and_is_named_in_a_report(tmp_path: Path, capsys
     )
 
     capsys.readouterr()
-    assert main(["policy", "verify", str(record), "--head", head, "--entries", "50"]) == 0
+    assert main(["policy", "evidence", "verify", str(record), "--head", head, "--entries", "9"]) == 0
     assert "chain verified, head " in capsys.readouterr().out
     command = ["policy", "report", MODELS, *POLICIES, "--framework", "eu-ai-act", "--record", str(record)]
     assert main(command) == 0
@@ -125,12 +125,12 @@ def test_a_record_that_was_changed_takes_nothing_more(tmp_path: Path, capsys: Ca
     record = tmp_path / "record.jsonl"
     assert appended(record) == 0
     before = record.read_bytes().splitlines(keepends=True)
-    changed = b"".join(before).replace(b'"outcome":"fail"', b'"outcome":"pass"', 1).splitlines(keepends=True)
+    changed = b"".join(before).replace(b':"fail"', b':"pass"', 1).splitlines(keepends=True)
     record.write_bytes(b"".join(changed))
     line = next(n for n, (one, was) in enumerate(zip(changed, before, strict=True), 1) if one != was)
     capsys.readouterr()
 
-    assert main(["policy", "verify", str(record)]) == 1
+    assert main(["policy", "evidence", "verify", str(record)]) == 1
     assert appended(record) == 1
 
     said = capsys.readouterr().err.splitlines()
@@ -147,10 +147,10 @@ def test_an_end_that_was_cut_shows_with_the_head(tmp_path: Path, capsys: Capture
     lines = record.read_bytes().splitlines(keepends=True)
     record.write_bytes(b"".join(lines[:-2]))
 
-    assert main(["policy", "verify", str(record)]) == 0
-    assert main(["policy", "verify", str(record), "--head", head]) == 1
+    assert main(["policy", "evidence", "verify", str(record)]) == 0
+    assert main(["policy", "evidence", "verify", str(record), "--head", head]) == 1
     assert f"{record}:{len(lines) - 1}: the record ends here" in capsys.readouterr().err
-    assert main(["policy", "verify", str(record), "--head", "5f3c"]) == 2
+    assert main(["policy", "evidence", "verify", str(record), "--head", "5f3c"]) == 2
 
 
 def test_a_killed_writer_leaves_what_can_be_told(tmp_path: Path, capsys: Captured) -> None:

@@ -12,8 +12,10 @@ from pointsman.api.guardrailpolicy import GuardrailPolicySpec
 from pointsman.api.markers import ListMap
 from pointsman.api.meta import LabelSelector
 from pointsman.api.names import (
+    BucketUrl,
     Cidr,
     Currency,
+    FilePath,
     HttpUrl,
     LabelKey,
     Labels,
@@ -207,6 +209,31 @@ class GuardrailSettings(Record):
     """A report in each namespace where something breaks a rule, where the kind is installed."""
 
 
+class EvidenceStore(Record):
+    """A prefix of a bucket. Its objects are made and never changed: a bucket may lock them."""
+
+    url: BucketUrl
+    credentials_file: FilePath | None = None
+    """A JSON object of the store's settings; without it the store's own ways to credentials are tried."""
+
+
+class EvidenceSettings(Record):
+    """Where the operator keeps its record of what policies say."""
+
+    constraints: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.file) != has(self.objectStore)",
+            lambda evidence: (evidence.file is None) != (evidence.object_store is None),
+            "does not name one place",
+            "write file or objectStore",
+        ),
+    )
+
+    file: FilePath | None = None
+    """On a volume that every replica of the operator mounts."""
+    object_store: EvidenceStore | None = None
+
+
 class FleetSettings(Record):
     """What the platform has: its currency, its accelerators, who may claim which names, its way out."""
 
@@ -219,3 +246,5 @@ class FleetSettings(Record):
     policies: Annotated[dict[Word, GuardrailPolicySpec], Field(max_length=32)] = Field(default_factory=dict)
     """GuardrailPolicies, by name, that the operator keeps in its cluster as they stand here."""
     guardrails: GuardrailSettings | None = None
+    evidence: EvidenceSettings | None = None
+    """Without it the operator keeps no record of evidence."""

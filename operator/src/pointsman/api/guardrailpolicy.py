@@ -137,13 +137,23 @@ class ExceptionsStatus(Record):
     """By id, the first to end first. Of each an event told once."""
 
 
+class EvidenceStatus(Record):
+    """How the operator's record ended when it last wrote of this policy. Who keeps it elsewhere finds a cut
+    end.
+    """
+
+    entries: Count = 0
+    head: Annotated[str, Field(max_length=64)] = ""
+
+
 class GuardrailPolicyStatus(Record):
-    """Conditions: Compiled, Enforced, RuntimeProgrammed, Ready."""
+    """Conditions: Compiled, Enforced, Recorded, RuntimeProgrammed, Ready."""
 
     observed_generation: Generation = 0
     rules: Count = 0
     violations: Violations | None = None
     exceptions: ExceptionsStatus | None = None
+    evidence: EvidenceStatus | None = None
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), ListMap("type")] = ()
 
 

@@ -102,6 +102,18 @@ HeaderName = Annotated[
 HeaderValue = Annotated[
     str, spelling(r"^[^\x00-\x08\x0a-\x1f\x7f]+$", "text without control characters", longest=1024)
 ]
+# A file that a process of ours reads or writes.
+FilePath = Annotated[
+    str, spelling(r"^/[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f/]$", "an absolute path of a file", longest=4096)
+]
+BucketUrl = Annotated[
+    str,
+    spelling(
+        r"^(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._=-]+)+/?$",
+        "a bucket with a prefix, such as s3://audit/fleet",
+        longest=1024,
+    ),
+]
 HttpUrl = Annotated[
     str,
     spelling(

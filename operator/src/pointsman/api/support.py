@@ -147,6 +147,7 @@ _GAPS = (
     _Gap("FleetSettings", "egress", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap("FleetSettings", "weights", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap("FleetSettings", "guardrails", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
+    _Gap("FleetSettings", "evidence", _LOCAL, what=_FOR_CLUSTERS, todo=_NO_MEANING, severity="warning"),
     _Gap(
         "FleetSettings",
         "policies",

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from pointsman.api.examination import Examination, examine
 from pointsman.api.nodes import path_text
-from pointsman.cli.policy_evidence import evidence, report, verify
+from pointsman.cli.policy_record import evidence
+from pointsman.cli.policy_report import report
 from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import Compiled
@@ -31,7 +32,7 @@ def command() -> None:
     """Guardrail policies: list packs, render what a cluster gets, test your own, report and keep evidence."""
 
 
-for _one in (report, evidence, verify):
+for _one in (report, evidence):
     command.add_command(_one)
 
 

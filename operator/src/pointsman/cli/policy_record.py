@@ -1,93 +1,108 @@
-"""A record of evidence as a file: read line by line, and appended to so that it verifies whatever happens."""
+"""`pointsman policy evidence`: a record of what policies say, kept, and verified."""
 
-import fcntl
-import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
 
+import click
+
+from pointsman import __version__
+from pointsman.cli.policy_report import CREDENTIALS, FOUND_ERRORS, POLICIES, Case, case_in
 from pointsman.errors import PointsmanError
-from pointsman.policy.evidence.record import Entry, RecordError, Verified, entries_of
-
-_LONGEST_LINE = 4 * 1024 * 1024
-
-
-def entries_in(file: str) -> Iterator[Entry]:
-    """The entries of a record. PointsmanError for a file that cannot be read, or at the first break."""
-    with _opened(file, os.O_RDONLY) as stream:
-        yield from _entries(file, stream)
-
-
-def lines_in(file: str) -> Iterator[bytes]:
-    """The lines with their ends."""
-    with _opened(file, os.O_RDONLY) as stream:
-        yield from _lines(stream)
+from pointsman.policy.evidence import bodies
+from pointsman.policy.evidence.bodies import Body
+from pointsman.policy.evidence.known import Known, PolicySeen
+from pointsman.policy.evidence.record import EMPTY, Broken, Entry, Verified, chained
+from pointsman.policy.evidence.record import verify as verified
+from pointsman.records.file import append as append_to
+from pointsman.records.opening import is_bucket, record_at
+from pointsman.records.place import broken
 
 
-def append(file: str, made: Callable[[Iterator[Entry]], tuple[bytes, Verified]]) -> Verified:
-    """Adds what `made` gives for the entries that are there, all of which it takes, and how the record ends
-    then.
+class _Hash(click.ParamType[str]):
+    name = "hash"
 
-    One at a time, and nobody reads meanwhile. Where not all of it could be written, none of it is left; a
-    process that is killed in between leaves whole entries and perhaps an incomplete last line, which
-    verifying tells.
+    def convert(self, value: str, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        if not re.fullmatch(r"[0-9a-f]{64}", value):
+            self.fail("a hash has 64 hexadecimal digits in small letters", parameter, context)
+        return value
+
+
+@click.group()
+def evidence() -> None:
+    """Keep a record of verdicts, policies and exceptions that shows whether somebody changed it."""
+
+
+@evidence.command(
+    epilog="Example: pointsman policy evidence append audit/record.jsonl fleet --policies platform/policies"
+)
+@click.argument("file", type=click.Path())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="PATH...")
+@POLICIES
+def append(file: str, paths: tuple[str, ...], policies: tuple[str, ...]) -> int:
+    """Judge the objects of files and append the verdicts to a record.
+
+    Policies and exceptions are written where they are not in the record as they are. Prints the hash of the
+    last entry: kept elsewhere, it shows later that nothing was cut off. Nothing is appended to a record that
+    does not verify. In a cluster the operator writes a record, by the fleet settings.
+
+    Exits with 1 if a file has an error, or if the record is broken or cannot be written.
     """
-    is_new = not Path(file).exists()
-    with _opened(file, os.O_RDWR | os.O_CREAT) as stream:
-        lines, end = made(_entries(file, stream))
-        size = stream.seek(0, os.SEEK_END)
-        try:
-            _write(stream, lines)
-        except OSError:
-            stream.truncate(size)
-            raise
-        if is_new:
-            _keep_name(Path(file))
-    return end
+    if is_bucket(file):
+        raise PointsmanError("only the operator writes to a bucket", where=file, todo="name a file")
+    now = datetime.now(UTC)
+    case = case_in(paths, policies, now)
+    if case is None:
+        return FOUND_ERRORS
+    before = EMPTY
+
+    def made(found: Iterator[Entry]) -> tuple[bytes, Verified]:
+        nonlocal before
+        known = Known()
+        for entry in found:
+            before = Verified(entry.sequence, entry.hash)
+            known.take(entry.kind, entry.body)
+        first = [bodies.start(__version__)] if before == EMPTY else []
+        return chained(before, now, [*first, *_news(case, known, now)])
+
+    end = append_to(file, made)
+    click.echo(
+        f"{file}: {end.entries - before.entries} entries appended, {end.entries} in all, head {end.head}"
+    )
+    return 0
 
 
-def _write(stream: BinaryIO, lines: bytes) -> None:
-    left = memoryview(lines)
-    while left:
-        left = left[os.write(stream.fileno(), left) :]
-    os.fsync(stream.fileno())
+def _news(case: Case, known: Known, now: datetime) -> Iterator[Body]:
+    """Policies as far as the record does not say them, and every verdict: that it was given again is news."""
+    of_rules = {policy.name: bodies.rules_digest(policy) for policy in case.policies}
+    for policy in case.policies:
+        for body in known.unrecorded(PolicySeen(now, "", 0, policy, of_rules[policy.name], None)):
+            known.take(*body)
+            yield body
+    for (name, seen), found in groupby(case.judged, lambda one: (one.verdict.policy, one.object)):
+        yield bodies.verdict(name, of_rules[name], seen, found)
 
 
-def _keep_name(file: Path) -> None:
-    """The name of a new file is in its folder, which is written by itself."""
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+@evidence.command(epilog="Example: pointsman policy evidence verify s3://audit/fleet --head 5f3c…")
+@click.argument("record", type=click.Path())
+@CREDENTIALS
+@click.option("--head", type=_Hash(), help="The hash of an entry that it is known to have had.")
+@click.option("--entries", type=click.IntRange(min=0), help="How many entries it is known to have had.")
+def verify(record: str, credentials: str | None, head: str | None, entries: int | None) -> int:
+    """Verify a record: that nothing in it was changed, removed, inserted or moved.
 
+    RECORD is a file, or the prefix of a bucket: s3://BUCKET/PREFIX, gs:// and az:// likewise.
 
-@contextmanager
-def _opened(file: str, flags: int) -> Iterator[BinaryIO]:
-    try:
-        # A pipe must not keep us waiting for somebody who writes to it.
-        descriptor = os.open(file, flags | os.O_NONBLOCK, 0o644)
-        with open(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0) as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise PointsmanError("is no regular file", where=file, todo="name the file of the record")
-            fcntl.flock(stream, fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX)
-            yield stream
-    except OSError as error:
-        raise PointsmanError(error.strerror or str(error), where=file) from None
+    That its end was cut off, or that all of it was written anew, shows with --head alone (a cut also with
+    --entries), which must come from elsewhere: the status of GuardrailPolicies and the operator's log have
+    it.
 
-
-def _entries(file: str, stream: BinaryIO) -> Iterator[Entry]:
-    try:
-        yield from entries_of(_lines(stream))
-    except RecordError as error:
-        raise PointsmanError(
-            error.broken.what, where=f"{file}:{error.broken.line}", todo=error.broken.todo
-        ) from None
-
-
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    with open(os.dup(stream.fileno()), "rb") as buffered:
-        while line := buffered.readline(_LONGEST_LINE):
-            yield line
+    Exits with 1 at the first break, and says in which line it is.
+    """
+    opened = record_at(record, credentials)
+    found = verified(opened.lines(), head or "", entries)
+    if isinstance(found, Broken):
+        raise broken(opened, found.line, found.what, found.todo)
+    click.echo(f"{record}: {found.entries} entries, chain verified, head {found.head}")
+    return 0

@@ -4,7 +4,7 @@ Only who leads notes it: until then what was seen need not be kept, as who begin
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from random import Random
 
@@ -16,6 +16,7 @@ from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.node_offers import is_unplaced, offers_something_else
 from pointsman.controller.platform_view import FRESH_SECONDS, asks_for_devices
 from pointsman.controller.primaries import Primaries
+from pointsman.controller.recording.recorder import Recorder
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.kube.objects import (
     GUARDRAIL_POLICY,
@@ -42,12 +43,16 @@ _ROOM_SECONDS = 2 * FRESH_SECONDS
 class Due:
     """Hears of everything; `queue` has what is due. Also holds our own kinds, of which it is told first."""
 
-    def __init__(self, fleet: FleetSettings) -> None:
+    def __init__(self, fleet: FleetSettings, recorder: Callable[["Due"], Recorder] | None = None) -> None:
+        """`recorder` makes what keeps the record of evidence, where one is kept."""
         self.queue: WorkQueue[Ident] = WorkQueue(Random())
         self.deployments = Primaries(MODEL_DEPLOYMENT, self._is_due, holding.keep)
         self.routes = Primaries(MODEL_ROUTE, self._route_changed)
         self.policies = Primaries(GUARDRAIL_POLICY, self._is_due)
-        self.findings = Findings(self._look, self._places, self._found_something, lambda: datetime.now(UTC))
+        self.recorder = None if recorder is None else recorder(self)
+        self.findings = Findings(
+            self._look, self._places, self._found_something, lambda: datetime.now(UTC), self.recorder
+        )
         self.book = RouteBook(fleet)
         self.is_leading = False
         self._looks_for_room: asyncio.TimerHandle | None = None
@@ -56,6 +61,8 @@ class Due:
         """This replica leads from now on, until `end`."""
         self.is_leading = True
         self.findings.begin()
+        if self.recorder is not None:
+            self.recorder.begin()
         for primaries in (self.deployments, self.routes, self.policies):
             for key in primaries:
                 self._is_due(Ident(primaries.kind.kind, key))
@@ -93,6 +100,10 @@ class Due:
         """A pod of somebody else: the devices of one that goes are free."""
         if asks_for_devices(before) and not asks_for_devices(now):
             self._look_for_room()
+
+    def record_says(self, policy: ObjectKey, after_seconds: float) -> None:
+        """There is something else to say of the record of evidence."""
+        self._is_due(Ident(GUARDRAIL_POLICY.kind, policy), after_seconds)
 
     def native_changed(self, policy: ObjectKey) -> None:
         """A native object of a policy is something else: it is put back."""

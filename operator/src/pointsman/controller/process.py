@@ -35,8 +35,11 @@ from pointsman.controller.modelroute.reconciler import ModelRouteReconciler
 from pointsman.controller.plan import Announcement
 from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primary import PrimaryWatch
+from pointsman.controller.recording.fleet import recorder_of
+from pointsman.controller.recording.recorder import Recorder
 from pointsman.controller.settings import OperatorSettings
 from pointsman.controller.workers import Workers
+from pointsman.errors import PointsmanError
 from pointsman.health_page import HealthPage
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Credentials
@@ -78,7 +81,17 @@ class Operator:
         self._settings = settings
         self._log = structlog.get_logger("operator")
         self.metrics = OperatorMetrics()
-        self._due = Due(settings.fleet)
+        evidence = settings.fleet.evidence
+        if evidence is not None and settings.namespaces:
+            raise PointsmanError(
+                "an installation that watches some namespaces has no policies to record",
+                where="fleet.yaml: evidence",
+                todo="remove it, or watch all namespaces",
+            )
+        self._due = Due(
+            settings.fleet,
+            None if evidence is None else partial(recorder_of, settings=evidence, writer=settings.identity),
+        )
         self._gateways = (
             None if settings.gateways is None else Gateways(settings.gateways, self._due.gateways_say)
         )
@@ -199,6 +212,7 @@ class Operator:
             self._due.policy_concerned,
             lambda: comparison.unserved,
             (self._settings.fleet.guardrails or GuardrailSettings()).exception_reminder.seconds,
+            recorder=self._due.recorder,
         )
         by_kind = {
             MODEL_DEPLOYMENT.kind: reconciler.reconcile,
@@ -220,6 +234,7 @@ class Operator:
                     "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
                     "keep reports": self._keep_reports(reader, writer),
+                    "record evidence": self._record(writer),
                     "compare with a list": comparison.run(),
                     "work": self._work(self._workers),
                 }
@@ -241,6 +256,10 @@ class Operator:
     async def _keep_stated(self, reader: KubeReader, writer: KubeWriter) -> None:
         if self._has_policies:
             await keep_stated(reader, writer, self._settings.fleet.policies)
+
+    async def _record(self, writer: KubeWriter) -> None:
+        if self._due.recorder is not None:
+            await self._due.recorder.run(writer.still_leads)
 
     async def _work(self, workers: Workers) -> None:
         if self._gateways is not None:
@@ -285,8 +304,17 @@ class Operator:
             "policy",
             lambda: ending_by_policy(filter(None, map(self._due.policies.get, self._due.policies))),
         )
+        if self._due.recorder is not None:
+            self._make_evidence_gauges(self._due.recorder)
         for informer in informers:
             self.metrics.watch_age(str(informer.selection.kind), partial(getattr, informer, "age_seconds"))
+
+    def _make_evidence_gauges(self, recorder: Recorder) -> None:
+        gauge = self.metrics.gauge
+        gauge("evidence_entries", "In the record, as it was last.", lambda: recorder.recording.entries)
+        gauge("evidence_waiting", "News that are not in the record yet.", lambda: recorder.waiting)
+        gauge("evidence_failing", "Whether the last try failed.", lambda: float(bool(recorder.recording.why)))
+        gauge("evidence_lost", "News that were too many to keep while it failed.", lambda: recorder.lost)
 
     def _is_synced(self) -> bool:
         return self._informers is not None and self._informers.are_complete

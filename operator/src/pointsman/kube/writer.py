@@ -35,6 +35,11 @@ class KubeWriter:
         self._connection = connection
         self._fence = fence
 
+    def still_leads(self) -> None:
+        """For what is written elsewhere than to the API server. Raises LeadershipLost."""
+        if self._fence is not None:
+            self._fence.check()
+
     async def apply(self, obj: KubeObject, manager: str, *, force: bool = False) -> KubeObject:
         # A misspelt field of ours is an error and not silently dropped. In Kubernetes' own kinds it always is
         # for an apply; to ask for that has the API server read each body twice, a tenth of its work.

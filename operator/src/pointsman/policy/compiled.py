@@ -24,12 +24,15 @@ OWN = ""
 
 @dataclass(frozen=True)
 class BoundCheck:
-    """One rule over one kind, its parameters inlined. `holds` is true where the rule does not apply."""
+    """One rule over one kind, its parameters inlined. `holds` is true where the rule does not apply, which
+    `when` says alone; "" where that is not told apart.
+    """
 
     holds: str
     variables: Mapping[str, str]
     found: str = ""
     scale: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,11 +177,13 @@ def _parameters_of(rule: RuleSource) -> Iterator[str]:
 
 def _check(check: Check, values: Mapping[str, Value]) -> BoundCheck:
     holds = inlined(check.holds, values)
+    when = inlined(check.when, values) if check.when else ""
     return BoundCheck(
-        f"!({inlined(check.when, values)}) || ({holds})" if check.when else holds,
+        f"!({when}) || ({holds})" if when else holds,
         {name: inlined(text, values) for name, text in check.variables.items()},
         inlined(check.found, values) if check.found else "",
         inlined(check.scale, values) if check.scale else "",
+        when,
     )
 
 

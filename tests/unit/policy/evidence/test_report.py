@@ -12,7 +12,7 @@ from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import compile_policy
 from pointsman.policy.evidence import shown
-from pointsman.policy.evidence.judged import conditions, judged
+from pointsman.policy.evidence.judged import judged
 from pointsman.policy.evidence.record import BEFORE_THE_FIRST
 from pointsman.policy.evidence.report import Control, Recorded, Report, State, report
 from pointsman.policy.packs import Library, read_library
@@ -95,13 +95,11 @@ def reported(
     stated = guardrail_policy({"packs": [{"name": "example"}], **spec})
     policies = [compile_policy(stated, known)]
     assert policies[0].problems == ()
-    applying = conditions([stated], known)
     found = [
         one
         for obj in objects
         for one in judged(
             policies,
-            applying,
             PolicyKind.MODEL_DEPLOYMENT,
             obj,
             {"metadata": {"name": obj["metadata"]["namespace"]}},

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from pointsman.api import GuardrailPolicy, ObjectKey
-from pointsman.api.guardrailpolicy import GuardrailPolicyStatus, Violations
+from pointsman.api.guardrailpolicy import EvidenceStatus, GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.controller.guardrailpolicy.by_hand import changed_by_hand, writers
 from pointsman.controller.guardrailpolicy.exceptions import announced, exceptions_status
@@ -12,6 +12,7 @@ from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.guardrailpolicy.strays import by_others, without_strays
 from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.controller.plan import Announcement, Doomed, Plan, Trimmed
+from pointsman.controller.recording.hearing import Recording
 from pointsman.kube.objects import (
     VALIDATING_POLICY,
     Kind,
@@ -127,6 +128,7 @@ def looks_at_dates(compiled: Compiled) -> bool:
 def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> GuardrailPolicyStatus:
     policy, compiled = snapshot.policy, snapshot.compiled
     verdicts = [_compiled(snapshot), _enforced(snapshot, natives)]
+    beside = [] if snapshot.recording is None else [_recorded(snapshot.recording)]
     if policy.spec.runtime is not None:
         verdicts.append(
             Verdict("RuntimeProgrammed", FALSE, "NotSupported", "rules at run time are not supported yet")
@@ -147,7 +149,8 @@ def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Guardr
         if snapshot.found.is_complete
         else policy.status.violations,
         exceptions=exceptions_status(compiled.exemptions, snapshot.now, snapshot.soon_seconds),
-        conditions=conditions([*verdicts, ready], policy.status.conditions, generation, now),
+        evidence=_evidence(snapshot),
+        conditions=conditions([*verdicts, *beside, ready], policy.status.conditions, generation, now),
     )
 
 
@@ -157,6 +160,24 @@ def _compiled(snapshot: PolicySnapshot) -> Verdict:
         return Verdict("Compiled", TRUE, "Compiled", "")
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return Verdict("Compiled", FALSE, "BrokenRule", f"{problems[0]}{more}"[:_LONGEST])
+
+
+def _recorded(recording: Recording) -> Verdict:
+    """Rules hold whether it is written or not: no reason for a policy not to be ready."""
+    if recording.why:
+        return Verdict("Recorded", FALSE, "EvidenceNotWritten", recording.why[:_LONGEST])
+    if not recording.head:
+        return Verdict("Recorded", UNKNOWN, "Pending", "the record is being read")
+    return Verdict("Recorded", TRUE, "Recorded", "")
+
+
+def _evidence(snapshot: PolicySnapshot) -> EvidenceStatus | None:
+    recording = snapshot.recording
+    if recording is None:
+        return None
+    if not recording.head:
+        return snapshot.policy.status.evidence
+    return EvidenceStatus(entries=recording.entries, head=recording.head)
 
 
 def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verdict:

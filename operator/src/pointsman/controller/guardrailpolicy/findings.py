@@ -17,6 +17,7 @@ from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind, Violation
 from pointsman.controller.children import deployment_of
 from pointsman.controller.guardrailpolicy.snapshot import Found
+from pointsman.controller.recording.hearing import Hearing, Looked
 from pointsman.json_text import dumped
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, Kind, KubeObject, metadata
 from pointsman.kube.packed import same_member
@@ -59,11 +60,13 @@ class Findings:
         all_objects: Callable[[], Iterable[Place]],
         changed: Callable[[ObjectKey], None],
         now: Callable[[], datetime],
+        recorder: Hearing | None = None,
     ) -> None:
         self._look = look
         self._all = all_objects
         self._changed = changed
         self._now = now
+        self._recorder = recorder
         self._policies: dict[ObjectKey, Compiled] = {}
         self._left_out: frozenset[str] = frozenset()
         self._found: dict[ObjectKey, dict[Place, _Broken]] = {}
@@ -228,6 +231,8 @@ class Findings:
                     "not_judged", policy=policy.name, object=str(place[1]), why=type(error).__name__
                 )
             await asyncio.sleep(0)
+            if self._recorder is not None:
+                await self._recorder.room()
         left = self._places(policy)
         self._due.pop(policy, None)
         if left:
@@ -266,7 +271,7 @@ class Findings:
         found = self._found[policy]
         before = found.get(place, ())
         live = self._live(*place)
-        now = () if live is None else self._violations(compiled, place, live)
+        now = self._violations(compiled, place, live)
         found.pop(place, None)
         if now:
             found[place] = now
@@ -291,17 +296,21 @@ class Findings:
     def _namespace(self, name: str) -> dict[str, Any]:
         return {"metadata": {"name": name, "labels": dict(self._namespaces.get(name, {}))}}
 
-    def _violations(self, compiled: Compiled, place: Place, live: KubeObject) -> _Broken:
+    def _violations(self, compiled: Compiled, place: Place, live: KubeObject | None) -> _Broken:
         kind, key = place
-        name = namespace_of(place)
-        if name in self._left_out:
+        judging, name = _KINDS[kind], namespace_of(place)
+        if live is None or name in self._left_out:
+            if self._recorder is not None:
+                self._recorder.judged(compiled, Looked(judging, key))
             return ()
         beside = None
         if self._beside is not None and any(kind.kind in look.kinds for look in compiled.looks):
             beside = self._beside(kind, key, live)
-        judging = _KINDS[kind]
         obj = dict(live) if judging is None else as_admitted(judging, dict(live))
-        judged = verdicts([compiled], judging, obj, self._namespace(name), self._now(), beside)
+        namespace = self._namespace(name)
+        judged = verdicts([compiled], judging, obj, namespace, self._now(), beside)
+        if self._recorder is not None:
+            self._recorder.judged(compiled, Looked(judging, key, obj, namespace, judged))
         return tuple((one.rule.id, sys.intern(one.message)) for one in judged if one.is_violation)
 
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from pointsman.api import GuardrailPolicy, ObjectKey
+from pointsman.api.verdicts import TRUE
 from pointsman.controller.acting import Actor, Statuses
 from pointsman.controller.children import Children
 from pointsman.controller.guardrailpolicy.by_hand import Standing, standing
 from pointsman.controller.guardrailpolicy.decide import decide, looks_at_dates
 from pointsman.controller.guardrailpolicy.findings import Findings
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
+from pointsman.controller.plan import Plan
 from pointsman.controller.reading import Unreadable, read, said_of
+from pointsman.controller.recording.hearing import Policies
 from pointsman.kube.clock import Clock, elapsed_seconds
 from pointsman.kube.objects import (
     GUARDRAIL_POLICY,
@@ -29,6 +32,8 @@ from pointsman.kube.objects import (
 )
 from pointsman.policy.compiled import Compiled, compile_policy
 from pointsman.policy.contradictions import Contradictions
+from pointsman.policy.evidence.known import Held
+from pointsman.policy.evidence.record import digest
 from pointsman.policy.native import SYSTEM_NAMESPACES
 from pointsman.policy.packs import Library
 
@@ -77,6 +82,7 @@ class GuardrailPolicyReconciler:
         unserved: Callable[[], Collection[Kind]],
         soon_seconds: float,
         clock: Clock = elapsed_seconds,
+        recorder: Policies | None = None,
     ) -> None:
         self._policies = policies
         self._natives = natives
@@ -93,6 +99,8 @@ class GuardrailPolicyReconciler:
         self._known: dict[ObjectKey, _Known] = {}
         self._stood: dict[ObjectKey, Standing] = {}
         self._clock = clock
+        self._recorder = recorder
+        self._natives_said: dict[ObjectKey, tuple[object, str]] = {}
         self._as_they_are: dict[ObjectKey, tuple[frozenset[tuple[str, int]], float]] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -104,7 +112,10 @@ class GuardrailPolicyReconciler:
             self._known.pop(key, None)
             self._as_they_are.pop(key, None)
             self._stood.pop(key, None)
+            self._natives_said.pop(key, None)
             self._tell(self._contradictions.forget(key.name))
+            if self._recorder is not None:
+                self._recorder.gone(key)
             return None
         policy = read(GuardrailPolicy, live)
         if isinstance(policy, Unreadable):
@@ -116,6 +127,9 @@ class GuardrailPolicyReconciler:
             there = {(kind_of(one), key_of(one)): one for one in snapshot.natives}
             self._stood[key] = standing(plan.apply, there, snapshot.stood)
         again = await self._actor.act(plan, key, self._policies)
+        if self._recorder is not None and not isinstance(policy, Unreadable):
+            known = self._known[key]
+            self._recorder.saw(known.compiled, known.uid, known.generation, self._held(plan, key))
         return 0.0 if again else plan.again_after_seconds
 
     def _snapshot(self, policy: GuardrailPolicy, live: KubeObject, key: ObjectKey) -> PolicySnapshot:
@@ -136,6 +150,7 @@ class GuardrailPolicyReconciler:
             apart=self._known[key].apart,
             unserved=frozenset(one.kind for one in self._unserved()),
             contradictions=self._contradictions.of(key.name, now),
+            recording=None if self._recorder is None else self._recorder.recording,
             obstacle=self._actor.obstacle(key),
         )
 
@@ -161,7 +176,25 @@ class GuardrailPolicyReconciler:
             self._findings.again(key)
             self._tell(self._contradictions.concerned(key.name))
         self._known[key] = replace(known, ended=ended, day=day, apart=known.apart | self._actor.invalid(key))
+        if self._recorder is not None:
+            # Before what its rules find: how it is held shows once that is written.
+            self._recorder.saw(known.compiled, known.uid, known.generation, None)
         return known.compiled
+
+    def _held(self, plan: Plan, key: ObjectKey) -> Held | None:
+        """Whether the API server holds the rules, as the status says it; None where that is open."""
+        said = (plan.status or {}).get("status", {}).get("conditions", ())
+        enforced = next((one for one in said if one["type"] == "Enforced"), None)
+        if enforced is None or enforced["reason"] == "Pending":
+            return None
+        if enforced["status"] != TRUE:
+            return Held("", f"{enforced['reason']}: {enforced['message']}")
+        known = self._known[key]
+        like = known.uid, known.generation, known.ended, known.apart, self._mutates()
+        if self._natives_said.get(key, (None, ""))[0] != like:
+            natives = sorted([kind_of(one).kind, key_of(one).name, digest(one["spec"])] for one in plan.apply)
+            self._natives_said[key] = like, digest(natives)
+        return Held(self._natives_said[key][1])
 
     def _tell(self, names: Iterable[str]) -> None:
         for name in sorted(names):

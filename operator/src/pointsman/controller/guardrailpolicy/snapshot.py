@@ -7,6 +7,7 @@ from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import Violation
 from pointsman.controller.guardrailpolicy.by_hand import Standing
 from pointsman.controller.modeldeployment.snapshot import Obstacle
+from pointsman.controller.recording.hearing import Recording
 from pointsman.kube.objects import KubeObject
 from pointsman.policy.compiled import Compiled
 
@@ -44,4 +45,6 @@ class PolicySnapshot:
     """Kinds of ours that the API server does not serve: their definitions are not installed."""
     contradictions: tuple[str, ...] = ()
     """What other policies say of its rules otherwise, a line for each."""
+    recording: Recording | None = None
+    """How the record of evidence is doing; None where none is kept."""
     obstacle: Obstacle | None = None

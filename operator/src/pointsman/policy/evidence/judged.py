@@ -3,27 +3,24 @@
 A rule that is not for an object holds for it. That admits the object and is no evidence of anything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.errors import PointsmanError
+from pointsman.json_text import dumped
 from pointsman.policy.background import NAMESPACE, Beside
 from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence.record import digest
-from pointsman.policy.packs import Library
-from pointsman.policy.parameters import bound, inlined
 from pointsman.policy.verdicts import Outcome, Verdict, verdicts
 
 if TYPE_CHECKING:
     from pointsman.policy.cel.environment import Program
-
-Conditions = Mapping[tuple[str, str, PolicyKind], str]
-"""Policy, rule and kind -> the expression that says to which objects of the kind the rule applies."""
 
 
 @dataclass(frozen=True, order=True)
@@ -49,24 +46,8 @@ class Judged:
     """False where the rule holds because it is not for this object."""
 
 
-def conditions(policies: Iterable[GuardrailPolicy], library: Library) -> Conditions:
-    """Of the rules of packs; one that a policy states itself has one expression for both."""
-    return {
-        (policy.metadata.name, rule.id, kind): inlined(
-            check.when, bound(pack.source.parameters, stated.parameters, "")[0]
-        )
-        for policy in policies
-        for stated in policy.spec.packs
-        if (pack := library.packs.get(stated.name)) is not None
-        for rule in pack.rules.values()
-        for kind, check in rule.checks.items()
-        if check.when
-    }
-
-
 def judged(
     policies: Sequence[Compiled],
-    applying: Conditions,
     kind: PolicyKind | None,
     obj: Mapping[str, Any],
     namespace: Mapping[str, Any],
@@ -74,17 +55,27 @@ def judged(
     beside: Beside | None = None,
 ) -> list[Judged]:
     """What every rule says of an object, as `verdicts` does: without `beside` none in the background."""
-    metadata = obj.get("metadata") or {}
-    seen = Object(
-        kind.value if kind is not None else NAMESPACE,
-        metadata.get("namespace", ""),
-        metadata.get("name", ""),
-        digest(_said(obj)),
-    )
+    seen = seen_object(kind, obj)
     return [
-        Judged(seen, one, one.outcome is not Outcome.PASS or _applies(one, applying, kind, obj, namespace))
+        Judged(seen, one, applies(one, kind, obj, namespace))
         for one in verdicts(policies, kind, obj, namespace, now, beside)
     ]
+
+
+def seen_object(kind: PolicyKind | None, obj: Mapping[str, Any]) -> Object:
+    """Which object it is, with the digest of what rules read of it."""
+    metadata, said = obj.get("metadata") or {}, _said(obj)
+    try:
+        told = digest(said)
+    except PointsmanError:
+        # A number that JSON of other readers does not keep: it must not hold up the judging.
+        told = sha256(dumped(said, is_sorted=True)).hexdigest()
+    return Object(kind_name(kind), metadata.get("namespace", ""), metadata.get("name", ""), told)
+
+
+def kind_name(kind: PolicyKind | None) -> str:
+    """As an entry of a record has it; None is a Namespace itself."""
+    return kind.value if kind is not None else NAMESPACE
 
 
 def _said(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,20 +85,19 @@ def _said(obj: Mapping[str, Any]) -> dict[str, Any]:
     return {"metadata": told, "spec": obj.get("spec")}
 
 
-def _applies(
-    verdict: Verdict,
-    applying: Conditions,
-    kind: PolicyKind | None,
-    obj: Mapping[str, Any],
-    namespace: Mapping[str, Any],
+def applies(
+    verdict: Verdict, kind: PolicyKind | None, obj: Mapping[str, Any], namespace: Mapping[str, Any]
 ) -> bool:
+    """False where the rule holds because it is not for this object; a rule that a policy states itself has
+    one expression for both.
+    """
     if kind is None or kind not in verdict.rule.checks:
         return verdict.applies
-    when = applying.get((verdict.policy, verdict.rule.id, kind))
-    if when is None:
+    check = verdict.rule.checks[kind]
+    if verdict.outcome is not Outcome.PASS or not check.when:
         return True
     try:
-        return bool(_program(when, tuple(verdict.rule.checks[kind].variables.items())).value(obj, namespace))
+        return bool(_program(check.when, tuple(check.variables.items())).value(obj, namespace))
     except EvaluationError:
         return True  # it held all the same
 

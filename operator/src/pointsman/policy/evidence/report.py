@@ -9,6 +9,7 @@ from pointsman.errors import PointsmanError
 from pointsman.policy.background import LOOKS
 from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.evidence.judged import Judged
+from pointsman.policy.evidence.recorded import Gap
 from pointsman.policy.exemptions import Exemption
 from pointsman.policy.packs import Library
 from pointsman.policy.source import FrameworkSource
@@ -127,6 +128,10 @@ class Recorded:
     head: str
     verdicts: Mapping[tuple[str, str], int]
     """How many it has, by policy and rule; without those about objects that the rule is not for."""
+    gaps: tuple[Gap, ...] = ()
+    is_all: bool = False
+    """Whether the report says what the record shows, and nothing was judged anew."""
+    last_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.cli.policy_record import append, entries_in
-from pointsman.policy.evidence.record import EMPTY, Entry, EntryKind, Verified, chained
+from pointsman.policy.evidence.record import EMPTY, Entry, EntryKind, Verified, chained, entries_of
+from pointsman.records.file import RecordFile, append
 
 AT = datetime(2026, 12, 1, tzinfo=UTC)
 BODIES = [(EntryKind.START, {"by": "pointsman"}), (EntryKind.VERDICT, {"rule": "SUP-06"})]
@@ -38,13 +38,13 @@ def test_a_record_is_its_writers_alone_while_it_is_written(tmp_path: Path) -> No
 
     assert seen == [True]
     assert not locked(file)
-    assert [entry.hash for entry in entries_in(str(file))][-1] == end.head
+    assert [entry.hash for entry in entries_of(RecordFile(str(file)).lines())][-1] == end.head
 
 
 def test_readers_read_side_by_side_and_keep_writers_waiting(tmp_path: Path) -> None:
     file = tmp_path / "record.jsonl"
     append(str(file), lambda found: chained(EMPTY, AT, BODIES))
-    first = entries_in(str(file))
+    first = entries_of(RecordFile(str(file)).lines())
     assert next(first).sequence == 1
 
     assert not locked(file)

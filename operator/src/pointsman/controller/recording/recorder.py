@@ -1,0 +1,306 @@
+"""Writes what is heard into the record: all of it in its order, once, and what could not be written as a gap.
+
+News wait in memory until the record has them. What the record says already is found by reading it when this
+replica begins to lead, so that nothing is written for a restart, and no other state is kept.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
+
+import structlog
+
+from pointsman import __version__
+from pointsman.api import ObjectKey
+from pointsman.backoff import Backoff
+from pointsman.controller.recording.hearing import Fleet, Looked, Recording
+from pointsman.errors import PointsmanError
+from pointsman.kube.errors import LeadershipLost
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.evidence import bodies
+from pointsman.policy.evidence.judged import Judged, applies, kind_name, seen_object
+from pointsman.policy.evidence.known import Held, Known, News, ObjectJudged, PolicyGone, PolicySeen
+from pointsman.policy.evidence.record import EMPTY, EntryKind, Verified, chained_each, time_text
+from pointsman.records.place import Moved, Place
+
+_GATHER_SECONDS = 1.0
+"""One write, and in a bucket one object, is for all that happened in it."""
+_MOST_WAITING = 2_000
+"""News that are kept while they cannot be written: ten megabytes with all packs."""
+_AT_A_TIME = 200
+"""News that are compared with the record before others have their turn."""
+_ANSWERS_SECONDS = 60.0
+"""A disk or a store that takes longer is not there."""
+_RETRIES = Backoff(1.0, 60.0, 0.2)
+
+Said = tuple[datetime, EntryKind, Mapping[str, Any]]
+_T = TypeVar("_T")
+
+_log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """One for a process, which leads at times: `run` each time that it does."""
+
+    def __init__(
+        self,
+        record: Place,
+        writer: str,
+        fleet: Fleet,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        gather_seconds: float = _GATHER_SECONDS,
+        most_waiting: int = _MOST_WAITING,
+        retries: Backoff = _RETRIES,
+    ) -> None:
+        self._record = record
+        self._writer = writer
+        self._fleet = fleet
+        self._now = now
+        self._gather_seconds = gather_seconds
+        self._most_waiting = most_waiting
+        self._retries = retries
+        self._end = EMPTY
+        self.lost = 0
+        """News that were too many to keep, since the process began."""
+        self.written = 0
+        """Entries that this process wrote."""
+        # Not the event loop's own threads: a disk that hangs takes one, and must not take all.
+        self._thread = ThreadPoolExecutor(1, "record")
+        self._asked: asyncio.Future[Any] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is heard yet, and nothing known: this replica leads from now on."""
+        self._known: Known | None = None
+        self._news: deque[News] = deque()
+        self._batch: list[Said] = []
+        self._taken = 0
+        self._gaps: list[bodies.Body] = []
+        self._start: Said | None = None
+        self._began = self._now()
+        self._trouble: datetime | None = None
+        self._why = ""
+        self._lost = 0
+        self._failures = 0
+        self._again: set[str] = set()
+        self._seen: dict[str, tuple[Compiled, str, Held | None, int]] = {}
+        self._rules: dict[str, tuple[Compiled, str]] = {}
+        self._something = asyncio.Event()
+        self._has_room = asyncio.Event()
+        # To read it is due in any case: policies and objects may be gone since it was written.
+        self._something.set()
+
+    @property
+    def recording(self) -> Recording:
+        return Recording(self._why, self._end.entries, self._end.head if self._end != EMPTY else "")
+
+    @property
+    def waiting(self) -> int:
+        return len(self._news)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the record has everything that was heard."""
+        return not self._is_due
+
+    def saw(self, compiled: Compiled, uid: str, generation: int, held: Held | None) -> None:
+        """A policy is this; the same again is no news. `held` is None where that shows later."""
+        now = self._now()
+        over = sum(one.until <= now for one in compiled.exemptions)
+        known = self._seen.get(compiled.name)
+        if held is None and known is not None and known[0] is compiled and known[1] == uid:
+            held = known[2]
+        if known is not None and known[0] is compiled and known[1:] == (uid, held, over):
+            return
+        self._seen[compiled.name] = compiled, uid, held, over
+        self._heard(PolicySeen(now, uid, generation, compiled, self._digest(compiled), held))
+
+    def gone(self, policy: ObjectKey) -> None:
+        self._seen.pop(policy.name, None)
+        self._rules.pop(policy.name, None)
+        self._heard(PolicyGone(self._now(), policy.name))
+
+    def judged(self, compiled: Compiled, looked: Looked) -> None:
+        """A policy's rules were asked about an object."""
+        place = kind_name(looked.kind), looked.key.namespace, looked.key.name
+        body = None
+        if looked.live is not None:
+            live, namespace = looked.live, looked.namespace or {}
+            metadata, seen = live.get("metadata") or {}, seen_object(looked.kind, live)
+            found = [Judged(seen, one, applies(one, looked.kind, live, namespace)) for one in looked.found]
+            uid, generation = str(metadata.get("uid", "")), int(metadata.get("generation") or 0)
+            _, body = bodies.verdict(compiled.name, self._digest(compiled), seen, found, uid, generation)
+        self._heard(ObjectJudged(self._now(), compiled.name, place, body))
+
+    async def room(self) -> None:
+        """Wait while there is more to write than is kept. In trouble nobody waits: what is too much is lost,
+        and looked at again afterwards.
+        """
+        while len(self._news) >= self._most_waiting and self._trouble is None:
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    def _digest(self, compiled: Compiled) -> str:
+        known = self._rules.get(compiled.name)
+        if known is None or known[0] is not compiled:
+            known = self._rules[compiled.name] = compiled, bodies.rules_digest(compiled)
+        return known[1]
+
+    def _heard(self, news: News) -> None:
+        if self._trouble is not None and len(self._news) >= self._most_waiting:
+            self._lost += 1
+            self.lost += 1
+            self._again.add(news.policy)
+            self._seen.pop(news.policy, None)
+            return
+        self._news.append(news)
+        self._something.set()
+
+    async def run(self, still_leads: Callable[[], None]) -> None:
+        """Write until cancelled. `still_leads` is asked before each write and raises LeadershipLost."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            await asyncio.sleep(self._gather_seconds)
+            while self._is_due:
+                try:
+                    await self._write(still_leads)
+                except Moved:
+                    # Somebody else went on with it: what they wrote is not written again.
+                    self._known, self._batch = None, []
+                except LeadershipLost:
+                    raise
+                except PointsmanError as error:
+                    self._failed(error)
+                    await asyncio.sleep(self._retries.wait_seconds(self._failures, 1.0))
+
+    @property
+    def _is_due(self) -> bool:
+        return bool(self._news or self._gaps or self._known is None or self._trouble is not None)
+
+    async def _write(self, still_leads: Callable[[], None]) -> None:
+        known = self._known if self._known is not None else await self._read()
+        if not self._batch:
+            await self._prepare(known)
+        said = list(self._batch)
+        now, lost = self._now(), self._lost
+        if self._trouble is not None:
+            said.append((now, *bodies.gap(self._trouble, now, self._why, lost)))
+        said += [(now, *gap) for gap in self._gaps]
+        if said:
+            if self._start is not None:
+                said.insert(0, self._start)
+            lines, end = await self._in_thread(partial(chained_each, self._end, said))
+            still_leads()
+            await self._in_thread(partial(self._record.append, self._end, lines))
+            self._wrote(end, said, lost)
+        for _ in range(self._taken):
+            self._news.popleft()
+        self._batch, self._taken = [], 0
+        self._has_room.set()
+
+    async def _prepare(self, known: Known) -> None:
+        """Of the news that wait, what the record does not say."""
+        self._taken = min(len(self._news), self._most_waiting)
+        batch: list[Said] = []
+        for number, news in enumerate(list(islice(self._news, self._taken))):
+            for body in known.unrecorded(news):
+                known.take(*body)
+                batch.append((news.at, *body))
+            if number % _AT_A_TIME == _AT_A_TIME - 1:
+                await asyncio.sleep(0)
+        self._batch = batch
+
+    def _wrote(self, end: Verified, said: list[Said], lost: int) -> None:
+        """The record has it, and how many news were `lost`; those since then get a gap of their own."""
+        later = self._lost - lost
+        gaps = [bodies.gap(self._trouble, self._now(), self._why, later)] if later else []
+        was_in_trouble = self._trouble is not None
+        is_about_all = was_in_trouble or bool(self._gaps)
+        told = {str(body["policy"]) for _, _, body in said if "policy" in body}
+        self.written += end.entries - self._end.entries
+        self._end, self._start, self._gaps = end, None, gaps
+        self._trouble, self._why, self._lost, self._failures = None, "", 0, 0
+        # Where logs are kept elsewhere, this line shows later that nothing was cut off.
+        _log.info("evidence_written", record=self._record.name, entries=end.entries, head=end.head)
+        again, self._again = self._again, set()
+        for policy in self._fleet.policies():
+            if policy.name in again:
+                self._fleet.look_again(policy)
+            if is_about_all or policy.name in told:
+                self._fleet.changed(policy, is_urgent=was_in_trouble)
+
+    def _failed(self, error: PointsmanError) -> None:
+        self._failures += 1
+        if self._trouble is None or self._why != str(error):
+            _log.warning("evidence_not_written", record=self._record.name, why=str(error))
+            self._trouble = self._trouble or self._now()
+            self._why = str(error)
+            for policy in self._fleet.policies():
+                self._fleet.changed(policy, is_urgent=True)
+        self._has_room.set()
+
+    async def _read(self) -> Known:
+        """What the record says, and whether it is still what it was; the replica's first entry for it."""
+        heads = {*self._fleet.heads(), *([self._end.head] if self._end != EMPTY else [])}
+        known, end, at, began, missing = await self._in_thread(partial(self._read_all, heads))
+        former = sorted(missing) if end == EMPTY else []
+        if missing and end != EMPTY:
+            what = f"the record has no entry any more with the hash {', '.join(sorted(missing))}"
+            self._noticed(what)
+        if self._record.torn_bytes:
+            self._noticed(f"an incomplete last line of {self._record.torn_bytes} bytes was taken away")
+        if began != (self._writer, time_text(self._began)):
+            self._start = (self._began, *bodies.start(__version__, self._writer, at, former))
+        self._end = end
+        there = {policy.name for policy in self._fleet.policies()}
+        for name in known.policies:
+            if name not in there:
+                self._news.append(PolicyGone(self._now(), name))
+                continue
+            for place in known.places(name):
+                if not self._fleet.has(place[0], ObjectKey(place[1], place[2])):
+                    self._news.append(ObjectJudged(self._now(), name, place, None))
+        self._known = known
+        return known
+
+    def _noticed(self, why: str) -> None:
+        _log.warning("evidence_gap", record=self._record.name, why=why)
+        self._gaps.append(bodies.gap(None, self._now(), why))
+
+    def _read_all(self, heads: set[str]) -> tuple[Known, Verified, str, tuple[str, str], set[str]]:
+        """What is known by it, its end and the time of that, who began last and when, and which of the hashes
+        it does not have.
+        """
+        known, end, at, began, missing = Known(), EMPTY, "", ("", ""), set(heads)
+        for entry in self._record.read():
+            if entry.kind is EntryKind.START:
+                began = str(entry.body.get("writer")), entry.at
+            known.take(entry.kind, entry.body)
+            end, at = Verified(entry.sequence, entry.hash), entry.at
+            missing.discard(entry.hash)
+        return known, end, at, began, missing
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """Its result. PointsmanError where it takes too long: then it is waited for again before anything
+        else is asked for, and what it gives is dropped.
+        """
+        if self._asked is not None:
+            await self._patiently(self._asked)
+        loop = asyncio.get_running_loop()
+        self._asked = asked = loop.run_in_executor(self._thread, work)
+        await self._patiently(asked)
+        return asked.result()
+
+    async def _patiently(self, asked: "asyncio.Future[Any]") -> None:
+        done, _ = await asyncio.wait({asked}, timeout=_ANSWERS_SECONDS)
+        if not done:
+            raise PointsmanError(f"has not answered for {_ANSWERS_SECONDS:.0f} s", where=self._record.name)
+        self._asked = None
+        if not asked.cancelled():
+            asked.exception()

@@ -1,0 +1,219 @@
+"""What a record says by now of each policy, exception and object, and what of some news it does not say yet.
+
+So a writer needs no memory of its own: whoever goes on with a record writes what is not in it, once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from pointsman.json_text import dumped
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.evidence import bodies
+from pointsman.policy.evidence.bodies import Body
+from pointsman.policy.evidence.record import EntryKind
+
+Place = tuple[str, str, str]
+"""Kind, namespace and name of an object."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Whether the API server holds a policy's rules: `native` is the digest of how, "" where it does not, for
+    the reason `why`.
+    """
+
+    native: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class PolicySeen:
+    """A policy is this now. `rules` is the digest of its rules; `held` is None where that shows later."""
+
+    at: datetime
+    uid: str
+    generation: int
+    compiled: Compiled
+    rules: str
+    held: Held | None
+
+    @property
+    def policy(self) -> str:
+        return self.compiled.name
+
+
+@dataclass(frozen=True)
+class PolicyGone:
+    at: datetime
+    policy: str
+
+
+@dataclass(frozen=True)
+class ObjectJudged:
+    """What a policy's rules say of an object; None: it is gone. `body` as `bodies.verdict` makes it."""
+
+    at: datetime
+    policy: str
+    place: Place
+    body: Mapping[str, Any] | None
+
+
+News = PolicySeen | PolicyGone | ObjectJudged
+
+
+_Exception = tuple[str, bytes, Mapping[str, Any]]
+"""What the record said of it last, what it says without that, and the whole entry."""
+
+
+@dataclass
+class _Policy:
+    """One is there if it was compiled."""
+
+    compiled: bytes = b""
+    held: bytes = b""
+    exceptions: dict[str, _Exception] = field(default_factory=dict)
+
+
+class Known:
+    """Begin with none, and take every entry of the record in its order."""
+
+    def __init__(self) -> None:
+        self._policies: dict[str, _Policy] = {}
+        self._objects: dict[str, dict[Place, bytes]] = {}
+        self._places: dict[Place, Place] = {}
+
+    @property
+    def policies(self) -> list[str]:
+        """Those that are there, as far as the record knows."""
+        return [name for name, one in self._policies.items() if one.compiled]
+
+    def places(self, policy: str) -> list[Place]:
+        """The objects of which the record says something."""
+        return list(self._objects.get(policy, ()))
+
+    def take(self, kind: EntryKind, body: Mapping[str, Any]) -> None:
+        """The record has this entry."""
+        name = str(body.get("policy"))
+        match kind:
+            case EntryKind.POLICY:
+                self._take_policy(name, body)
+            case EntryKind.EXCEPTION:
+                state = str(body.get("state"))
+                entry = state, _content(body, "state"), body
+                self._policy(name).exceptions[str(body.get("id"))] = entry
+            case EntryKind.VERDICT:
+                self._take_verdict(name, body)
+            case _:
+                pass
+
+    def _take_policy(self, name: str, body: Mapping[str, Any]) -> None:
+        match body.get("state"):
+            case bodies.DELETED:
+                self._policies.pop(name, None)
+                self._objects.pop(name, None)
+            case bodies.COMPILED:
+                self._policy(name).compiled = _content(body, "generation")
+            case _:
+                self._policy(name).held = _content(body)
+
+    def _take_verdict(self, name: str, body: Mapping[str, Any]) -> None:
+        place = (str(body.get("kind")), str(body.get("namespace")), str(body.get("name")))
+        place = self._places.setdefault(place, place)
+        if body.get("gone"):
+            self._objects.get(name, {}).pop(place, None)
+        else:
+            self._objects.setdefault(name, {})[place] = _packed(body)
+
+    def unrecorded(self, news: News) -> Iterator[Body]:
+        """What of it the record does not say; each is to be taken before the next is asked for."""
+        match news:
+            case PolicySeen():
+                yield from self._of_policy(news)
+            case PolicyGone():
+                yield from self._of_gone(news.policy)
+            case ObjectJudged():
+                yield from self._of_object(news)
+
+    def _of_policy(self, news: PolicySeen) -> Iterator[Body]:
+        name, known = news.policy, self._policies.get(news.policy, _Policy())
+        stated = bodies.compiled(news.compiled, news.rules, news.uid, news.generation)
+        if known.compiled != _content(stated[1], "generation"):
+            yield stated
+        yield from _of_exceptions(news, dict(known.exceptions))
+        if news.held is not None:
+            said = (
+                bodies.held(name, news.rules, news.held.native)
+                if news.held.native
+                else bodies.not_held(name, news.rules, news.held.why)
+            )
+            if known.held != _content(said[1]):
+                yield said
+
+    def _of_gone(self, policy: str) -> Iterator[Body]:
+        known = self._policies.get(policy)
+        if known is not None:
+            yield from _ended(known.exceptions)
+            yield bodies.deleted(policy)
+
+    def _of_object(self, news: ObjectJudged) -> Iterator[Body]:
+        packed = self._objects.get(news.policy, {}).get(news.place)
+        body = news.body
+        if body is None or (not body["outcomes"] and packed is None):
+            if packed is not None:
+                yield bodies.gone(news.policy, *news.place)
+            return
+        if packed is not None and packed[:_CONTENT] == _content(body):
+            return
+        missed = _missed(packed, body)
+        yield EntryKind.VERDICT, {**body, "missed": missed} if missed else body
+
+    def _policy(self, name: str) -> _Policy:
+        return self._policies.setdefault(name, _Policy())
+
+
+def _of_exceptions(news: PolicySeen, known: dict[str, _Exception]) -> Iterator[Body]:
+    for one in news.compiled.exemptions:
+        state, content, _ = known.pop(one.id, (bodies.ENDED, b"", {}))
+        is_over = state in (bodies.ENDED, bodies.EXPIRED)
+        said = bodies.exception(news.policy, one, bodies.ADDED if is_over else bodies.CHANGED)
+        if content != _content(said[1], "state") or state == bodies.ENDED:
+            yield said
+            is_over = False
+        if one.until <= news.at and not is_over:
+            yield bodies.exception(news.policy, one, bodies.EXPIRED)
+    yield from _ended(known)
+
+
+def _ended(known: Mapping[str, _Exception]) -> Iterator[Body]:
+    """Those that somebody took out before they expired."""
+    for state, _, body in known.values():
+        if state not in (bodies.ENDED, bodies.EXPIRED):
+            yield EntryKind.EXCEPTION, {**body, "state": bodies.ENDED}
+
+
+_CONTENT, _UID = 16, 8
+"""Bytes: there may be a million pairs of a policy and an object, and each is kept as text of 32 bytes."""
+
+
+def _content(body: Mapping[str, Any], beside: str = "missed") -> bytes:
+    """Of an entry all but one member, which may differ in two that say the same."""
+    said = {name: value for name, value in body.items() if name != beside}
+    return blake2b(dumped(said, is_sorted=True), digest_size=_CONTENT).digest()
+
+
+def _packed(body: Mapping[str, Any]) -> bytes:
+    uid = blake2b(str(body.get("uid", "")).encode(), digest_size=_UID).digest()
+    return _content(body) + uid + int(body.get("generation", 0)).to_bytes(8)
+
+
+def _missed(packed: bytes | None, body: Mapping[str, Any]) -> int:
+    """How many changes of the object's spec came between what the record says and this, unseen."""
+    if packed is None:
+        return 0
+    now = _packed(body)
+    same = packed[_CONTENT : _CONTENT + _UID] == now[_CONTENT : _CONTENT + _UID]
+    between = int.from_bytes(now[-8:]) - int.from_bytes(packed[-8:]) - 1
+    return between if same and between > 0 else 0

@@ -1,0 +1,125 @@
+"""The record that the operator keeps: each change is in it once, whatever becomes of the operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pointsman.cli.main import main
+from tests.integration.policies.saying import API, condition, deployment, wait_ready, withdraw
+from tests.support.cluster.admin import Admin
+from tests.support.cluster.installation import Installation
+from tests.support.polling import eventually
+
+Json = dict[str, Any]
+
+_KIND = "ModelDeployment"
+
+
+def entries(record: Path) -> list[Json]:
+    """What the record says; of a line that is just written nothing."""
+    text = record.read_text("utf-8") if record.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def told(record: Path, kind: str) -> list[tuple[Any, ...]]:
+    """Of entries of one kind what they say, in a word or two."""
+    shown: dict[str, Callable[[Json], tuple[Any, ...]]] = {
+        "policy": lambda body: (body["state"],),
+        "exception": lambda body: (body["id"], body["state"]),
+        "verdict": lambda body: (
+            body["name"],
+            body.get("generation", "gone"),
+            body.get("outcomes", {}).get("LIC-1"),
+        ),
+        "start": lambda body: (body["writer"],),
+        "gap": lambda body: (body["why"],),
+    }
+    return [shown[kind](one["body"]) for one in entries(record) if one["kind"] == kind]
+
+
+def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
+    admin: Admin,
+    namespace: str,
+    installation: Installation,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record, fleet = tmp_path / "record.jsonl", tmp_path / "fleet.yaml"
+    fleet.write_text(f"evidence: {{file: {record}}}")
+    arguments = ("--fleet", str(fleet))
+    secret = "sk-a-key-that-belongs-in-no-record"
+    exception = {
+        "id": "EXC-1",
+        "rules": ["LIC-1"],
+        "match": {"names": ["other"]},
+        "until": "2126-01-31T00:00:00Z",
+        "reason": "it is being asked for",
+        "approvedBy": "legal",
+    }
+    policy = {
+        "apiVersion": API,
+        "kind": "GuardrailPolicy",
+        "metadata": {"name": namespace},
+        "spec": {
+            "mode": "audit",
+            "appliesTo": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+            "rules": [
+                {
+                    "id": "LIC-1",
+                    "kinds": [_KIND],
+                    "expression": "has(object.spec.license)",
+                    "message": "no license is stated",
+                }
+            ],
+        },
+    }
+    with installation.operator(arguments=arguments) as operator:
+        admin.create(policy)
+        wait_ready(admin, namespace)
+        engine = {"name": "vllm", "env": [{"name": "KEY", "value": secret}]}
+        admin.create(deployment("chat", engine=engine), namespace)
+        eventually(lambda: told(record, "verdict") == [("chat", 1, "fail")], 60, "it is judged")
+        admin.patch(API, _KIND, "chat", {"spec": {"license": "mit"}}, namespace)
+        eventually(lambda: told(record, "verdict")[1:] == [("chat", 2, "pass")], 60, "it is judged again")
+        eventually(lambda: condition(admin, namespace, "Recorded").get("status") == "True", 60, "it is said")
+        operator.kill()
+    assert told(record, "policy") == [("compiled",), ("enforced",)]
+    # A writer that is killed in the middle of a line.
+    whole = record.read_bytes()
+    record.write_bytes(whole + whole.splitlines()[-1][:40])
+    admin.create(deployment("other"), namespace)
+    admin.patch(API, "GuardrailPolicy", namespace, {"spec": {"exceptions": [exception]}})
+    admin.delete(API, _KIND, "chat", namespace)
+
+    with installation.operator(arguments=arguments):
+        eventually(lambda: len(told(record, "verdict")) == 4, 60, "what happened meanwhile is there")
+        eventually(lambda: len(told(record, "policy")) == 3, 60, "the exception is in the native policy")
+        status = eventually(lambda: _evidence_of(admin, namespace, record), 90, "the status has the head")
+        assert status is not None
+        withdraw(admin, namespace)
+        eventually(lambda: ("deleted",) in told(record, "policy"), 60, "its end is recorded")
+
+    assert record.read_bytes().startswith(whole)
+    assert sorted(told(record, "verdict")[2:], key=str) == [("chat", "gone", None), ("other", 1, "exempt")]
+    assert told(record, "exception") == [("EXC-1", "added"), ("EXC-1", "ended")]
+    assert told(record, "policy") == [("compiled",), ("enforced",), ("enforced",), ("deleted",)]
+    assert told(record, "start") == [("operator-0",), ("operator-0",)]
+    assert told(record, "gap") == [("an incomplete last line of 40 bytes was taken away",)]
+    assert secret not in record.read_text("utf-8")
+    head = ["--head", status["head"], "--entries", str(status["entries"])]
+    assert main(["policy", "evidence", "verify", str(record), *head]) == 0
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(b"".join(record.read_bytes().splitlines(keepends=True)[: status["entries"] - 1]))
+    assert main(["policy", "evidence", "verify", str(cut), *head]) == 1
+    assert f"the record ends here and is known to have {status['entries']} entries" in capsys.readouterr().err
+
+
+def _evidence_of(admin: Admin, policy: str, record: Path) -> Json | None:
+    """What the status says of the record, once that is its end."""
+    said: Json = admin.get(API, "GuardrailPolicy", policy)["status"].get("evidence", {})
+    return said if said.get("entries") == len(entries(record)) else None
