@@ -61,6 +61,8 @@ def test_nothing_found_is_no_error_and_no_output(
 def test_a_name_that_is_not_there_is_an_error(state: StateFolder, capsys: pytest.CaptureFixture[str]) -> None:
     said = "there is no modeldeployment smal; see: pointsman get modeldeployment\n"
     assert get(capsys, state, "pmd/smal") == (1, "", said)
+    said = "there is no guardrailpolicy house; see: pointsman get guardrailpolicy\n"
+    assert get(capsys, state, "pgp/house", "-n", "default") == (1, "", said)
 
 
 def test_a_folder_that_no_up_has_used_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,9 +88,12 @@ def test_a_policy_that_names_what_is_not_there_is_refused(
     ("content", "why"),
     [
         ("policies: [nowhere]\ntests: [{name: a, object: {}}]", "no such file or folder"),
-        ("tests: []", "policies"),
-        ("policies: [", "while parsing"),
+        ("tests: []", "policies: is required; add it"),
+        ("policies: [a", ":1: not YAML: did not find expected ',' or ']'; close the list with ]"),
         ("policies: [\xff", "no UTF-8 text"),
+        ("- policies", ": is not one mapping; begin with policies and tests"),
+        ("", ": is not one mapping; begin with policies and tests"),
+        ("policies: [p]\ntests: [{name: a, objct: {}}]", ": tests[0].object: is required; add it"),
     ],
 )
 def test_a_broken_file_of_tests_is_one_line(
@@ -221,3 +224,11 @@ def test_the_list_says_why_a_rule_is_not_enforced(capsys: pytest.CaptureFixture[
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
     assert lines["SUP-03"].endswith("(signatures lie in the registry, which nothing of Pointsman asks)")
     assert " in background " in lines["REL-10"]
+
+
+def test_results_that_cannot_be_written_are_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "test", str(EXAMPLE / "tests/house.yaml"), "--junit", str(tmp_path)]) == 1
+
+    assert capsys.readouterr().err == f"{tmp_path}: cannot be written (Is a directory)\n"

@@ -77,6 +77,7 @@ def test_a_report_is_written_for_its_reader(output: str, begins: str, capsys: Ca
         ([MODELS], 1, "there is no GuardrailPolicy to judge by; name where it is with --policies"),
         ([MODELS, *POLICIES, "--framework", "iso"], 1, "there is no framework iso; there are cis-kubernetes"),
         ([MODELS, *POLICIES, "--at", "soon"], 2, '"soon" is no time such as'),
+        ([MODELS, *POLICIES, "--at", "0001-01-01T00:00:00+14:00"], 2, '+14:00" is no time such as'),
         ([MODELS, *POLICIES, "--record", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
         ([str(EXAMPLE / "tests"), *POLICIES], 1, "kind: is required"),
     ],

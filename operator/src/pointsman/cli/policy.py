@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from pydantic import ValidationError
 
+from pointsman.api.documents import read_documents
 from pointsman.api.examination import Examination, examine
-from pointsman.api.nodes import path_text
+from pointsman.api.explanations import first_mistake
 from pointsman.cli.policy_record import evidence
 from pointsman.cli.policy_report import report
 from pointsman.cli.reading import read_texts
@@ -148,28 +148,43 @@ def test(files: tuple[str, ...], junit: str | None) -> int:
     total = sum(map(len, results.values()))
     click.echo(f"{total - failed} passed, {failed} failed")
     if junit is not None:
-        Path(junit).parent.mkdir(parents=True, exist_ok=True)
-        _junit(results).write(junit, encoding="utf-8", xml_declaration=True)
+        _write(Path(junit), results)
     return _FOUND_ERRORS if failed else 0
 
 
 def _tested(file: Path) -> list[Tested]:
-    try:
-        stated = PolicyTests.model_validate(yaml.safe_load(file.read_text("utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise PointsmanError(first["msg"], where=f"{file}: {path_text(first['loc'])}") from None
-    except yaml.YAMLError as error:
-        raise PointsmanError(" ".join(str(error).split()), where=str(file)) from None
-    except UnicodeDecodeError:
-        raise PointsmanError("it is no UTF-8 text", where=str(file)) from None
-    except OSError as error:
-        raise PointsmanError(error.strerror or str(error), where=str(file)) from None
+    stated = _stated(file)
     texts = read_texts(tuple(str(file.parent / path) for path in stated.policies))
     policies, has_errors = _policies(examine(texts, "cluster"))
     if has_errors:
         raise PointsmanError("its policies have errors", where=str(file), todo="mend them first")
     return run_tests(stated.tests, policies, datetime.now(UTC))
+
+
+def _stated(file: Path) -> PolicyTests:
+    try:
+        documents, problems = read_documents(file.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise PointsmanError("it is no UTF-8 text", where=str(file)) from None
+    except OSError as error:
+        raise PointsmanError(error.strerror or str(error), where=str(file)) from None
+    for problem in problems:
+        raise PointsmanError(problem.what, where=f"{file}:{problem.position.line}", todo=problem.todo)
+    found = [document.plain() for document in documents]
+    if len(found) != 1 or not isinstance(found[0], dict):
+        raise PointsmanError("is not one mapping", where=str(file), todo="begin with policies and tests")
+    try:
+        return PolicyTests.model_validate(found[0])
+    except ValidationError as error:
+        raise PointsmanError(first_mistake(error, PolicyTests), where=str(file)) from None
+
+
+def _write(junit: Path, results: dict[str, list[Tested]]) -> None:
+    try:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+        _junit(results).write(junit, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise PointsmanError(f"cannot be written ({error.strerror})", where=str(junit)) from error
 
 
 def _policies(examination: Examination) -> tuple[list[Compiled], bool]:

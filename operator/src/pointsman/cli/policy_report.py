@@ -59,9 +59,9 @@ class Time(click.ParamType[datetime]):
     ) -> datetime:
         try:
             at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        except ValueError:
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
             self.fail(f'"{value}" is no time such as 2026-12-01T08:00:00Z', parameter, context)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 @click.command(

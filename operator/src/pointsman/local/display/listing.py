@@ -65,7 +65,8 @@ def one(state: Objects, selection: Selection) -> tuple[type[Resource], dict[str,
     """
     found = list(chosen(state, selection))
     if not found:
-        where = f" in namespace {selection.namespace}" if selection.namespace else ""
+        is_apart = selection.namespace and selection.kinds[0].namespaced
+        where = f" in namespace {selection.namespace}" if is_apart else ""
         kind = singular(selection.kinds[0])
         raise PointsmanError(f"there is no {kind} {selection.name}{where}", todo=f"see: pointsman get {kind}")
     if len(found) > 1:
