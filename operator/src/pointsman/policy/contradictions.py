@@ -63,10 +63,12 @@ class Contradictions:
         del self._policies[name]
         self._excepting.pop(name, None)
         for key, held in _held(policy):
-            holders = self._holders[key][held]
-            holders.pop(name)
-            if not holders:
-                del self._holders[key][held]
+            variants = self._holders[key]
+            del variants[held][name]
+            if not variants[held]:
+                del variants[held]
+            if not variants:
+                del self._holders[key]
         return concerned
 
     def of(self, name: str, now: datetime) -> tuple[str, ...]:
