@@ -33,20 +33,24 @@ def alone(pack: str, rule: str, **parameters: Any) -> Json:
 class World:
     """Deployments, routes and what they own, as the operator sees them."""
 
-    def __init__(self, spec: Json) -> None:
+    def __init__(self, spec: Json, crowd_seconds: float = 0.0) -> None:
         self.now = datetime(2026, 11, 30, 12, tzinfo=UTC)
         self.objects: dict[tuple[Kind, ObjectKey], KubeObject] = {}
+        self.counted = 0
         self.children = Children(lambda _: None)
         self.findings = Findings(
             lambda kind, key: self.objects.get((kind, key)),
             lambda: list(self.objects),
             lambda _: None,
             lambda: self.now,
+            crowd_seconds=crowd_seconds,
         )
         self.findings.look_beside(Surroundings(self, self.children).of)
         self.findings.hold(_POLICY, compiled(spec))
 
     def __iter__(self) -> Any:
+        """Each time that all are asked for."""
+        self.counted += 1
         return iter([key for kind, key in self.objects if kind == MODEL_DEPLOYMENT])
 
     def get(self, key: ObjectKey) -> KubeObject | None:
@@ -112,6 +116,21 @@ async def test_a_namespace_is_found_with_the_sum_of_its_deployments_and_goes_wit
     world.drop(MODEL_DEPLOYMENT, _CHAT)
     world.drop(MODEL_DEPLOYMENT, ObjectKey("team", "code"))
     assert await world.found() == {}
+
+
+@pytest.mark.asyncio
+async def test_a_crowd_of_changes_is_one_count() -> None:
+    world = World(alone("cost", "COST-02-SUM", maxNamespaceAccelerators=3), crowd_seconds=0.1)
+    running = asyncio.create_task(world.findings.run())
+    for number in range(200):
+        world.put(MODEL_DEPLOYMENT, ObjectKey("team", f"model-{number}"), spec=_SPEC)
+        for _ in range(5):  # as many as a look takes
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert list(await world.found()) == ["Namespace team"]
+    assert 1 <= world.counted < 100
 
 
 @pytest.mark.asyncio

@@ -32,6 +32,8 @@ _AT_A_TIME = 5_000
 """Objects that are judged by one policy before it is the turn of the next. Many, so that its rules stay
 compiled, and what it finds is said before all others are through.
 """
+_CROWD_SECONDS = 2.0
+"""Deployments are applied in crowds: what those of a namespace come to is counted once for one."""
 _KINDS = {
     MODEL_DEPLOYMENT: PolicyKind.MODEL_DEPLOYMENT,
     MODEL_ROUTE: PolicyKind.MODEL_ROUTE,
@@ -61,6 +63,7 @@ class Findings:
         changed: Callable[[ObjectKey], None],
         now: Callable[[], datetime],
         recorder: Hearing | None = None,
+        crowd_seconds: float = _CROWD_SECONDS,
     ) -> None:
         self._look = look
         self._all = all_objects
@@ -76,6 +79,9 @@ class Findings:
         """Policies of which not every object was looked at since they are what they are."""
         self._seen: dict[Place, int] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._crowd_seconds = crowd_seconds
+        self._crowded: set[ObjectKey] = set()
+        """Namespaces to look at once the crowd has passed."""
         self._something = asyncio.Event()
         self._beside: BesideOf | None = None
         self._tell: Callable[[Iterable[str]], None] = lambda _: None
@@ -127,14 +133,28 @@ class Findings:
             self._seen[place] = content
         self.look_again(kind, key)
         if kind == MODEL_DEPLOYMENT:
-            self.look_again(NAMESPACE, ObjectKey("", key.namespace))
+            self._look_at_namespace(ObjectKey("", key.namespace))
         return live is None or before is None
 
     def look_again(self, kind: Kind, key: ObjectKey) -> None:
         """What is beside an object changed."""
+        for policy in self._policies:
+            self._note([(kind, key)], policy)
+
+    def _look_at_namespace(self, key: ObjectKey) -> None:
+        """Something in it changed; all that is in it is looked at once for a crowd of changes."""
+        if not any(map(_looks_at_namespaces, self._policies.values())):
+            return
+        if not self._crowded:
+            asyncio.get_running_loop().call_later(self._crowd_seconds, self._crowd_passed)
+        self._crowded.add(key)
+
+    def _crowd_passed(self) -> None:
+        places = [(NAMESPACE, key) for key in self._crowded]
+        self._crowded.clear()
         for policy, compiled in self._policies.items():
-            if kind != NAMESPACE or _looks_at_namespaces(compiled):
-                self._note([(kind, key)], policy)
+            if places and _looks_at_namespaces(compiled):
+                self._note(places, policy)
 
     def saw_child(self, before: KubeObject | None, now: KubeObject | None) -> None:
         """An object that a deployment owns came, changed or went."""
@@ -156,7 +176,7 @@ class Findings:
             places = [place for place in self._all() if place[1].namespace == name]
             for policy in self._policies:
                 self._note(places, policy)
-            self.look_again(NAMESPACE, ObjectKey("", name))
+            self._look_at_namespace(ObjectKey("", name))
 
     def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str] = ()) -> None:
         """These are the policy's rules and exceptions from now on; the same again changes nothing.
@@ -205,7 +225,7 @@ class Findings:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is due."""
-        return not self._due
+        return not self._due and not self._crowded
 
     async def run(self) -> None:
         """Look at what is due until cancelled."""
