@@ -122,6 +122,25 @@ def test_a_record_grows_verifies_and_is_named_in_a_report(tmp_path: Path, capsys
     assert "entries, chain verified, head " in said
 
 
+def test_a_record_alone_says_what_the_files_said(tmp_path: Path, capsys: Captured) -> None:
+    record = tmp_path / "record.jsonl"
+    assert appended(record) == 0
+
+    def states(*arguments: str) -> list[list[str]]:
+        capsys.readouterr()
+        assert main(["policy", "report", *arguments, "-o", "json"]) == 0
+        frameworks = json.loads(capsys.readouterr().out)["frameworks"]
+        return [[one["id"], one["state"]] for framework in frameworks for one in framework["controls"]]
+
+    of_files = states(MODELS, *POLICIES)
+    assert {state for _, state in of_files} >= {"pass", "fail", "no evidence"}
+    assert states("--record", str(record)) == of_files
+    before = states("--record", str(record), "--at", "2020-01-01", "--framework", "eu-ai-act")
+    assert {state for _, state in before} == {"no evidence"}
+    assert main(["policy", "report", "--record", str(record), *POLICIES]) == 2
+    assert "name the files of objects, or a record alone with --record" in capsys.readouterr().err
+
+
 def test_a_record_that_was_changed_takes_nothing_more(tmp_path: Path, capsys: Captured) -> None:
     record = tmp_path / "record.jsonl"
     assert appended(record) == 0

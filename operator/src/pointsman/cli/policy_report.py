@@ -15,6 +15,7 @@ from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence import shown
 from pointsman.policy.evidence.judged import Judged, judged
 from pointsman.policy.evidence.oscal import assessment_results
+from pointsman.policy.evidence.page import html
 from pointsman.policy.evidence.record import RecordError, entries_of
 from pointsman.policy.evidence.recorded import Shown
 from pointsman.policy.evidence.recorded import shown as read_back
@@ -129,7 +130,7 @@ def _written(made: Report, output: str) -> str:
         case "markdown":
             return shown.markdown(made)
         case "html":
-            return shown.html(made)
+            return html(made)
         case "oscal":
             return json.dumps(assessment_results(made, __version__), indent=2, ensure_ascii=False) + "\n"
         case _:

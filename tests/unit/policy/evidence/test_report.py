@@ -13,6 +13,7 @@ from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import compile_policy
 from pointsman.policy.evidence import shown
 from pointsman.policy.evidence.judged import judged
+from pointsman.policy.evidence.page import html
 from pointsman.policy.evidence.record import BEFORE_THE_FIRST
 from pointsman.policy.evidence.report import Control, Recorded, Report, State, report
 from pointsman.policy.packs import Library, read_library
@@ -207,10 +208,10 @@ def test_pages_show_what_they_hold_as_text() -> None:
     made = reported(LICENCES, [model("<b>bad</b>|x")])
     assert "Licences \\| terms" in shown.markdown(made)
     assert "\\<b\\>bad\\</b\\>\\|x" in shown.markdown(made)
-    assert "&lt;b&gt;bad&lt;/b&gt;|x" in shown.html(made)
-    assert "<b>" not in shown.html(made)
-    assert "Acme &lt;Controls&gt;" in shown.html(made)
-    assert '<td class="fail">fail' in shown.html(made)
+    assert "&lt;b&gt;bad&lt;/b&gt;|x" in html(made)
+    assert "<b>" not in html(made)
+    assert "Acme &lt;Controls&gt;" in html(made)
+    assert 'class="state fail">fail<' in html(made)
 
 
 def test_a_document_has_each_verdict() -> None:

@@ -13,6 +13,7 @@ from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode, Severity
 from pointsman.api.meta import LabelSelector
 from pointsman.api.scalars import Timestamp
 from pointsman.errors import PointsmanError
+from pointsman.policy.background import LOOKS
 from pointsman.policy.compiled import BoundCheck, BoundRule, Compiled
 from pointsman.policy.evidence import bodies
 from pointsman.policy.evidence.judged import Judged, Object
@@ -100,6 +101,9 @@ def shown(entries: Iterable[Entry], at: datetime) -> Shown:
 
 
 def _rule(said: Mapping[str, Any]) -> BoundRule:
+    background, unseen = said.get("background", ""), said.get("unseen", "")
+    if background and background not in LOOKS:
+        background, unseen = "", unseen or f"this version does not know its look at {background}"
     return BoundRule(
         said["id"],
         said["pack"],
@@ -110,8 +114,8 @@ def _rule(said: Mapping[str, Any]) -> BoundRule:
         {name: tuple(controls) for name, controls in said["controls"].items()},
         {PolicyKind(kind): _ANY for kind in said["kinds"]},
         {},
-        background=said.get("background", ""),
-        unseen=said.get("unseen", ""),
+        background=background,
+        unseen=unseen,
         runtime=said.get("runtime", ""),
         waits_for=said.get("waitsFor", ""),
     )

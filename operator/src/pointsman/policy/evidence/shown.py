@@ -1,20 +1,23 @@
-"""A report as people and programs read it: lines for a terminal, Markdown, one page of HTML, and JSON."""
+"""A report as people and programs read it: lines for a terminal, Markdown, and JSON."""
 
 import re
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 from pointsman.policy.evidence.bodies import scope
 from pointsman.policy.evidence.judged import Judged
 from pointsman.policy.evidence.record import time_text
-from pointsman.policy.evidence.report import Control, Framework, LiveException, Report, RuleFound, State
+from pointsman.policy.evidence.recorded import Gap
+from pointsman.policy.evidence.report import (
+    Control,
+    Framework,
+    LiveException,
+    Recorded,
+    Report,
+    RuleFound,
+    State,
+)
 
-_STYLE = """\
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;
-color-scheme:light dark}
-table{border-collapse:collapse;width:100%}td,th{border:1px solid #8886;padding:.35rem .5rem;text-align:left;
-vertical-align:top}.fail{color:#c22}.pass{color:#182}.exempt,.not-enforced{color:#a60}.no-evidence{opacity:.7}"""
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -24,9 +27,9 @@ def text(report: Report) -> str:
     for framework in report.frameworks:
         lines.append(f"{framework.name}: {framework.title} ({framework.version})")
         lines += _lines(framework, report)
-        lines.append(_counts(framework))
+        lines.append(counts(framework))
         lines.append("")
-    return "\n".join([*lines, *_foot(report)]) + "\n"
+    return "\n".join([*lines, *foot(report)]) + "\n"
 
 
 def _lines(framework: Framework, report: Report) -> Iterator[str]:
@@ -78,21 +81,33 @@ def _number(report: Report, one: RuleFound) -> str:
     return f"{count} record{'' if count == 1 else 's'}"
 
 
-def _counts(framework: Framework) -> str:
+def counts(framework: Framework) -> str:
     counted = ", ".join(f"{count} {state}" for state in State if (count := framework.count(state)))
     return f"{len(framework.controls)} controls: {counted}"
 
 
-def _foot(report: Report) -> Iterator[str]:
-    yield (
-        f"{report.objects} object{'' if report.objects == 1 else 's'} judged by "
-        f"{', '.join(report.policies) or 'no policy'} at {time_text(report.at)}"
-    )
-    if report.recorded is not None:
-        yield f"record: {report.recorded.entries} entries, chain verified, head {report.recorded.head}"
+def foot(report: Report) -> Iterator[str]:
+    """What was judged, when and by what; of a record its end and its gaps; exceptions that count."""
+    objects = f"{report.objects} object{'' if report.objects == 1 else 's'}"
+    policies, at = ", ".join(report.policies) or "no policy", time_text(report.at)
+    recorded = report.recorded
+    if recorded is not None and recorded.is_all:
+        last = f", the last one of {recorded.last_at}" if recorded.last_at else ""
+        yield f"{objects} as recorded by {at}{last}, judged by {policies}"
+    else:
+        yield f"{objects} judged by {policies} at {at}"
+    if recorded is not None:
+        yield f"record: {recorded.entries} entries, chain verified, head {recorded.head}"
+        yield from (f"gap in the record: {_gap(one)}" for one in recorded.gaps)
     if report.exceptions:
         lives = "exception lives" if len(report.exceptions) == 1 else "exceptions live"
         yield f"{len(report.exceptions)} {lives}: {'; '.join(map(_live, report.exceptions))}"
+
+
+def _gap(one: Gap) -> str:
+    since = f"{one.since} to " if one.since else "by "
+    lost = f", {one.lost} entr{'y' if one.lost == 1 else 'ies'} lost" if one.lost else ""
+    return f"{since}{one.until}: {one.why}{lost}"
 
 
 def _live(one: LiveException) -> str:
@@ -101,14 +116,14 @@ def _live(one: LiveException) -> str:
     return f"{it.id} ({', '.join(sorted(it.rules))}, {scope(it)}, {ends}, approved by {it.approved_by})"
 
 
-def _cells(control: Control, report: Report) -> list[str]:
+def cells(control: Control, report: Report) -> list[str]:
     """What stands beside a control, one text a rule."""
     if control.state is State.NO_EVIDENCE:
         return [control.why_no_evidence]
     return [f"{one.rule.id}: {said(one)}{_records(one, report)}" for one in control.rules]
 
 
-def _reasons(framework: Framework) -> Iterator[tuple[str, str, str]]:
+def reasons(framework: Framework) -> Iterator[tuple[str, str, str]]:
     """Rule, object and message of each violation, once."""
     found = {
         (one.rule.id, str(it.object), it.verdict.message): None
@@ -132,49 +147,22 @@ def markdown(report: Report) -> str:
         lines += ["", "| control | | state | rules |", "|---|---|---|---|"]
         lines += [
             f"| {_plain(control.id)} | {_plain(control.title)} | {control.state} "
-            f"| {'<br>'.join(map(_plain, _cells(control, report)))} |"
+            f"| {'<br>'.join(map(_plain, cells(control, report)))} |"
             for control in framework.controls
         ]
-        lines += ["", _counts(framework) + ".", ""]
-        reasons = list(_reasons(framework))
-        if reasons:
+        lines += ["", counts(framework) + ".", ""]
+        failing = list(reasons(framework))
+        if failing:
             lines += ["### What fails", ""]
-            lines += [f"- {rule}, {_plain(of)}: {_plain(why)}" for rule, of, why in reasons]
+            lines += [f"- {rule}, {_plain(of)}: {_plain(why)}" for rule, of, why in failing]
             lines.append("")
-    lines += [f"{_plain(line)}\n" for line in _foot(report)]
+    lines += [f"{_plain(line)}\n" for line in foot(report)]
     return "\n".join(lines)
 
 
 def _plain(said: str) -> str:
     """Without what Markdown would take for its own."""
     return _MARKUP.sub(r"\\\1", " ".join(said.split()))
-
-
-def html(report: Report) -> str:
-    """One page without anything beside it, and without scripts."""
-    parts = [
-        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Compliance report</title>',
-        f"<style>{_STYLE}</style>\n<h1>Compliance report</h1>",
-    ]
-    for framework in report.frameworks:
-        parts.append(f"<h2>{escape(framework.title)}</h2>")
-        parts.append(f"<p>{escape(framework.name)}, {escape(framework.version)}. {_counts(framework)}.</p>")
-        parts.append("<table><tr><th>control<th><th>state<th>rules")
-        for control in framework.controls:
-            state = control.state
-            cells = "<br>".join(map(escape, _cells(control, report)))
-            parts.append(
-                f"<tr><td>{escape(control.id)}<td>{escape(control.title)}"
-                f'<td class="{state.replace(" ", "-")}">{state}<td>{cells}'
-            )
-        parts.append("</table>")
-        reasons = list(_reasons(framework))
-        if reasons:
-            parts.append("<h3>What fails</h3>\n<ul>")
-            parts += [f"<li>{escape(f'{rule}, {of}: {why}')}" for rule, of, why in reasons]
-            parts.append("</ul>")
-    parts += [f"<p>{escape(line)}</p>" for line in _foot(report)]
-    return "\n".join([*parts, "</html>"]) + "\n"
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -195,7 +183,20 @@ def document(report: Report) -> dict[str, Any]:
             for framework in report.frameworks
         ],
         "exceptions": [_exception(one) for one in report.exceptions],
-        "record": None if recorded is None else {"entries": recorded.entries, "head": recorded.head},
+        "record": None if recorded is None else _record(recorded),
+    }
+
+
+def _record(recorded: Recorded) -> dict[str, Any]:
+    return {
+        "entries": recorded.entries,
+        "head": recorded.head,
+        "lastAt": recorded.last_at,
+        "isAll": recorded.is_all,
+        "gaps": [
+            {"since": one.since, "until": one.until, "why": one.why, "lost": one.lost}
+            for one in recorded.gaps
+        ],
     }
 
 
