@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,13 +11,13 @@ import yaml
 
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.errors import PointsmanError
-from pointsman.policy.compiled import compile_policy
+from pointsman.policy.compiled import BoundRule, compile_policy
 from pointsman.policy.evidence import shown
 from pointsman.policy.evidence.judged import judged
 from pointsman.policy.evidence.page import html
 from pointsman.policy.evidence.record import BEFORE_THE_FIRST
-from pointsman.policy.evidence.report import Control, Recorded, Report, State, report
-from pointsman.policy.packs import Library, read_library
+from pointsman.policy.evidence.report import Control, Recorded, Report, RuleFound, State, report
+from pointsman.policy.packs import Library, read_library, shipped_library
 from tests.support.policies import guardrail_policy
 
 Json = dict[str, Any]
@@ -220,3 +221,17 @@ def test_a_document_has_each_verdict() -> None:
     assert said["state"] == "pass"
     assert said["notApplicable"] == 1
     assert [one["name"] for one in said["verdicts"]] == ["good"]
+
+
+def test_what_only_a_cluster_shows_is_not_enforced_in_a_report_of_files() -> None:
+    (bound,) = reported_rules("REL-02-PDB", "reliability")
+    assert "was not known here" in RuleFound("house", bound, (), 0).why_not_enforced
+    assert RuleFound("house", bound, (), 1).why_not_enforced == "", "it was looked for"
+    former = replace(bound, background="aLookOfAnotherVersion")
+    assert RuleFound("house", former, (), 0).why_not_enforced == ""
+
+
+def reported_rules(rule_id: str, pack: str) -> tuple[BoundRule, ...]:
+    others = [name for name in shipped_library().packs[pack].rules if name != rule_id]
+    stated = guardrail_policy({"packs": [{"name": pack, "exclude": others}]})
+    return compile_policy(stated, shipped_library()).rules

@@ -45,12 +45,8 @@ class RuleFound:
             return f"its detector at run time, {self.rule.runtime}, is not there yet"
         if self.rule.unseen:
             return self.rule.unseen
-        if (
-            self.rule.background
-            and LOOKS[self.rule.background].in_cluster
-            and not self.judged
-            and not self.others
-        ):
+        look = LOOKS.get(self.rule.background)  # a record may be of another version
+        if look is not None and look.in_cluster and not self.judged and not self.others:
             return "it looks at what is beside the objects in a cluster, which was not known here"
         return ""
 
