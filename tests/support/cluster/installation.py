@@ -162,6 +162,11 @@ class _Controller(Component):
         if self.is_running:
             self.kill()
 
+    def page(self) -> str:
+        """Its metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
 
 class OperatorProcess(_Controller):
     """`pointsman operator`."""
@@ -181,11 +186,6 @@ class AutoscalerProcess(_Controller):
     ) -> None:
         program = ("tests.support.cluster.quick_autoscaler",) if quick else (_PROGRAM, "autoscaler")
         super().__init__(program, name, kubeconfig, log, arguments)
-
-    def page(self) -> str:
-        """Its metrics."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
 
 
 def kubectl(kubeconfig: Path, *arguments: str, timeout_seconds: float = 60.0) -> str:
