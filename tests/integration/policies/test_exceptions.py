@@ -33,13 +33,13 @@ def enforce(admin: Admin, namespace: str) -> Iterator[Enforce]:
     """Put a rule in force in the test's namespace: a license must be stated. Exceptions are for `old`."""
     made: list[Json] = []
 
-    def enforce(*exceptions: Json, packs: Sequence[Json] = ()) -> None:
+    def enforce(*exceptions: Json, packs: Sequence[Json] = (), rules: Sequence[Json] = ()) -> None:
         label = {"kubernetes.io/metadata.name": namespace}
         spec: Json = {
             "mode": "enforce",
             "appliesTo": {"namespaceSelector": {"matchLabels": label}},
             "packs": list(packs),
-            "rules": [_LICENSE],
+            "rules": [_LICENSE, *rules],
             "exceptions": list(exceptions),
         }
         policy = {
@@ -207,8 +207,11 @@ def test_scaling_past_a_limit_is_refused_at_the_scale_subresource(
     admin: Admin, namespace: str, enforce: Enforce
 ) -> None:
     cost = {"name": "cost", "parameters": {"maxReplicas": 4}}
+    own = {**_LICENSE, "id": "OWN-2", "expression": "object.spec.replicas != 3", "message": "three is odd"}
+    mixed = "object.spec.tier == 'longTail' || object.spec.replicas != 2"
+    stated = {**own, "id": "OWN-3", "expression": mixed, "scale": "object.spec.replicas != 2"}
     _create(admin, namespace, "old")
-    enforce(packs=[cost])
+    enforce(packs=[cost], rules=[own, stated])
 
     def scales(replicas: int) -> None:
         change = {"spec": {"replicas": replicas}}
@@ -218,6 +221,10 @@ def test_scaling_past_a_limit_is_refused_at_the_scale_subresource(
 
     assert not _refused(lambda: scales(4))
     assert "COST-04" in eventually(lambda: _refusal(lambda: scales(5)), 20, "it is in force for scaling")
+    assert "OWN-2" in _refusal(lambda: scales(3))
+    assert "OWN-3" in _refusal(lambda: scales(2))
+    assert not _refused(lambda: scales(0))
+    assert not _refused(lambda: scales(1))
 
 
 def _deployment(name: str, metadata: Json | None = None, replicas: int = 1) -> Json:

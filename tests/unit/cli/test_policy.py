@@ -232,3 +232,22 @@ def test_results_that_cannot_be_written_are_told_in_a_line(
     assert main(["policy", "test", str(EXAMPLE / "tests/house.yaml"), "--junit", str(tmp_path)]) == 1
 
     assert capsys.readouterr().err == f"{tmp_path}: cannot be written (Is a directory)\n"
+
+
+def test_validate_warns_of_policies_that_contradict_each_other_and_of_limits_that_scaling_passes_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = "object.spec.tier == 'brain' || object.spec.replicas <= 4"
+    stated = {"kinds": ["ModelDeployment"], "expression": limit, "message": "too many replicas"}
+    for name, mode in (("wide", "warn"), ("strict", "enforce")):
+        spec = {"mode": mode, "rules": [{"id": "OWN-1", **stated}]}
+        policy = {"kind": "GuardrailPolicy", "metadata": {"name": name}, "spec": spec}
+        policy["apiVersion"] = "pointsman.dev/v1alpha1"
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(policy))
+
+    assert main(["validate", str(tmp_path)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "wide: OWN-1: warn here, enforce in policy strict, which wins" in printed
+    assert "strict: OWN-1: enforce here wins over warn in policy wide" in printed
+    assert "strict: OWN-1 reads replicas, and kubectl scale and autoscalers change them" in printed

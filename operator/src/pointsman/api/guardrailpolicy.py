@@ -54,9 +54,23 @@ class PolicyRule(Record):
     mode: PolicyMode | None = None
     kinds: Annotated[tuple[PolicyKind, ...], Field(min_length=1, max_length=3), ListSet()]
     expression: Annotated[str, Field(min_length=1, max_length=8192)]
+    scale: Annotated[str, Field(max_length=8192)] = ""
+    """The same of `kubectl scale` and autoscalers, for an expression that reads more of the object than its
+    replicas, name and namespace: CEL over those of `object` alone. Others are asked there by themselves.
+    """
     message: Annotated[str, Field(min_length=1, max_length=1024)]
     severity: Severity = Severity.MEDIUM
     controls: Annotated[tuple[ShortText, ...], Field(max_length=32), ListSet()] = ()
+
+    constraints = (
+        Rule(
+            cel="!has(self.scale) || self.scale == '' || 'ModelDeployment' in self.kinds",
+            holds=lambda rule: not rule.scale or PolicyKind.MODEL_DEPLOYMENT in rule.kinds,
+            what="only a ModelDeployment can be scaled",
+            todo="add ModelDeployment to kinds or remove scale",
+            field="scale",
+        ),
+    )
 
 
 def _chooses(selector: LabelSelector | None) -> bool:

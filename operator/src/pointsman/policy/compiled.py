@@ -16,10 +16,13 @@ from pointsman.policy.cel import checked
 from pointsman.policy.exemptions import Exemption, exemptions
 from pointsman.policy.packs import Library, Pack
 from pointsman.policy.parameters import Value, bound, inlined, names_in
+from pointsman.policy.scales import reads_replicas, scale_form, stated_scale_form
 from pointsman.policy.source import Check, Mutation, RuleSource
 
 OWN = ""
 """The pack of rules that a policy states itself."""
+
+_SCALABLE = (OWN, PolicyKind.MODEL_DEPLOYMENT)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class BoundCheck:
     variables: Mapping[str, str]
     found: str = ""
     scale: str = ""
+    """The same of a scale; "" where it is not asked there."""
     when: str = ""
+    misses_scales: bool = False
+    """It reads the number of replicas and is not asked where that is scaled."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ def _own(policy: GuardrailPolicy) -> Iterator[_Compiled]:
 
 
 def _stated(rule: PolicyRule, mode: PolicyMode) -> BoundRule:
-    check = BoundCheck(rule.expression, {})
+    check = BoundCheck(rule.expression, {}, scale=rule.scale)
     controls: dict[str, tuple[str, ...]] = {}
     for control in rule.controls:
         framework, _, name = control.rpartition(":")
@@ -225,7 +231,7 @@ def _sound(rule: BoundRule, where: str) -> _Compiled:
             checked(kind, check.holds, check.variables, "BOOL", where)
             if check.found:
                 checked(kind, check.found, check.variables, "STRING", where)
-            checks[kind] = check
+            checks[kind] = _scaled(check, where) if (rule.pack, kind) == _SCALABLE else check
         except PointsmanError as error:
             problems.append(error)
     mutations: dict[PolicyKind, BoundMutation] = {}
@@ -239,6 +245,17 @@ def _sound(rule: BoundRule, where: str) -> _Compiled:
     if rule.checks and not checks:
         return None, problems
     return replace(rule, checks=checks, mutations=mutations), problems
+
+
+def _scaled(check: BoundCheck, where: str) -> BoundCheck:
+    """A rule of one's own as it is asked of `kubectl scale` too, where that can be."""
+    if check.scale:
+        checked(PolicyKind.MODEL_DEPLOYMENT, check.scale, {}, "BOOL", f"{where}.scale")
+        return replace(check, scale=stated_scale_form(check.scale, f"{where}.scale"))
+    if not reads_replicas(check.holds):
+        return check
+    form = scale_form(check.holds)
+    return replace(check, scale=form or "", misses_scales=form is None)
 
 
 def _twins(rules: Iterable[BoundRule]) -> list[PointsmanError]:

@@ -15,6 +15,9 @@ from pointsman.policy.contradictions import Contradictions
 from pointsman.policy.packs import shipped_library
 from pointsman.policy.verdicts import Verdict, verdicts
 
+_UNSCALED = "reads replicas, and kubectl scale and autoscalers change them without being asked"
+_STATE_SCALE = "state scale beside its expression, over object.spec.replicas alone"
+
 
 def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], list[Finding]]:
     """The policies among the objects, and what is wrong with them."""
@@ -29,6 +32,11 @@ def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], lis
         findings += [
             stated.placed(stated.finding((), f"{problem.where}: {problem.what}", problem.todo))
             for problem in compiled.problems
+        ]
+        findings += [
+            located.finding((), f"{rule.id} {_UNSCALED}", _STATE_SCALE, severity="warning")
+            for rule in compiled.rules
+            if any(check.misses_scales for check in rule.checks.values())
         ]
     return policies, findings
 

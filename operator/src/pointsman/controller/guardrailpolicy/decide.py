@@ -225,6 +225,9 @@ def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
     looked = [rule.id for rule in rules if _is_looked_for(rule)]
     if looked:
         yield f"looked for in the background: {', '.join(looked)}"
+    missed = [rule.id for rule in rules if any(check.misses_scales for check in rule.checks.values())]
+    if missed:
+        yield f"not asked where replicas are scaled, for want of their scale: {', '.join(missed)}"
     defaults = [rule.id for rule in rules if rule.mutations]
     if defaults and not snapshot.mutates:
         yield f"this Kubernetes sets no defaults, what they would set must be stated: {', '.join(defaults)}"

@@ -323,6 +323,10 @@ class Findings:
             if self._recorder is not None:
                 self._recorder.judged(compiled, Looked(judging, key))
             return ()
+        if compiled.namespaces is not None and not compiled.namespaces.matches(
+            self._namespaces.get(name, {})
+        ):
+            return ()  # of many policies most are for other namespaces, and an object takes a while to read
         beside = None
         if self._beside is not None and any(kind.kind in look.kinds for look in compiled.looks):
             beside = self._beside(kind, key, live)

@@ -13,7 +13,7 @@ from pointsman.policy.cel.errors import Broken, EvaluationError
 if TYPE_CHECKING:
     from pointsman.policy.cel.environment import Program
 
-__all__ = ["Broken", "EvaluationError", "checked", "program"]
+__all__ = ["Broken", "EvaluationError", "checked", "program", "reads"]
 
 
 def checked(kind: PolicyKind, expression: str, variables: Mapping[str, str], wanted: str, where: str) -> None:
@@ -32,3 +32,12 @@ def program(expression: str, variables: Mapping[str, str]) -> "Program":
     from pointsman.policy.cel import environment
 
     return environment.Program(expression, variables)
+
+
+def reads(expression: str) -> frozenset[tuple[str, ...]]:
+    """The paths below `object` that an expression reads, such as ("spec", "replicas"); an empty one where it
+    takes `object` whole. Broken unless it compiles.
+    """
+    from pointsman.policy.cel import environment
+
+    return environment.reads(expression)

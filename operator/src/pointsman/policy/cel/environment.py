@@ -15,7 +15,7 @@ from pointsman.policy.cel.errors import Broken, EvaluationError
 from pointsman.policy.cel.functions import FUNCTIONS
 from pointsman.policy.cel.messages import pool_of
 from pointsman.policy.cel.schemas import JSON_PATCH, NAMESPACE, schema_of
-from pointsman.policy.cel.syntax import refuse_bad_literals
+from pointsman.policy.cel.syntax import paths_below, refuse_bad_literals
 
 _VARIABLE = "variables."
 PACKAGE = "pointsman.objects"
@@ -90,17 +90,27 @@ def _in_words(what: str) -> str:
     return _MESSAGE.sub(lambda found: found[1].replace("_", "."), plain)
 
 
+@lru_cache(maxsize=8192)
+def reads(expression: str) -> frozenset[tuple[str, ...]]:
+    """See `pointsman.policy.cel.reads`."""
+    return paths_below(_compiled(_plain_environment({}), expression, ""))
+
+
+def _plain_environment(names: Mapping[str, Any]) -> Any:
+    return cel.NewEnv(
+        variables={"object": cel.Type.DYN, "namespaceObject": cel.Type.DYN, **names},
+        extensions=_EXTENSIONS,
+        functions=FUNCTIONS,
+    )
+
+
 class Program:
     """Expressions over one object: the named ones first, for the others to use."""
 
     def __init__(self, expression: str, variables: Mapping[str, str]) -> None:
         """Broken where they do not compile."""
         names = {_VARIABLE + name: cel.Type.DYN for name in variables}
-        environment = cel.NewEnv(
-            variables={"object": cel.Type.DYN, "namespaceObject": cel.Type.DYN, **names},
-            extensions=_EXTENSIONS,
-            functions=FUNCTIONS,
-        )
+        environment = _plain_environment(names)
         self._variables = {
             _VARIABLE + name: _compiled(environment, text, name) for name, text in variables.items()
         }

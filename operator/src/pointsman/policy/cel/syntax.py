@@ -19,13 +19,6 @@ _PATTERNS = frozenset({"matches", "find", "findAll"})
 _READERS = {"duration": "duration", "timestamp": "date"}
 _MIXING = frozenset({"format"})
 """A list that is given to these may have members of several types."""
-_SCALED = (
-    ("spec", "replicas"),
-    ("metadata", "name"),
-    ("metadata", "namespace"),
-    ("metadata", "uid"),
-)
-"""Fields that a scale has as its object does."""
 
 
 def refuse_bad_literals(expression: Any, text: str, where: str) -> None:
@@ -42,14 +35,9 @@ def refuse_bad_literals(expression: Any, text: str, where: str) -> None:
             raise Broken(at, where=where, todo="correct the expression")
 
 
-def reads(expression: Any) -> frozenset[tuple[str, ...]]:
+def paths_below(expression: Any) -> frozenset[tuple[str, ...]]:
     """The paths below `object` that an expression reads; an empty one where it takes `object` whole."""
     return frozenset(_paths(_tree(expression).expr))
-
-
-def is_of_scales(paths: frozenset[tuple[str, ...]]) -> bool:
-    """Whether a scale of the object has all of these fields, its number of replicas among them."""
-    return ("spec", "replicas") in paths and paths <= set(_SCALED)
 
 
 def _tree(expression: Any) -> checked_pb2.CheckedExpr:
