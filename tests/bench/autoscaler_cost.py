@@ -64,14 +64,14 @@ def _run(job: Job) -> Result:
     name, entry, seed, is_training, measured = job
     case = _BY_NAME[name]
     scenario = case.make(seed, is_training)
-    return simulate(scenario, policy(entry, scenario, case.mixes, measured), seed)
+    return simulate(scenario, policy(entry, scenario, case.mixes, measured, seed), seed)
 
 
 def _least(job: tuple[str, int, Abilities]) -> float:
     name, seed, measured = job
     case = _BY_NAME[name]
     scenario = case.make(seed, False)
-    return least_dollars(scenario, foresee(scenario, case.mixes, measured))
+    return least_dollars(scenario, foresee(scenario, case.mixes, measured, seed))
 
 
 def _tuned(

@@ -52,9 +52,10 @@ def entries(name: str) -> tuple[Entry, ...]:
     return (Entry(name), *(Entry(name, value) for value in values))
 
 
-def policy(entry: Entry, scenario: Scenario, mixes: Sequence[Mix], measured: Abilities) -> Policy:
+def policy(entry: Entry, scenario: Scenario, mixes: Sequence[Mix], measured: Abilities, seed: int) -> Policy:
+    """`seed` of the simulation: the clairvoyant knows its losses of spot."""
     if entry.name == ORACLE:
-        return Clairvoyant(scenario, foresee(scenario, mixes, measured), entry.value or 0.0)
+        return Clairvoyant(scenario, foresee(scenario, mixes, measured, seed), entry.value or 0.0)
     if entry.name == OURS:
         parts = ABLATIONS[entry.without] if entry.without else {}
         return Scaler(scenario.settings, Tuning(attainment=entry.value, **parts))

@@ -151,9 +151,13 @@ def _decision(observation: Observation, plan: Plan, need: Need, chosen: _Chosen)
     )
     return replace(
         decision,
-        sentence=sentence(decision, observation, plan.barred),
+        sentence=sentence(decision, observation, plan.barred, _uses_spot(plan, replicas) and plan.is_exposed),
         detail=detail(decision, need, plan.rates, plan.pools),
     )
+
+
+def _uses_spot(plan: Plan, replicas: tuple[int, ...]) -> bool:
+    return any(count and pool.flavour.is_spot for pool, count in zip(plan.pools, replicas, strict=True))
 
 
 def _binding(plan: Plan, replicas: tuple[int, ...]) -> str:

@@ -112,3 +112,5 @@ class Observation:
     trim: float = 1.0
     """Capacity is divided by it: above 1 where less was attained than promised."""
     tuning: Tuning = field(default_factory=Tuning)
+    may_be_exposed: bool = False
+    """Spot may go without a hedge just now: the promise leaves room for the windows that losses spoil."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pointsman_autoscaler.decision.hedge import domains, needs_hedge
+from pointsman_autoscaler.decision.hedge import domains, meanwhile, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
 from pointsman_autoscaler.decision.need import Need, rate_of, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
@@ -20,6 +20,9 @@ _AGAIN = 0.25
 # Near to what is needed: a quarter more and one replica. That far the load of ten minutes is from the next in
 # one of twenty (ServeGen, m-large).
 _NEAR = 1.25
+# Beside a hedge a replica goes when less than that share of the others would do: what one serves is known no
+# better, and what is kept for a loss costs no less for coming and going.
+_SURELY = 1.03
 # Whoever grows one small replica at a time must not end with many of them in place of a few large ones.
 _WORTH = 0.9
 
@@ -36,6 +39,8 @@ class Plan:
     needed: Programme
     held: Programme
     is_hedged: bool
+    is_exposed: bool
+    """Nothing stands by for a loss of spot that needs it: there is room for the windows that one spoils."""
     barred: frozenset[str]
 
     def carried(self, replicas: Sequence[int]) -> float:
@@ -92,6 +97,11 @@ def _plan(
         highs = needed.highs
     tokens = _within_limits(needed, pools, tokens)
     needed = replace(needed, rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge)
+    is_exposed = False
+    if hedge and observation.may_be_exposed:
+        bare = replace(needed, rows=needed.rows[: -len(hedge)])
+        if _worth_it(bare, needed) is bare:
+            needed, hedge, is_exposed = bare, (), True
     held = needed
     if observation.tuning.has_hysteresis:
         past = observation.past
@@ -100,7 +110,8 @@ def _plan(
         )
         # What was needed lately is kept, but never brought back: that would be a second reason to grow.
         near = need.requests_per_second * _NEAR + max(rates, default=0.0)
-        kept = max(rate_needed, min(max(past.need, min(past.calm_need, near)), reached))
+        kept = max(past.need, min(past.calm_need, near)) * (_SURELY if hedge else 1.0)
+        kept = max(rate_needed, min(kept, reached))
         held_tokens = math.fsum(pool.tokens * pool.asked for pool in pools)
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
         there = tuple(max(0, pool.asked - gone) for pool, gone in zip(pools, lost, strict=True))
@@ -108,11 +119,12 @@ def _plan(
         held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
         if _rose_within(observation, observation.tuning.hold_seconds):
             held = _growing(held, now, highs)
-        elif _rose_within(observation, observation.tuning.calm_seconds):
+        elif hedge or _rose_within(observation, observation.tuning.calm_seconds):
+            # Spot beside what must survive its loss: mixes that cost nearly the same would come and go.
             held = _worth_it(held, _one_way(held, now, highs))
     if observation.seen is not Seen.ALL:
         held = _not_below(held, now, highs)
-    return Plan(pools, rates, lost, needed, held, bool(hedge), barred)
+    return Plan(pools, rates, lost, needed, held, bool(hedge), is_exposed, barred)
 
 
 def _rows(
@@ -141,7 +153,9 @@ def _hedge_rows(
     expected = _step_up(need.ahead.quantile(0.5), len(pools))
     rows = []
     for domain in domains(pools):
-        left = tuple(0.0 if place in domain else rate for place, rate in enumerate(rates))
+        left = tuple(
+            0.0 if place in domain else meanwhile(pools[place], rate) for place, rate in enumerate(rates)
+        )
         if any(left) and needs_hedge(pools, domain, risk(observation)):
             rows.append(Row(left, expected))
     return tuple(rows)

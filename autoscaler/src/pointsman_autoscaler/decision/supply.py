@@ -9,8 +9,8 @@ from pointsman_autoscaler.view import Flavour, Startup
 _P90 = normal_score(0.9)
 # A start is late beyond this quantile of its time. Spot capacity is given up sooner.
 LATE, LATE_SPOT = 0.95, 0.9
-# And stuck at half as long again.
-STUCK = 1.5
+# And stuck at half as long again, spot at a quarter.
+STUCK, STUCK_SPOT = 1.5, 1.25
 # Starts differ by at least so much: two nodes never take the same time.
 _LEAST_SPREAD = 0.1
 
@@ -30,7 +30,7 @@ def late_after_seconds(flavour: Flavour) -> float:
 
 def stuck_after_seconds(flavour: Flavour) -> float:
     """The age at which another flavour takes its place; one start in twenty is late without being stuck."""
-    return late_after_seconds(flavour) * (1.0 if flavour.is_spot else STUCK)
+    return late_after_seconds(flavour) * (STUCK_SPOT if flavour.is_spot else STUCK)
 
 
 def late(pool: Pool) -> int:

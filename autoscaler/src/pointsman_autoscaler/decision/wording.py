@@ -22,7 +22,9 @@ _WHY = {
 }
 
 
-def sentence(decision: Decision, observation: Observation, barred: frozenset[str]) -> str:
+def sentence(
+    decision: Decision, observation: Observation, barred: frozenset[str], is_exposed: bool = False
+) -> str:
     """Without numbers that change at every look, for conditions and events."""
     parts = [f"{counted(decision.replicas)}: {_why(decision, observation)}"]
     if decision.binding and decision.reason in (Reason.LOAD, Reason.BURST, Reason.MAXIMUM, Reason.BUDGET):
@@ -30,6 +32,8 @@ def sentence(decision: Decision, observation: Observation, barred: frozenset[str
     if barred:
         names = ", ".join(sorted(barred))
         parts.append(f"{names} did not start in time or was lost, others take its place")
+    if is_exposed:
+        parts.append("nothing stands by for a loss of spot, as few enough windows were missed for one")
     return "; ".join(parts)
 
 

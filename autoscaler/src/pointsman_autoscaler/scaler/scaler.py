@@ -11,6 +11,7 @@ from pointsman_autoscaler.decision.saturation import token_capacity
 from pointsman_autoscaler.forecast import Forecaster
 from pointsman_autoscaler.scaler.attaining import Attaining
 from pointsman_autoscaler.scaler.engines import Engines
+from pointsman_autoscaler.scaler.exposing import Exposing
 from pointsman_autoscaler.scaler.holding import Holding
 from pointsman_autoscaler.scaler.sight import backlog_requests, is_busy, seen, tokens
 from pointsman_autoscaler.scaler.starts import Starts
@@ -43,6 +44,7 @@ class Scaler:
         self._engines = Engines()
         self._starts = Starts()
         self._holding = Holding()
+        self._exposing = Exposing()
         attainment = self._tuning.attainment
         self._attaining = Attaining(
             settings.bounds, settings.attainment if attainment is None else attainment
@@ -131,6 +133,18 @@ class Scaler:
             scheduled=self._calendar.minimum(now, ahead_seconds),
             trim=self._attaining.trim,
             tuning=tuning,
+            may_be_exposed=self._may_be_exposed(now, pools),
+        )
+
+    def _may_be_exposed(self, now: float, pools: tuple[Pool, ...]) -> bool:
+        attainment = self._tuning.attainment
+        return self._exposing.may(
+            now,
+            pools,
+            self._traffic.rate(),
+            self._settings.attainment if attainment is None else attainment,
+            windows=self._attaining.windows,
+            missed=self._attaining.missed,
         )
 
     def _pools(self, view: View) -> tuple[Pool, ...]:

@@ -8,9 +8,9 @@ from pointsman_autoscaler.view import Flavour, Pod
 # What did not come in time is asked for again after ten minutes, and after twice as long each time it fails
 # again, up to an hour: capacity that is gone is usually gone for a while.
 _BARRED_SECONDS, _LONGEST_BARRED_SECONDS = 600.0, 3600.0
-# Before anything is known: three losses of a domain a day, as much evidence as half a day. Zones of AWS lost
-# V100 between two and seven times a day in 2022 (skypilot-org/spot-traces).
-_PRIOR_LOSSES, _PRIOR_DAYS = 1.5, 0.5
+# Before anything is known: four and a half losses of a domain a day, as much evidence as half a day. Zones of
+# AWS lost V100 between two and seven times a day in 2022 (skypilot-org/spot-traces).
+_PRIOR_LOSSES, _PRIOR_DAYS = 2.25, 0.5
 # Evidence fades over two weeks.
 _MEMORY_DAYS = 14.0
 _SECONDS_OF_DAY = 86_400.0
@@ -58,9 +58,12 @@ class Starts:
         self._now = now_seconds
         staying = [pod for pod in pods if not pod.is_draining]
         ready = {pod.name: pod.flavour for pod in staying if pod.is_ready}
+        held = set(self._ready.values())
         for name, flavour in flavours.items():
             record = self._records.setdefault(name, _Record())
-            self._age(record, elapsed)
+            # Only what is there can be lost: days without any of it are no evidence.
+            if name in held:
+                self._age(record, elapsed)
             if any(at == name and pod not in self._ready for pod, at in ready.items()):
                 record.failures, record.is_failing = 0, False
             mine = [pod for pod in staying if pod.flavour == name]

@@ -7,6 +7,7 @@ from pointsman_autoscaler.simulator.agenda import Agenda
 from pointsman_autoscaler.simulator.engine import Engine
 from pointsman_autoscaler.simulator.gaps import Buckets, Judged
 from pointsman_autoscaler.simulator.job import Job
+from pointsman_autoscaler.simulator.losses import domain_of, losses
 from pointsman_autoscaler.simulator.luck import Accidents, Rows, generator
 from pointsman_autoscaler.simulator.pods import Pool, SimulatedPod
 from pointsman_autoscaler.simulator.scenario import Change, Scenario, Spot
@@ -172,18 +173,9 @@ class Cluster:
             self._allocate(now, pool)
 
     def _expect_losses(self, spot: Spot, pool: Pool, seed: int) -> None:
-        """Times of the losses, the same for all flavours of a domain with the same hazard."""
-        domain = pool.flavour.domain or pool.flavour.name
-        random = generator(seed, "losses", domain)
-        taken = Accidents(generator(seed, "taken", domain), spot.share)
-        at, number = 0.0, 0
-        while spot.losses_per_hour > 0:
-            at += float(random.exponential(_HOUR / spot.losses_per_hour))
-            unavailable = float(random.exponential(spot.unavailable_seconds))
-            if at >= self._span:
-                break
+        taken = Accidents(generator(seed, "taken", domain_of(pool.flavour)), spot.share)
+        for number, (at, unavailable) in enumerate(losses(seed, pool.flavour, spot, self._span)):
             self._agenda.at(at, self._lose, (pool, spot, taken, number, unavailable))
-            number += 1
 
     def _lose(self, now: float, loss: tuple[Pool, Spot, Accidents, int, float]) -> None:
         pool, spot, taken, number, unavailable = loss

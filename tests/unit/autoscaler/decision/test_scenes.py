@@ -1,6 +1,6 @@
 """What is decided in scenes that operators know, one row each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -324,6 +324,47 @@ SCENES = {
             load=load(8.9, deviation=2.5),
         ),
         {"od": 3, "spot": 2},
+        Reason.SPOT_HEDGE,
+    ),
+    "spot that may be lost for now carries all of it": Scene(
+        replace(
+            observation(
+                pool("od", price=4.0),
+                pool("spot", price=1.0, spot=True, losses=4.0),
+                load=load(8.9, deviation=2.5),
+            ),
+            may_be_exposed=True,
+        ),
+        {"od": 0, "spot": 5},
+        Reason.LOAD,
+    ),
+    "a hedge that costs little stays, though spot may be lost": Scene(
+        replace(
+            observation(
+                pool("od", price=4.0),
+                pool("spot", price=3.9, spot=True, losses=4.0),
+                load=load(8.0),
+            ),
+            may_be_exposed=True,
+        ),
+        {"od": 3, "spot": 0},
+        Reason.SPOT_HEDGE,
+    ),
+    "what is left when spot is lost may work half the way to its saturation": Scene(
+        # Three a second for ever, four and a half at most: 3.75 meanwhile, and two carry 7.4.
+        observation(pool("od", price=4.0), pool("spot", price=1.0, spot=True, losses=4.0), load=load(7.4)),
+        {"od": 2, "spot": 1},
+        Reason.SPOT_HEDGE,
+    ),
+    "a mix that costs little less does not take the place of what survives a loss": Scene(
+        # Two of a kind or three of another would do; those that are there stay.
+        observation(
+            pool("od", price=4.0, asked=3),
+            pool("other", price=3.8),
+            pool("spot", price=1.0, spot=True, losses=4.0),
+            load=load(8.9),
+        ),
+        {"od": 3, "other": 0, "spot": 0},
         Reason.SPOT_HEDGE,
     ),
     "what spot needs beside it goes no sooner than what the load needs": Scene(

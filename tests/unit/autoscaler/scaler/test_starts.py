@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pointsman_autoscaler.scaler.starts import Starts
 from pointsman_autoscaler.view import Flavour, Pod, Startup
 
@@ -47,11 +49,16 @@ def test_spot_that_was_given_up_was_not_lost() -> None:
     assert not starts.is_barred("spot")
 
 
-def test_days_without_a_loss_are_evidence() -> None:
-    starts = looks(Starts(), (0.0, [], {}))
+@pytest.mark.parametrize(("there", "is_evidence"), [(True, True), (False, False)])
+def test_days_without_a_loss_are_evidence_where_there_was_something_to_lose(
+    there: bool, is_evidence: bool
+) -> None:
+    pods = [ready("a", "spot")] if there else []
+    starts = looks(Starts(), (0.0, pods, {"spot": len(pods)}))
     before = starts.losses_per_day("spot")
-    looks(starts, (3 * 86_400.0, [], {}))
-    assert starts.losses_per_day("spot") < 0.5 < before
+    looks(starts, (3 * 86_400.0, pods, {"spot": len(pods)}))
+    assert (starts.losses_per_day("spot") < 0.7) == is_evidence
+    assert before == 4.5
 
 
 def test_a_flavour_that_does_not_start_is_left_alone_for_longer_each_time() -> None:

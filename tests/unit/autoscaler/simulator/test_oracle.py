@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pointsman.placement.demand import Bound
 from pointsman.placement.steptime import StepTime
 from pointsman_autoscaler.settings import ScalingSettings
+from pointsman_autoscaler.simulator.losses import outages
 from pointsman_autoscaler.simulator.oracle import Clairvoyant, Foresight, foresee, least_dollars
 from pointsman_autoscaler.simulator.run import simulate
-from pointsman_autoscaler.simulator.scenario import Scenario, SimulatedFlavour
+from pointsman_autoscaler.simulator.scenario import Scenario, SimulatedFlavour, Spot
 from pointsman_autoscaler.simulator.startup import fixed
 from pointsman_autoscaler.simulator.steady import LEVELS, Carried, carried
 from pointsman_autoscaler.simulator.workloads import Lengths, from_rates, multiplied, steady
@@ -59,6 +62,48 @@ def test_replicas_are_ready_before_the_load_comes_and_go_with_it() -> None:
         return policy.decide(view)["gpu"]
 
     assert [at(seconds) for seconds in (0, 960, 1100, 1700, 1799, 1800)] == [1, 1, 5, 5, 5, 1]
+
+
+ABLE = {name: [Carried((3.0, 6.4, 13.8))] for name in ("gpu", "spot")}
+
+
+def spot_scenario() -> Scenario:
+    """Two hours of an even load; for some twenty minutes of them there is no spot."""
+    cheap = replace(
+        FLAVOUR,
+        flavour=replace(FLAVOUR.flavour, name="spot", price_per_hour=2.0, is_spot=True),
+        spot=Spot(losses_per_hour=1.0, notice_seconds=30.0, unavailable_seconds=1200.0),
+    )
+    arrivals = from_rates(steady(6.0, 2 * 3600.0), LENGTHS, 1.0, np.random.default_rng(3))
+    return Scenario("spot", arrivals, (FLAVOUR, cheap), SETTINGS, initial={"gpu": 3})
+
+
+def test_who_foresees_losses_of_spot_has_others_ready_in_time_and_pays_little_for_that() -> None:
+    there, seed = spot_scenario(), 4
+    (begins, ends), *_ = outages(there, seed)["spot"]
+    foresight = foresee(there, measured=ABLE, seed=seed)
+    policy = Clairvoyant(there, foresight, headroom=0.2)
+
+    def at(seconds: float) -> dict[str, int]:
+        flavours = {each.flavour.name: each.flavour for each in there.flavours}
+        return dict(policy.decide(View(there.begins_seconds + seconds, flavours, (), (), {})))
+
+    assert at(begins - 600.0)["gpu"] == 0 < at(begins - 120.0)["gpu"]
+    assert at(ends + 60.0)["gpu"] > 0 == at(ends + 600.0)["gpu"]
+    found = simulate(there, policy, seed)
+    assert found.attained_windows == 1.0
+    # Three on demand for two hours are 60 dollars.
+    assert least_dollars(there, foresight) <= found.dollars < 36.0
+
+
+def test_nobody_has_spot_while_there_is_none_not_even_for_the_bound() -> None:
+    there, seed = spot_scenario(), 4
+    never_lost = least_dollars(there, foresee(there, measured=ABLE))
+    (begins, ends), *_ = outages(there, seed)["spot"]
+    windows = (ends - begins) // 300.0 - 1
+    assert windows >= 1
+    more = least_dollars(there, foresee(there, measured=ABLE, seed=seed)) - never_lost
+    assert more >= windows * 300 / 3600 * (10.0 - 2.0)
 
 
 def test_nobody_pays_less_than_the_bound_and_the_clairvoyant_little_more() -> None:
