@@ -95,6 +95,7 @@ def observations(draw: st.DrawFn, seen: tuple[Seen, ...] = tuple(Seen)) -> Obser
         draw(st.one_of(st.none(), st.tuples(st.just("office"), st.integers(0, 8)))),
         draw(st.sampled_from((0.8, 1.0, 1.2))),
         draw(st.sampled_from((Tuning(), Tuning(has_hysteresis=False), Tuning(has_mix=False)))),
+        draw(st.booleans()),
     )
 
 

@@ -1,6 +1,6 @@
 """What is decided in scenes that operators know, one row each."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -317,95 +317,6 @@ SCENES = {
         Reason.MINIMUM,
     ),
     "no pool exists": Scene(observation(load=load(1.0)), {}, Reason.QUOTA),
-    "spot that is lost often needs others beside it for the expected load": Scene(
-        observation(
-            pool("od", price=4.0),
-            pool("spot", price=1.0, spot=True, losses=4.0),
-            load=load(8.9, deviation=2.5),
-        ),
-        {"od": 3, "spot": 2},
-        Reason.SPOT_HEDGE,
-    ),
-    "spot that may be lost for now carries all of it": Scene(
-        replace(
-            observation(
-                pool("od", price=4.0),
-                pool("spot", price=1.0, spot=True, losses=4.0),
-                load=load(8.9, deviation=2.5),
-            ),
-            may_be_exposed=True,
-        ),
-        {"od": 0, "spot": 5},
-        Reason.LOAD,
-    ),
-    "a hedge that costs little stays, though spot may be lost": Scene(
-        replace(
-            observation(
-                pool("od", price=4.0),
-                pool("spot", price=3.9, spot=True, losses=4.0),
-                load=load(8.0),
-            ),
-            may_be_exposed=True,
-        ),
-        {"od": 3, "spot": 0},
-        Reason.SPOT_HEDGE,
-    ),
-    "what is left when spot is lost may work half the way to its saturation": Scene(
-        # Three a second for ever, four and a half at most: 3.75 meanwhile, and two carry 7.4.
-        observation(pool("od", price=4.0), pool("spot", price=1.0, spot=True, losses=4.0), load=load(7.4)),
-        {"od": 2, "spot": 1},
-        Reason.SPOT_HEDGE,
-    ),
-    "a mix that costs little less does not take the place of what survives a loss": Scene(
-        # Two of a kind or three of another would do; those that are there stay.
-        observation(
-            pool("od", price=4.0, asked=3),
-            pool("other", price=3.8),
-            pool("spot", price=1.0, spot=True, losses=4.0),
-            load=load(8.9),
-        ),
-        {"od": 3, "other": 0, "spot": 0},
-        Reason.SPOT_HEDGE,
-    ),
-    "what spot needs beside it goes no sooner than what the load needs": Scene(
-        # 8.9 were expected when 10.6 were needed: three on demand, though 5.9 leave two enough.
-        observation(
-            pool("od", price=4.0, asked=3),
-            pool("spot", price=1.0, spot=True, losses=4.0, asked=1),
-            load=load(5.9),
-            past=Past(need=10.6, calm_need=10.6),
-        ),
-        {"od": 3, "spot": 1},
-        Reason.HELD,
-    ),
-    "spot that is hardly ever lost carries all of it": Scene(
-        observation(
-            pool("od", price=4.0),
-            pool("spot", price=1.0, spot=True, losses=0.2),
-            load=load(9.0, deviation=2.5),
-        ),
-        {"od": 0, "spot": 5},
-        Reason.LOAD,
-    ),
-    "spot in two zones survives the loss of the worse one": Scene(
-        observation(
-            pool("od", price=4.0),
-            pool("spot-a", price=1.0, spot=True, losses=4.0, domain="a"),
-            pool("spot-b", price=1.1, spot=True, losses=4.0, domain="b"),
-            load=load(8.9),
-        ),
-        {"od": 0, "spot-a": 3, "spot-b": 3},
-        Reason.SPOT_HEDGE,
-    ),
-    "spot was taken: on-demand starts at once in its place": Scene(
-        observation(
-            pool("od", price=4.0),
-            pool("spot", price=1.0, spot=True, asked=4, ready=1, pending=(5.0,) * 3, barred=True),
-            load=load(8.9),
-        ),
-        {"od": 2, "spot": 1},
-        Reason.LOAD,
-    ),
     "one flavour without a mix": Scene(
         observation(
             pool("h100", rate=3.0, price=4.0),

@@ -197,6 +197,21 @@ def test_spot_that_is_taken_is_replaced_at_once_and_tried_again_later() -> None:
     assert at_work.asked["spot"] >= 2
 
 
+def test_spot_carries_the_load_alone_for_as_long_as_its_losses_may_spoil_windows() -> None:
+    at_work = Scene(
+        scaler(),
+        {"od": flavour("od", 4.0), "spot": flavour("spot", 1.0, is_spot=True)},
+        lambda _: 40.0,
+        asked={"od": 4},
+    )
+    seen = at_work.run(5 * HOUR)
+    alone = [replicas["od"] == 0 for replicas in seen]
+    first = alone.index(True)
+    assert first * SCRAPE > HOUR
+    assert HOUR < sum(alone) * SCRAPE < 2 * HOUR
+    assert not alone[-1]
+
+
 def test_a_price_that_falls_moves_the_load_without_a_gap() -> None:
     at_work = Scene(
         scaler(),
