@@ -27,7 +27,7 @@ class ObjectStore(LoopbackServer):
     a checksum, as a bucket that locks its objects has it; of the first `lost_answers` writes nobody hears.
     """
 
-    buckets: Mapping[str, dict[str, bytes]]
+    buckets: dict[str, dict[str, bytes]]
     asked: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     hangs_from: int | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pointsman.api.guardrailpolicy import Violation
+from pointsman.api.guardrailpolicy import EvidenceStatus, GuardrailPolicyStatus, Violation
 from pointsman.controller.acting import MANAGER
 from pointsman.controller.guardrailpolicy.decide import decide
 from pointsman.controller.guardrailpolicy.exceptions import ending_by_policy
@@ -14,6 +14,7 @@ from pointsman.controller.guardrailpolicy.snapshot import Found, PolicySnapshot
 from pointsman.controller.metrics import OperatorMetrics
 from pointsman.controller.modeldeployment.snapshot import Obstacle
 from pointsman.controller.plan import Plan
+from pointsman.controller.recording.hearing import Recording
 from pointsman.kube.objects import KubeObject
 from pointsman.policy.compiled import compile_policy
 from pointsman.policy.packs import shipped_library
@@ -366,3 +367,34 @@ def _all_of(native: KubeObject) -> Json:
     }
     others: Json = {f"f:{name}": {} for name in native["spec"] if f"f:{name}" not in keyed}
     return {"manager": MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {**others, **keyed}}}
+
+
+def test_a_record_that_cannot_be_written_is_said_once_and_holds_up_nothing() -> None:
+    snapshot = _held(_snapshot({"rules": [rule("OWN-1")]}))
+    fine = Recording(entries=7, head="a" * 64)
+    written = decide(replace(snapshot, recording=fine))
+    assert _conditions(written)["Recorded"] == ("True", "Recorded")
+    assert _status(written)["evidence"] == {"entries": 7, "head": "a" * 64}
+    assert "Recorded" not in _conditions(decide(snapshot))
+
+    trouble = replace(fine, why="record.jsonl: No space left on device")
+    first = decide(replace(snapshot, recording=trouble))
+    status = GuardrailPolicyStatus.model_validate(_status(first))
+    said = snapshot.policy.model_copy(update={"status": status})
+    second = decide(replace(snapshot, policy=said, recording=trouble))
+
+    assert _conditions(first)["Recorded"] == ("False", "EvidenceNotWritten")
+    assert _conditions(first)["Ready"] == ("True", "Enforced")
+    assert [one.reason for one in first.announcements if one.is_warning] == ["EvidenceNotWritten"]
+    assert [one.reason for one in second.announcements if one.is_warning] == []
+
+
+def test_the_head_stays_until_another_is_known() -> None:
+    said = GuardrailPolicyStatus(evidence=EvidenceStatus(entries=7, head="a" * 64))
+    snapshot = _snapshot({"rules": [rule("OWN-1")]}, recording=Recording())
+    snapshot = replace(snapshot, policy=snapshot.policy.model_copy(update={"status": said}))
+
+    plan = decide(snapshot)
+
+    assert _conditions(plan)["Recorded"] == ("Unknown", "Pending")
+    assert _status(plan)["evidence"]["entries"] == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence.record import Entry, Verified, entries_of
 from pointsman.policy.verdicts import verdicts
 from pointsman.records.file import RecordFile
+from pointsman.records.place import Place
 from tests.support.policies import compiled, rule
 from tests.support.polling import eventually_async
 
@@ -38,18 +40,23 @@ def model(name: str, generation: int = 1, **spec: Any) -> Json:
 
 
 class Disk(RecordFile):
-    """A file, and for how many more writes the disk has no room; `asked` counts the tries."""
+    """A file, and for how many more writes the disk has no room; `asked` counts the tries. Without `answers`
+    it hangs.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.full_for = 0
         self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     def append(self, after: Verified, lines: bytes) -> None:
         self.asked += 1
         if self.full_for:
             self.full_for -= 1
             raise PointsmanError("No space left on device", where=self.name)
+        self.answers.wait(60)
         super().append(after, lines)
 
 
@@ -67,15 +74,23 @@ class World:
         self.again: list[str] = []
         self.leads: Exception | None = None
 
-    def recorder(self, writer: str = "operator-0", most_waiting: int = 100) -> Recorder:
+    def recorder(
+        self,
+        writer: str = "operator-0",
+        *,
+        most_waiting: int = 100,
+        patience: float = 60.0,
+        place: Place | None = None,
+    ) -> Recorder:
         return Recorder(
-            self.disk,
+            place or self.disk,
             writer,
             self,
             lambda: self.now,
             gather_seconds=0.0,
             most_waiting=most_waiting,
             retries=Backoff(0.01, 0.01, 0.0),
+            answers_seconds=patience,
         )
 
     def policies(self) -> Iterable[ObjectKey]:

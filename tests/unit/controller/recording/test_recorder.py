@@ -13,10 +13,15 @@ from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.controller.recording.hearing import Looked
 from pointsman.kube.errors import LeadershipLost
 from pointsman.policy.evidence.known import Held
-from pointsman.policy.evidence.record import EntryKind, Verified, chained
+from pointsman.policy.evidence.record import EntryKind, Verified, chained, entries_of
+from pointsman.policy.verdicts import verdicts
+from pointsman.records.bucket import RecordBucket
 from pointsman.records.file import append
+from tests.support.object_store import ObjectStore
+from tests.support.policies import compiled, rule
 from tests.support.polling import eventually_async
 from tests.unit.controller.recording.scene import HOUSE, NOW, World, leading, model, settled
+from tests.unit.records.test_bucket import credentials
 
 _LONG = 1_000_000
 
@@ -51,6 +56,7 @@ async def test_nothing_is_written_while_nothing_changes(world: World) -> None:
     await first_write(world)
     before = world.file.read_bytes()
     asked = world.disk.asked
+    world.shown.update(entry.hash for entry in world.entries()[2:])
 
     async with leading(world.recorder("operator-1"), world) as recorder:
         for _ in range(3):
@@ -120,6 +126,35 @@ async def test_what_is_too_much_to_keep_is_counted_and_looked_at_again(world: Wo
     assert sum(gap["lost"] for gap in world.bodies("gap")) == 8
     assert world.again == ["house"]
     assert len(world.verdicts()) == 2
+
+
+async def test_what_is_lost_while_a_write_works_is_said_after_it(world: World) -> None:
+    world.disk.full_for = 1
+    world.disk.answers.clear()
+    async with leading(world.recorder(most_waiting=3), world) as recorder:
+        world.judge(recorder, model("chat"))
+        await eventually_async(lambda: world.disk.asked == 2, 30, "the second try is under way")
+        world.judge(recorder, *(model(f"model-{number}") for number in range(10)))
+        world.disk.answers.set()
+
+    assert [gap["lost"] for gap in world.bodies("gap")] == [0, 8]
+
+
+async def test_what_an_evaluator_says_of_a_value_is_in_no_record(world: World) -> None:
+    stumbling = compiled({"rules": [rule("INT-1", expression="int(object.spec.license) > 0")]})
+    live = model("chat", license="sk-very-secret")
+    found = verdicts([stumbling], PolicyKind.MODEL_DEPLOYMENT, live, {}, NOW)
+    world.there["chat"] = live
+
+    async with leading(world.recorder(), world) as recorder:
+        key = ObjectKey("team", "chat")
+        recorder.judged(stumbling, Looked(PolicyKind.MODEL_DEPLOYMENT, key, live, {}, found))
+
+    (said,) = world.bodies("verdict")
+    assert (said["outcomes"], said["messages"]) == (
+        {"INT-1": "error"},
+        {"INT-1": "the rule could not be evaluated"},
+    )
 
 
 async def test_without_trouble_who_judges_waits_for_room(world: World) -> None:
@@ -246,3 +281,35 @@ async def test_an_object_that_goes_is_said_once(world: World) -> None:
             recorder.judged(HOUSE, Looked(PolicyKind.MODEL_DEPLOYMENT, ObjectKey("team", "never")))
 
     assert world.verdicts() == [("chat", 1, "fail"), ("chat", None, None)]
+
+
+async def test_a_disk_that_hangs_is_said_and_nothing_is_written_twice(world: World) -> None:
+    world.disk.answers.clear()
+    async with leading(world.recorder(patience=0.1), world) as recorder:
+        world.judge(recorder, model("chat"))
+        await eventually_async(lambda: recorder.recording.why, 30, "it is said")
+        assert recorder.recording.why.endswith("has not answered for 0 s")
+        world.disk.answers.set()
+
+    assert world.verdicts() == [("chat", 1, "fail")]
+    assert [one.kind.value for one in world.entries()] == ["start", "verdict", "gap"]
+
+
+async def test_a_store_that_is_away_and_answers_that_are_lost_leave_a_whole_record(
+    world: World, tmp_path: Path
+) -> None:
+    store = ObjectStore({"audit": {}}, lost_answers=1)
+    async with store:
+        bucket = RecordBucket("s3://audit/fleet", credentials(tmp_path, store))
+        async with leading(world.recorder(place=bucket), world) as recorder:
+            world.judge(recorder, model("chat"))
+            await settled(recorder)
+            store.buckets["moved"] = store.buckets.pop("audit")
+            world.judge(recorder, model("chat", 2))
+            await eventually_async(lambda: recorder.recording.why, 30, "it is in trouble")
+            assert recorder.recording.why.startswith("s3://audit/fleet: there is no such bucket")
+            store.buckets["audit"] = store.buckets.pop("moved")
+        found = await asyncio.to_thread(lambda: list(entries_of(bucket.lines())))
+
+    assert [one.kind.value for one in found] == ["start", "verdict", "verdict", "gap"]
+    assert len(store.buckets["audit"]) == 2

@@ -56,6 +56,7 @@ class Recorder:
         gather_seconds: float = _GATHER_SECONDS,
         most_waiting: int = _MOST_WAITING,
         retries: Backoff = _RETRIES,
+        answers_seconds: float = _ANSWERS_SECONDS,
     ) -> None:
         self._record = record
         self._writer = writer
@@ -64,6 +65,7 @@ class Recorder:
         self._gather_seconds = gather_seconds
         self._most_waiting = most_waiting
         self._retries = retries
+        self._answers_seconds = answers_seconds
         self._end = EMPTY
         self.lost = 0
         """News that were too many to keep, since the process began."""
@@ -255,6 +257,8 @@ class Recorder:
             self._noticed(what)
         if self._record.torn_bytes:
             self._noticed(f"an incomplete last line of {self._record.torn_bytes} bytes was taken away")
+        # What was written before an answer to it came is there by now.
+        self._start = None
         if began != (self._writer, time_text(self._began)):
             self._start = (self._began, *bodies.start(__version__, self._writer, at, former))
         self._end = end
@@ -298,9 +302,11 @@ class Recorder:
         return asked.result()
 
     async def _patiently(self, asked: "asyncio.Future[Any]") -> None:
-        done, _ = await asyncio.wait({asked}, timeout=_ANSWERS_SECONDS)
+        done, _ = await asyncio.wait({asked}, timeout=self._answers_seconds)
         if not done:
-            raise PointsmanError(f"has not answered for {_ANSWERS_SECONDS:.0f} s", where=self._record.name)
+            raise PointsmanError(
+                f"has not answered for {self._answers_seconds:.0f} s", where=self._record.name
+            )
         self._asked = None
         if not asked.cancelled():
             asked.exception()
