@@ -19,6 +19,7 @@ from tests.integration.policies.saying import (
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.definitions import wait_served
 from tests.support.cluster.installation import Installation
+from tests.support.policies import rule
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ def _install(admin: Admin, definition: Json) -> None:
 def test_a_policy_comes_before_what_it_is_for(
     admin: Admin, namespace: str, installation: Installation, unserved: list[Json]
 ) -> None:
-    spec = {"mode": "enforce", "packs": [{"name": "supply-chain"}]}
+    spec = {"mode": "enforce", "rules": [rule("OWN-1")]}
     with installation.operator():
         admin.create(
             {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
@@ -63,7 +64,9 @@ def test_a_policy_comes_before_what_it_is_for(
             _install(admin, one)
 
         wait_ready(admin, namespace)
-        eventually(lambda: "[SUP-" in refusal(admin, deployment("new"), namespace), 60, "the rules are held")
+        eventually(
+            lambda: "[OWN-1]" in refusal(admin, deployment("new"), namespace), 60, "the rules are held"
+        )
         withdraw(admin, namespace)
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from pointsman.api import ObjectKey
 from pointsman.controller.acting import MANAGER, Actor, Blocked
 from pointsman.controller.children import Children
-from pointsman.controller.plan import Announcement, Doomed, Plan
+from pointsman.controller.plan import Announcement, Doomed, Plan, Trimmed
 from pointsman.controller.primaries import Primaries
 from pointsman.kube.connection import Connection
 from pointsman.kube.credentials import Access
@@ -98,6 +98,7 @@ async def scene(
     if read is not None:
         app.router.add_get("/api/v1/namespaces/models/services/chat", read)
     app.router.add_delete("/api/v1/namespaces/models/services/{name}", service)
+    app.router.add_patch("/api/v1/namespaces/models/services/{name}", service)
     app.router.add_patch(
         f"/apis/{MODEL_DEPLOYMENT.api_version}/namespaces/models/modeldeployments/chat/status", status_written
     )
@@ -243,3 +244,20 @@ async def test_children_that_stand_alone_are_written_though_one_is_refused() -> 
         assert asked[2][1] == "chat"
         assert asked[-1] == ("DELETE", "former")
         assert len(it.statuses) == 1
+
+
+async def test_what_others_added_goes_after_what_needs_it_is_written_anew() -> None:
+    """A native policy's rules may use variables that are to go: to take those out first is refused."""
+    asked: list[str] = []
+
+    async def service(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        if asked == ["PATCH"]:
+            return status(422, "undefined field 'variables.x'")
+        return web.json_response({**SERVICE, "metadata": {**SERVICE["metadata"], "uid": "1"}})
+
+    trim = Trimmed(kind_of(SERVICE), CHAT, {"spec": {"variables": None}})
+    async with scene(service, each_alone=True) as it:
+        await it.act(Plan(apply=(SERVICE,), trim=(trim,), status=STATUS))
+
+    assert asked == ["PATCH", "POST", "PATCH"]
