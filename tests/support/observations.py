@@ -41,7 +41,7 @@ def pool(
 ) -> Pool:
     """`ready` is all that is asked for and not pending, unless it is said."""
     flavour = Flavour(name, price, minimum, maximum, is_spot=spot, domain=domain, startup=startup)
-    capacity = Capacity(rate, "ttft p95", (), 1.0, reachable, saturation_per_second=rate * 1.5)
+    capacity = Capacity(rate, "ttft p95", (), reachable, saturation_per_second=rate * 1.5)
     there = asked - len(pending) if ready is None else ready
     return Pool(flavour, capacity, asked, there, tuple(pending), barred, losses, tokens)
 

@@ -111,7 +111,7 @@ def test_capacity_is_where_the_bounds_are_reached(
     learner = Learner(flavour, bounds)
     found = learner.capacity(workload)
     assert 0 < found.requests_per_second < found.saturation_per_second < math.inf
-    assert 0 <= found.confidence <= 1
+    assert 0 <= learner.confidence(workload) <= 1
     assert all(0 < seconds < math.inf for _, seconds in found.predicted)
     assert found.binding in {"slots", "cache", *(bound.name for bound in bounds)}
     if found.reachable:

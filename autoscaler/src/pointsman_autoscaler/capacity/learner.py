@@ -93,6 +93,16 @@ class Learner:
             self._capacities[usual] = found
         return found
 
+    def confidence(self, workload: Workload) -> float:
+        """How much of what `capacity` says was measured: 0 where nothing was, towards 1."""
+        if self._fit is None:
+            return self._curve.confidence
+        usual = rounded(workload)
+        station = self._station(usual)
+        most = station.most_within()
+        running = station.least if most is None else most
+        return self._fit.confidence(usual_look(running, usual, self._flavour.stages))
+
     def excess(self, requests_per_second: float, workload: Workload) -> float:
         """The worst latency of one replica at that load, in multiples of its bound; inf past saturation."""
         return self._station(rounded(workload)).excess_at(requests_per_second)
@@ -163,15 +173,9 @@ class Learner:
             requests_per_second=station.rate(running),
             binding=binding,
             predicted=tails,
-            confidence=self._confidence(running, workload),
             reachable=most is not None,
             saturation_per_second=station.saturation,
         )
-
-    def _confidence(self, running: float, workload: Workload) -> float:
-        if self._fit is None:
-            return self._curve.confidence
-        return self._fit.confidence(usual_look(running, workload, self._flavour.stages))
 
     def _station(self, workload: Workload) -> Station:
         found = self._stations.get(workload)

@@ -19,12 +19,14 @@ _MOST_VARIED_ARRIVALS = 100.0
 def rounded(workload: Workload) -> Workload:
     """The workload as it is worked out. What is no number is the usual."""
     hit = workload.prefix_hit
+    arrivals = _tenths(workload.interarrival_cv, _MOST_VARIED_ARRIVALS)
     return Workload(
-        _near(workload.requests_per_second, 0.0, _MOST_RATE, _RATE_STEPS_PER_E),
+        # Where arrivals do not come in bursts, it does not matter how they are spread.
+        _near(workload.requests_per_second, 0.0, _MOST_RATE, _RATE_STEPS_PER_E) if arrivals > 1 else 0.0,
         # Prompts have a token; no answer is a way to work of its own.
         _near(workload.input_tokens, 1.0, _MOST_TOKENS, _STEPS_PER_E) or 1.0,
         _near(workload.output_tokens, 1.0, _MOST_TOKENS, _STEPS_PER_E),
-        _tenths(workload.interarrival_cv, _MOST_VARIED_ARRIVALS),
+        arrivals,
         _tenths(workload.input_cv, _MOST_VARIED_SIZES),
         _tenths(workload.output_cv, _MOST_VARIED_SIZES),
         min(round(hit, 2), _MOST_HIT) if 0 < hit < math.inf else 0.0,

@@ -31,8 +31,6 @@ class Capacity:
     """What keeps it from more: a bound's name (`ttft p95`), `slots` or `cache`."""
     predicted: tuple[tuple[Bound, float], ...]
     """Each bound with the latency in seconds that is expected at this load."""
-    confidence: float
-    """How much of the prediction was measured: 0 where nothing was, towards 1."""
     reachable: bool = True
     """False: not even one running request keeps the bounds; the numbers are those of one."""
     saturation_per_second: float = 0.0

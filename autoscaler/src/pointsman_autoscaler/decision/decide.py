@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from pointsman_autoscaler.decision.decision import Alternative, Decision, Reason
+from pointsman_autoscaler.decision.decision import Alternative, Decision, Explanation, Reason
 from pointsman_autoscaler.decision.limits import Limits, clipped, limits_of
 from pointsman_autoscaler.decision.need import NOTHING, Need, need_of
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
@@ -43,12 +43,12 @@ def decide(observation: Observation) -> Decision:
 def _chosen(observation: Observation, plan: Plan, limits: Limits, need: Need) -> _Chosen:
     asked = tuple(pool.asked for pool in plan.pools)
     if limits.is_idle and observation.seen is Seen.ALL:
-        replicas = _solved(replace(plan.needed, rows=()))[0]
+        replicas = _solved(plan.needed.with_rows(()))[0]
         reason = limits.least if sum(replicas) > sum(limits.lows) or limits.total_low else Reason.IDLE
         return _Chosen(replicas, reason, frozenset())
     wanted, lacking = _solved(plan.needed)
     replicas = _solved(plan.held)[0]
-    load_alone = replace(plan.needed, rows=plan.needed.rows[:1])
+    load_alone = plan.needed.with_rows(plan.needed.rows[:1])
     is_enough = lacking or load_alone.carries(replicas) or observation.seen is not Seen.ALL
     if not (is_enough and load_alone.is_allowed(replicas)):
         # What holds does not fit the limits any more, or the load: they decide.
@@ -71,7 +71,7 @@ def _solved(programme: Programme) -> tuple[tuple[int, ...], bool]:
     that they let, which is said."""
     found = cheapest(programme)
     if found is None and len(programme.rows) > 1:
-        found = cheapest(replace(programme, rows=programme.rows[:1]))
+        found = cheapest(programme.with_rows(programme.rows[:1]))
     return (found, False) if found is not None else (most(programme), True)
 
 
@@ -108,7 +108,7 @@ def _why_held(observation: Observation) -> Reason:
 
 def _binding_limit(plan: Plan, limits: Limits) -> Reason:
     """Which limit would let it be done if it were not there."""
-    first = replace(plan.needed, rows=plan.needed.rows[:1])
+    first = plan.needed.with_rows(plan.needed.rows[:1])
     if limits.budget is not None and cheapest(replace(first, budget=None)) is not None:
         return Reason.BUDGET
     wide = tuple(1_000_000 for _ in plan.pools)
@@ -120,14 +120,15 @@ def _binding_limit(plan: Plan, limits: Limits) -> Reason:
 def _why(plan: Plan, limits: Limits, need: Need, wanted: tuple[int, ...]) -> Reason:
     """Which of what is asked the replicas are for."""
     programme = plan.needed
-    free = replace(programme, total_low=sum(programme.lows))
-    if sum(wanted) == programme.total_low and sum(wanted) > sum(_solved(free)[0]):
-        return limits.least
+    if sum(wanted) == programme.total_low > sum(programme.lows):
+        free = replace(programme, total_low=sum(programme.lows))
+        if sum(wanted) > sum(_solved(free)[0]):
+            return limits.least
     if programme.total_low == sum(wanted) == sum(programme.lows):
         return limits.least if sum(wanted) else Reason.LOAD
-    if plan.is_hedged and cheapest(replace(programme, rows=programme.rows[:-1])) != wanted:
+    if plan.is_hedged and cheapest(programme.with_rows(programme.rows[:-1])) != wanted:
         return Reason.SPOT_HEDGE
-    if len(programme.rows) > 1 and cheapest(replace(programme, rows=programme.rows[:1])) != wanted:
+    if len(programme.rows) > 1 and cheapest(programme.with_rows(programme.rows[:1])) != wanted:
         return Reason.SATURATION
     return Reason.BURST if need.is_burst else Reason.LOAD
 
@@ -135,24 +136,24 @@ def _why(plan: Plan, limits: Limits, need: Need, wanted: tuple[int, ...]) -> Rea
 def _decision(observation: Observation, plan: Plan, need: Need, chosen: _Chosen) -> Decision:
     replicas = chosen.replicas
     load = observation.load
-    decision = Decision(
+
+    def explain(decision: Decision) -> Explanation:
+        alternatives = _alternatives(plan, need, replicas)
+        is_exposed = plan.is_exposed and _uses_spot(plan, replicas)
+        said = sentence(decision, observation, plan.barred, is_exposed)
+        return Explanation(said, detail(decision, alternatives, need, plan.rates, plan.pools), alternatives)
+
+    return Decision(
         at_seconds=observation.now_seconds,
         replicas={pool.name: count for pool, count in zip(plan.pools, replicas, strict=True)},
         reason=chosen.reason,
         binding=_binding(plan, replicas),
-        sentence="",
-        detail="",
         attainment=_attainment(plan, need, replicas),
         cost_per_hour=plan.needed.price(replicas),
         need=need.requests_per_second,
         need_tokens=load.tokens if load is not None else 0.0,
-        alternatives=_alternatives(plan, need, replicas),
         holds=chosen.holds,
-    )
-    return replace(
-        decision,
-        sentence=sentence(decision, observation, plan.barred, _uses_spot(plan, replicas) and plan.is_exposed),
-        detail=detail(decision, need, plan.rates, plan.pools),
+        explain=explain,
     )
 
 
@@ -224,13 +225,16 @@ def _blind(observation: Observation, pools: tuple[Pool, ...], limits: Limits) ->
     """Nothing is seen: what is asked stays, within the limits of numbers; no budget takes away unseen."""
     asked = tuple(pool.asked for pool in pools)
     replicas = clipped(pools, asked, limits)
-    decision = Decision(
+
+    def explain(decision: Decision) -> Explanation:
+        said = sentence(decision, observation, frozenset())
+        return Explanation(said, said)
+
+    return Decision(
         at_seconds=observation.now_seconds,
         replicas={pool.name: count for pool, count in zip(pools, replicas, strict=True)},
         reason=Reason.BLIND,
         binding="",
-        sentence="",
-        detail="",
         attainment=0.0,
         cost_per_hour=sum(
             pool.flavour.price_per_hour * count for pool, count in zip(pools, replicas, strict=True)
@@ -238,6 +242,5 @@ def _blind(observation: Observation, pools: tuple[Pool, ...], limits: Limits) ->
         need=0.0,
         need_tokens=0.0,
         holds=frozenset({Reason.BLIND}),
+        explain=explain,
     )
-    said = sentence(decision, observation, frozenset())
-    return replace(decision, sentence=said, detail=said)

@@ -1,8 +1,9 @@
 """What was decided, and why, in numbers and in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 
 class Reason(StrEnum):
@@ -45,24 +46,47 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Explanation:
     """`sentence` changes only with what is decided; `detail` has the numbers of this moment."""
+
+    sentence: str
+    detail: str
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided. It is explained when somebody asks: simulations decide a million times for nobody."""
 
     at_seconds: float
     replicas: Mapping[str, int]
     reason: Reason
     binding: str
     """What keeps one replica from serving more: `ttft p95`, `slots` or `cache`."""
-    sentence: str
-    detail: str
     attainment: float
     cost_per_hour: float
     need: float
     """Requests a second that replicas are sized for."""
     need_tokens: float
-    alternatives: tuple[Alternative, ...] = ()
-    holds: frozenset[Reason] = field(default_factory=frozenset)
+    holds: frozenset[Reason]
     """What else kept the replicas from being fewer, or more."""
+    explain: Callable[["Decision"], Explanation] = field(compare=False, repr=False)
+
+    @property
+    def sentence(self) -> str:
+        return self._explanation.sentence
+
+    @property
+    def detail(self) -> str:
+        return self._explanation.detail
+
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        return self._explanation.alternatives
+
+    @cached_property
+    def _explanation(self) -> Explanation:
+        return self.explain(self)
 
     @property
     def total(self) -> int:

@@ -57,7 +57,7 @@ def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, n
     barred = frozenset(pool.name for pool in pools if pool.barred or stuck(pool))
     if barred:
         plan = _plan(observation, pools, limits, need, barred)
-        if cheapest(replace(plan.needed, rows=plan.needed.rows[:1])) is not None:
+        if cheapest(plan.needed.with_rows(plan.needed.rows[:1])) is not None:
             return plan
     return _plan(observation, pools, limits, need, frozenset())
 
@@ -92,14 +92,14 @@ def _plan(
         budget=limits.budget,
     )
     if not observation.tuning.has_mix and is_seen:
-        alone = replace(needed, highs=_one_flavour(pools, rates, limits.lows, highs))
+        alone = needed.between(needed.lows, _one_flavour(pools, rates, limits.lows, highs))
         needed = alone if cheapest(alone) is not None else needed
         highs = needed.highs
     tokens = _within_limits(needed, pools, tokens)
-    needed = replace(needed, rows=_rows(pools, rates, lost, rate_needed, tokens) + hedge)
+    needed = needed.with_rows(_rows(pools, rates, lost, rate_needed, tokens) + hedge)
     is_exposed = False
     if hedge and observation.may_be_exposed:
-        bare = replace(needed, rows=needed.rows[: -len(hedge)])
+        bare = needed.with_rows(needed.rows[: -len(hedge)])
         if _worth_it(bare, needed) is bare:
             needed, hedge, is_exposed = bare, (), True
     held = needed
@@ -116,7 +116,7 @@ def _plan(
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
         there = tuple(max(0, pool.asked - gone) for pool, gone in zip(pools, lost, strict=True))
         kept_hedge = tuple(_kept(row, kept / rate_needed if rate_needed > 0 else 1.0, there) for row in hedge)
-        held = replace(needed, rows=_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
+        held = needed.with_rows(_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
         if _rose_within(observation, observation.tuning.hold_seconds):
             held = _growing(held, now, highs)
         elif hedge or _rose_within(observation, observation.tuning.calm_seconds):
@@ -143,7 +143,7 @@ def _within_limits(programme: Programme, pools: Sequence[Pool], tokens: float) -
     row = Row(tuple(pool.tokens for pool in pools), tokens)
     if tokens <= 0 or not any(row.each):
         return tokens
-    replicas = most(replace(programme, rows=(row,)))
+    replicas = most(programme.with_rows((row,)))
     return min(tokens, math.fsum(each * count for each, count in zip(row.each, replicas, strict=True)))
 
 
@@ -223,7 +223,7 @@ def _one_way(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...])
     lower = tuple(
         max(low, min(count, high)) for low, count, high in zip(programme.lows, now, highs, strict=True)
     )
-    return replace(programme, highs=lower)
+    return programme.between(programme.lows, lower)
 
 
 def _not_below(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...]) -> Programme:
@@ -231,7 +231,7 @@ def _not_below(programme: Programme, now: tuple[int, ...], highs: tuple[int, ...
     lows = tuple(
         max(low, min(count, high)) for low, count, high in zip(programme.lows, now, highs, strict=True)
     )
-    return replace(programme, lows=lows)
+    return programme.between(lows, programme.highs)
 
 
 def _step_up(amount: float, pools: int) -> float:

@@ -39,11 +39,40 @@ class Programme:
     total_high: int
     budget: float | None
 
+    def with_rows(self, rows: tuple[Row, ...]) -> "Programme":
+        """The same that must carry these."""
+        return Programme(
+            self.prices,
+            self.switch,
+            self.now,
+            self.lows,
+            self.highs,
+            rows,
+            self.total_low,
+            self.total_high,
+            self.budget,
+        )
+
+    def between(self, lows: tuple[int, ...], highs: tuple[int, ...]) -> "Programme":
+        """The same within other limits of pools."""
+        return Programme(
+            self.prices,
+            self.switch,
+            self.now,
+            lows,
+            highs,
+            self.rows,
+            self.total_low,
+            self.total_high,
+            self.budget,
+        )
+
     def cost(self, replicas: tuple[int, ...]) -> float:
         """What is minimised."""
         cost = 0.0
         for price, switch, now, count in zip(self.prices, self.switch, self.now, replicas, strict=True):
-            cost += price * count + switch * max(0, count - now) + _CHANGE * price * abs(count - now)
+            more = count - now
+            cost += price * count + switch * (more if more > 0 else 0) + _CHANGE * price * abs(more)
         return cost
 
     def price(self, replicas: tuple[int, ...]) -> float:
@@ -55,11 +84,11 @@ class Programme:
         within = all(
             low <= count <= high for low, count, high in zip(self.lows, replicas, self.highs, strict=True)
         )
-        return (
-            within
-            and self.total_low <= sum(replicas) <= self.total_high
-            and (self.budget is None or self.price(replicas) <= self.budget + _ROUNDING)
-        )
+        return within and self.total_low <= sum(replicas) <= self.total_high and self.is_paid_for(replicas)
+
+    def is_paid_for(self, replicas: tuple[int, ...]) -> bool:
+        """Whether the budget is enough."""
+        return self.budget is None or self.price(replicas) <= self.budget + _ROUNDING
 
     def carries(self, replicas: tuple[int, ...]) -> bool:
         """Whether it keeps all rows."""
@@ -92,7 +121,8 @@ def by_looking(programme: Programme, highs: tuple[int, ...] | None = None) -> tu
         if last is None:
             continue
         replicas = (*others, last)
-        if not programme.is_allowed(replicas):
+        # Ranges and the least of the last keep all other limits.
+        if sum(replicas) > programme.total_high or not programme.is_paid_for(replicas):
             continue
         cost = programme.cost(replicas)
         if cost < best_cost - _ROUNDING:
@@ -185,9 +215,10 @@ def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:
     """The fewest of the last pool that keep all rows with these others; None if none do."""
     last = max(programme.lows[-1], programme.total_low - sum(others))
     for row in programme.rows:
-        missing = row.least * (1 - _SHARE) - sum(
-            each * count for each, count in zip(row.each, others, strict=False)
-        )
+        carried = 0.0
+        for each, count in zip(row.each, others, strict=False):
+            carried += each * count
+        missing = row.least * (1 - _SHARE) - carried
         if missing <= _ROUNDING:
             continue
         if row.each[-1] <= 0:
@@ -202,7 +233,9 @@ def _useful_highs(programme: Programme) -> tuple[int, ...]:
     for pool, (low, high) in enumerate(zip(programme.lows, programme.highs, strict=True)):
         wanted = max(low, programme.total_low)
         for row in programme.rows:
-            if row.each[pool] > 0:
-                wanted = max(wanted, math.ceil(min(row.least / row.each[pool], high) - _ROUNDING))
+            each = row.each[pool]
+            # Comparing is cheaper than rounding up, and as many as have been counted suffice mostly.
+            if each > 0 and row.least > each * wanted:
+                wanted = max(wanted, math.ceil(min(row.least / each, high) - _ROUNDING))
         useful.append(max(low, min(high, programme.total_high, wanted)))
     return tuple(useful)

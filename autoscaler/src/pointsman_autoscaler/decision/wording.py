@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pointsman_autoscaler.decision.decision import Decision, Reason
+from pointsman_autoscaler.decision.decision import Alternative, Decision, Reason
 from pointsman_autoscaler.decision.need import Need
 from pointsman_autoscaler.decision.observation import Observation, Pool
 
@@ -37,11 +37,17 @@ def sentence(
     return "; ".join(parts)
 
 
-def detail(decision: Decision, need: Need, rates: Sequence[float], pools: Sequence[Pool]) -> str:
+def detail(
+    decision: Decision,
+    alternatives: Sequence[Alternative],
+    need: Need,
+    rates: Sequence[float],
+    pools: Sequence[Pool],
+) -> str:
     """With the numbers of this moment."""
     text = f"{counted(decision.replicas)} because {_sum(need, rates, pools, decision)}"
     text += f"; predicted: attainment {_percent(decision.attainment)}, {_money(decision.cost_per_hour)}/h"
-    for other in decision.alternatives:
+    for other in alternatives:
         named = str(sum(other.replicas.values())) if len(pools) == 1 else counted(other.replicas)
         text += f"; with {named}: {_percent(other.attainment)}, {_money(other.cost_per_hour)}/h"
     return text

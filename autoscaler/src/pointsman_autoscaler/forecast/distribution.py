@@ -4,7 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -23,7 +23,7 @@ def normal_score(quantile: float) -> float:
     return _NORMAL.inv_cdf(min(max(quantile, _RAREST), 1 - _RAREST))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forecast:
     """Requests a second. `quantiles` rise with their keys, which lie in (0, 1)."""
 
@@ -35,14 +35,14 @@ class Forecast:
 
     def quantile(self, share: float) -> float:
         """The load that is not exceeded with this probability."""
-        scores, values = self._curve()
+        scores, values = self._curve
         score = normal_score(share)
         index = min(max(bisect_left(scores, score), 1), len(scores) - 1)
         return max(0.0, _line(score, scores, values, index))
 
     def probability_below(self, requests_per_second: float) -> float:
         """How likely the load is at most this."""
-        scores, values = self._curve()
+        scores, values = self._curve
         if requests_per_second < 0:
             return 0.0
         index = min(max(bisect_left(values, requests_per_second), 1), len(values) - 1)
@@ -54,7 +54,7 @@ class Forecast:
         """The share of time above a limit that may lie anywhere between these, on the mean."""
         if high <= low:
             return 1 - self.probability_below(low)
-        tail = _Tail(*self._curve())
+        tail = self._tail
         return (tail.excess(low) - tail.excess(high)) / (high - low)
 
     def limit(self, share: float, width: float) -> float:
@@ -64,7 +64,7 @@ class Forecast:
         low = min(max(self.quantile(0.5), high - width), high)
         if width <= 0:
             return high
-        tail = _Tail(*self._curve())
+        tail = self._tail
         allowed = (1 - share) * width
         if tail.excess(low) - tail.excess(low + width) <= allowed:
             return low
@@ -89,16 +89,23 @@ class Forecast:
         parts = {each: value * share for each, value in self.quantiles.items()}
         return Forecast(self.mean * share, parts, self.weights, self.horizon_seconds)
 
+    @cached_property
+    def _tail(self) -> "_Tail":
+        return _Tail(*self._curve)
+
+    @cached_property
     def _curve(self) -> tuple[list[float], list[float]]:
         """Scores and values, both strictly rising."""
-        scores = [normal_score(share) for share in sorted(self.quantiles)]
-        values = [self.quantiles[share] for share in sorted(self.quantiles)]
+        shares = sorted(self.quantiles)
+        scores = [normal_score(share) for share in shares]
+        values = [self.quantiles[share] for share in shares]
         least = max(self.mean * _NARROWEST, 1e-12)
         if len(scores) < 2:
             return [-1.0, 0.0, 1.0], [self.mean - least, self.mean, self.mean + least]
         for index in range(1, len(values)):
             step = least * (scores[index] - scores[index - 1])
-            values[index] = max(values[index], values[index - 1] + step)
+            if values[index] < (narrowest := values[index - 1] + step):
+                values[index] = narrowest
         return scores, values
 
 

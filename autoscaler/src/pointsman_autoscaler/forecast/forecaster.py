@@ -74,9 +74,15 @@ class Forecaster:
 
     def _levels_now(self) -> Levels | None:
         """The levels, with what was seen since the last whole minute as the newest."""
-        fresh = [(rate, seconds) for at, rate, seconds in self._recent if at > self._now - MINUTE_SECONDS]
+        fresh = []
+        for at, rate, seconds in reversed(self._recent):
+            if at <= self._now - MINUTE_SECONDS - _JITTER_SECONDS:
+                break
+            if at > self._now - MINUTE_SECONDS:
+                fresh.append((rate, seconds))
         if not fresh:
             return self._levels
+        fresh.reverse()
         last = sum(rate * seconds for rate, seconds in fresh) / sum(seconds for _, seconds in fresh)
         known = self._levels
         if known is None:

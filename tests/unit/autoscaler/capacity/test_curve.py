@@ -96,8 +96,8 @@ def test_slow_tokens_bind() -> None:
 
 def test_nothing_measured_is_no_confidence() -> None:
     workload = Workload(1.0, 100, 100)
-    assert _learner(4).capacity(workload).confidence == 0.0
-    assert 0.3 < _learner(4, _pod(2.0, 0.05)).capacity(workload).confidence < 1.0
+    assert _learner(4).confidence(workload) == 0.0
+    assert 0.3 < _learner(4, _pod(2.0, 0.05)).confidence(workload) < 1.0
 
 
 def test_requests_without_tokens_are_measured_as_a_whole() -> None:

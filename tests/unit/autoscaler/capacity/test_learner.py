@@ -51,10 +51,10 @@ def test_a_wrong_prior_gives_way_to_what_is_measured() -> None:
     learner = _learner()
     truth = _rate(_learner(TRUTH))
     assert _rate(learner) < 0.5 * truth
-    assert learner.capacity(USUAL).confidence == pytest.approx(0.0, abs=1e-9)
+    assert learner.confidence(USUAL) == pytest.approx(0.0, abs=1e-9)
     learner.observe(pods, now)
     assert _rate(learner) == pytest.approx(truth, rel=0.15)
-    assert learner.capacity(USUAL).confidence > 0.8
+    assert learner.confidence(USUAL) > 0.8
     assert learner.law is not None
     assert learner.law.fixed == pytest.approx(TRUTH.fixed, rel=0.1)
     assert learner.law.per_token == pytest.approx(TRUTH.per_token, rel=0.25)
