@@ -20,8 +20,10 @@ from pointsman_autoscaler.capacity.windows import PodWindows, Window
 from pointsman_autoscaler.capacity.workload import Capacity, Workload
 from pointsman_autoscaler.view import Flavour, Pod
 
-# Answers that are remembered: the load of now, and what a decision tries beside it.
+# Stations that are remembered: of the load of now, and of those beside it.
 _REMEMBERED = 16
+# Answers, which are smaller: loads come and go among some dozens of neighbours for hours.
+_ANSWERS = 128
 # A step or a factor that moved by less is the same: answers stay.
 _SAME = 0.005
 
@@ -85,12 +87,12 @@ class Learner:
     def capacity(self, workload: Workload) -> Capacity:
         """The largest load of one replica that keeps the bounds."""
         usual = self._usual = rounded(workload)
-        found = self._capacities.get(usual)
+        found = self._capacities.pop(usual, None)
         if found is None:
             found = self._worked_out(usual)
-            if len(self._capacities) >= _REMEMBERED:
-                self._capacities.clear()
-            self._capacities[usual] = found
+            if len(self._capacities) >= _ANSWERS:
+                del self._capacities[next(iter(self._capacities))]
+        self._capacities[usual] = found  # the one asked for last is dropped last
         return found
 
     def confidence(self, workload: Workload) -> float:

@@ -77,7 +77,10 @@ class Programme:
 
     def price(self, replicas: tuple[int, ...]) -> float:
         """What they cost an hour."""
-        return sum(price * count for price, count in zip(self.prices, replicas, strict=True))
+        cost = 0.0
+        for price, count in zip(self.prices, replicas, strict=True):
+            cost += price * count
+        return cost
 
     def is_allowed(self, replicas: tuple[int, ...]) -> bool:
         """Whether it keeps all limits; not whether it carries the load."""
@@ -178,19 +181,20 @@ def most(programme: Programme) -> tuple[int, ...]:
         return worth[pool] / price if price > 0 else math.inf
 
     pools = range(len(worth))
-    filled = [
-        _fill(programme, worth, sorted(pools, key=lambda pool: (-for_the_money(pool), -worth[pool], pool))),
-        _fill(programme, worth, sorted(pools, key=lambda pool: (-worth[pool], -for_the_money(pool), pool))),
+    orders = (
+        sorted(pools, key=lambda pool: (-for_the_money(pool), -worth[pool], pool)),
+        sorted(pools, key=lambda pool: (-worth[pool], -for_the_money(pool), pool)),
         # A budget that pays for no more than the fewest pays for the cheapest of them.
-        _fill(programme, worth, sorted(pools, key=lambda pool: (programme.prices[pool], -worth[pool], pool))),
-    ]
+        sorted(pools, key=lambda pool: (programme.prices[pool], -worth[pool], pool)),
+    )
+    filled = [_fill(programme, worth, order) for order in dict.fromkeys(map(tuple, orders))]
     return max(
         filled,
         key=lambda each: (sum(each) >= programme.total_low, _carried(worth, each), -programme.cost(each)),
     )
 
 
-def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> tuple[int, ...]:
+def _fill(programme: Programme, worth: tuple[float, ...], order: tuple[int, ...]) -> tuple[int, ...]:
     """Takes of each pool in this order what is asked for and what limits leave."""
     replicas = list(programme.lows)
     least = programme.rows[0].least if programme.rows else 0.0
@@ -208,7 +212,10 @@ def _fill(programme: Programme, worth: tuple[float, ...], order: list[int]) -> t
 
 
 def _carried(worth: tuple[float, ...], replicas: tuple[int, ...]) -> float:
-    return sum(each * count for each, count in zip(worth, replicas, strict=True))
+    carried = 0.0
+    for each, count in zip(worth, replicas, strict=True):
+        carried += each * count
+    return carried
 
 
 def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:

@@ -1,6 +1,7 @@
 """What the replicas that exist, or are on their way, are good for."""
 
 import math
+from functools import lru_cache
 
 from pointsman_autoscaler.decision.observation import Pool
 from pointsman_autoscaler.forecast.distribution import normal_score
@@ -15,6 +16,7 @@ STUCK, STUCK_SPOT = 1.5, 1.25
 _LEAST_SPREAD = 0.1
 
 
+@lru_cache(maxsize=4096)
 def startup_quantile(startup: Startup, share: float) -> float:
     """Seconds that a start does not exceed with this probability, of the lognormal through p50 and p90."""
     if startup.p50_seconds <= 0:

@@ -121,20 +121,24 @@ class _Tail:
 
     def __init__(self, scores: list[float], values: list[float]) -> None:
         self._scores, self._values = scores, values
-        last = len(scores) - 1
+        self._last = last = len(scores) - 1
         self._above = [_above(score) for score in scores]
+        self._slopes = [
+            (values[place] - values[place - 1]) / (scores[place] - scores[place - 1])
+            for place in range(1, last + 1)
+        ]
+        """Of the pieces that end at each place but the first."""
         beyond, density = self._above[last]
-        slope = self._slope(last)
-        self._excess = [slope * (density - scores[last] * beyond)]
-        for index in range(last, 0, -1):
-            self._excess.insert(0, self._within(index, scores[index - 1], values[index - 1]))
+        self._excess = [0.0] * last + [self._slopes[-1] * (density - scores[last] * beyond)]
+        for place in range(last, 0, -1):
+            self._excess[place - 1] = self._within(place, scores[place - 1], values[place - 1])
 
     def excess(self, limit: float) -> float:
-        index = min(bisect_left(self._values, limit), len(self._values))
-        place = min(max(index, 1), len(self._values) - 1)
-        slope = self._slope(place)
+        index = bisect_left(self._values, limit)
+        place = min(index or 1, self._last)
+        slope = self._slopes[place - 1]
         score = self._scores[place] + (limit - self._values[place]) / slope
-        if index == len(self._values):
+        if index > self._last:
             beyond, density = _above(score)
             return max(0.0, slope * (density - score * beyond))
         return self._within(place, score, limit)
@@ -143,12 +147,8 @@ class _Tail:
         """Of a limit on the piece that ends at `place`."""
         beyond, density = _above(score)
         beyond_end, density_end = self._above[place]
-        piece = self._slope(place) * (density - density_end - score * (beyond - beyond_end))
-        return self._excess[place - len(self._values)] + (self._values[place] - limit) * beyond_end + piece
-
-    def _slope(self, place: int) -> float:
-        before = place - 1
-        return (self._values[place] - self._values[before]) / (self._scores[place] - self._scores[before])
+        piece = self._slopes[place - 1] * (density - density_end - score * (beyond - beyond_end))
+        return self._excess[place] + (self._values[place] - limit) * beyond_end + piece
 
 
 def _above(score: float) -> tuple[float, float]:

@@ -122,7 +122,9 @@ class Scaler:
         ahead_seconds = _ahead_seconds(pools)
         # A longer start is paid for longer when a replica must come back: ski-rental's break-even.
         hold_seconds = max(self._tuning.hold_seconds, ahead_seconds)
-        tuning = replace(self._tuning, hold_seconds=hold_seconds)
+        tuning = self._tuning
+        if hold_seconds != tuning.hold_seconds:
+            tuning = replace(tuning, hold_seconds=hold_seconds)
         return Observation(
             now_seconds=now,
             settings=self._settings,
