@@ -10,11 +10,13 @@ _DAYS = SEASON_BINS // DAY_BINS
 class Season:
     """Two weeks of ten minutes. Bins without load are kept, but are no level: they are gaps or nights."""
 
-    __slots__ = ("_filling", "_ring")
+    __slots__ = ("_busy", "_filling", "_ring")
 
     def __init__(self) -> None:
         self._ring = Ring(SEASON_BINS, SEASON_SECONDS)
         self._filling = Bin(-1)
+        self._busy: tuple[int, float | None] | None = None
+        """The last answer of `busy_share` and its bin, while nothing is put into the ring."""
 
     def add(self, at_seconds: float, requests_per_second: float, seconds: float) -> None:
         """A rate that lasted so long."""
@@ -23,6 +25,7 @@ class Season:
             mean = self._filling.mean
             if mean is not None:
                 self._ring.put(self._filling.index, mean)
+                self._busy = None
             self._filling = Bin(index)
         self._filling.add(requests_per_second, seconds)
 
@@ -52,6 +55,11 @@ class Season:
     def busy_share(self, at_seconds: float) -> float | None:
         """The share of former days with load at this time; None where fewer than three are known."""
         index = self._ring.index(at_seconds)
+        if self._busy is None or self._busy[0] != index:
+            self._busy = index, self._busy_share(index)
+        return self._busy[1]
+
+    def _busy_share(self, index: int) -> float | None:
         known = [
             level for day in range(1, _DAYS) if (level := self._ring.get(index - day * DAY_BINS)) is not None
         ]
@@ -62,3 +70,4 @@ class Season:
     def forget(self) -> None:
         self._ring.forget()
         self._filling = Bin(-1)
+        self._busy = None
