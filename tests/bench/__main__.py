@@ -10,6 +10,7 @@ import click
 from tests.bench import (
     autoscaler_capacity,
     autoscaler_cost,
+    autoscaler_decisions,
     gateway_endpoints,
     gateway_overhead,
     operator_full,
@@ -35,6 +36,7 @@ PROGRAMS: dict[str, Program] = {
     "placement": placement.measure,
     "autoscaler_capacity": autoscaler_capacity.measure,
     "autoscaler_cost": autoscaler_cost.measure,
+    "autoscaler_decisions": autoscaler_decisions.measure,
     "operator_scale": operator_scale.measure,
     "policy_admission": policy_admission.measure,
     "policy_crowd": policy_crowd.measure,

@@ -25,7 +25,7 @@ STARTUPS: Mapping[str, Callable[[float], StartupDistribution]] = {
 }
 LENGTHS: Mapping[str, Callable[[], Lengths]] = {"conversation": conversation, "code": coding}
 
-MOST_REQUESTS = 1_000_000
+MOST_REQUESTS = 700_000
 """A trace with more is thinned, unless its share is stated: a week of more takes longer than a minute."""
 
 _TOO_MANY_REQUESTS = 30_000_000
