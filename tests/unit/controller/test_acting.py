@@ -261,3 +261,22 @@ async def test_what_others_added_goes_after_what_needs_it_is_written_anew() -> N
         await it.act(Plan(apply=(SERVICE,), trim=(trim,), status=STATUS))
 
     assert asked == ["PATCH", "POST", "PATCH"]
+
+
+async def test_what_others_added_and_may_not_be_taken_out_is_said_and_holds_up_nothing_else() -> None:
+    asked: list[str] = []
+
+    async def service(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        if request.method == "PATCH":
+            return status(403, "no patches here")
+        return web.json_response({**SERVICE, "metadata": {**SERVICE["metadata"], "uid": "1"}})
+
+    trim = Trimmed(kind_of(SERVICE), CHAT, {"spec": {"variables": None}})
+    async with scene(service, each_alone=True) as it:
+        assert await it.act(Plan(apply=(SERVICE,), trim=(trim,), status=STATUS))
+        obstacle = it.actor.obstacle(CHAT)
+
+    assert "POST" in asked
+    assert obstacle is not None
+    assert (obstacle.reason, obstacle.message) == ("Refused", "Service chat: no patches here")

@@ -5,8 +5,8 @@ two controllers that put a field back for ever would write for ever. An object t
 never written, whatever its name: an owner reference of ours would end it with the ModelDeployment.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Protocol
 
 from pointsman.api import ObjectKey
@@ -139,8 +139,13 @@ class Actor:
         contested: dict[Contest, None] = {}
         blocked: list[Blocked] = []
         invalid: set[str] = set()
-        # What is taken out may still be needed by what is about to go.
-        untrimmed = [one for one in plan.trim if not await self._trim(one)]
+        untrimmed = []
+        for one in plan.trim:
+            try:
+                await self._trim(one)
+            except Blocked:
+                # What is taken out may still be needed by what is about to go.
+                untrimmed.append(one)
         for wanted in plan.apply:
             try:
                 for contest in await self._written(wanted):
@@ -152,7 +157,10 @@ class Actor:
                 if isinstance(error.__cause__, Invalid):
                     invalid.add(key_of(wanted).name)
         for one in untrimmed:
-            await self._trim(one)
+            try:
+                await self._trim(one)
+            except Blocked as error:
+                blocked.append(error)
         # What is there is left until it is known how to replace it.
         known = self.invalid(owner)
         if invalid <= known:
@@ -168,23 +176,15 @@ class Actor:
         if blocked:
             raise blocked[0]
 
-    async def _trim(self, one: Trimmed) -> bool:
-        """Whether the API server has it without what is not ours."""
-        try:
+    async def _trim(self, one: Trimmed) -> None:
+        """Take out what is not ours. Raises Blocked."""
+        with suppress(NotFound), _told(f"{one.kind.kind} {one.key.name}"):
             self._children.wrote(one.kind, await self._writer.merge(one.kind, one.key, one.patch))
-        except NotFound:
-            return True
-        except Invalid:
-            return False
-        return True
 
     async def _written(self, wanted: KubeObject) -> Iterable[Contest]:
         """Raises Blocked."""
-        try:
+        with _told(_called(wanted)):
             return await self._apply(wanted)
-        except (Forbidden, Invalid) as error:
-            called = _called(wanted)
-            raise Blocked(error.what, where=called, child=called, reason="Refused") from error
 
     async def _delete(self, plan: Plan) -> None:
         for doomed in plan.delete:
@@ -274,6 +274,15 @@ class Actor:
             answer = await self._writer.apply_status({**wanted, **over}, MANAGER)
             self._settled.applied(answer, wanted, MANAGER, subresource="status")
             wrote(answer)
+
+
+@contextmanager
+def _told(called: str) -> Iterator[None]:
+    """Raises Blocked where the API server refuses for good what is written."""
+    try:
+        yield
+    except (Forbidden, Invalid) as error:
+        raise Blocked(error.what, where=called, child=called, reason="Refused") from error
 
 
 def _called(child: KubeObject) -> str:
