@@ -41,9 +41,10 @@ def kinds(admin: Admin, installation: Installation) -> Iterator[None]:
         admin.create(one)
     for one in (OPEN_REPORTS, POLICY_WORKING_GROUP):
         wait_served(admin, one)
-    admin.apply(_rights({"guardrails": {"reports": "openreports.io"}}), SYSTEM)
+    # Other tests change the same role, each by its own name.
+    admin.apply(_rights({"guardrails": {"reports": "openreports.io"}}), SYSTEM, force=True)
     yield
-    admin.apply(_rights({}), SYSTEM)
+    admin.apply(_rights({}), SYSTEM, force=True)
     for one in (OPEN_REPORTS, POLICY_WORKING_GROUP):
         admin.delete(one["apiVersion"], one["kind"], one["metadata"]["name"])
 
