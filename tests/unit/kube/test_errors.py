@@ -10,6 +10,7 @@ from pointsman.kube.errors import (
     Forbidden,
     Gone,
     Invalid,
+    KindNotServed,
     KubeError,
     NotFound,
     TooManyRequests,
@@ -48,6 +49,12 @@ def test_the_code_decides_the_error(
 
 def test_the_objects_own_code_counts_as_in_a_watch() -> None:
     assert type(from_status({"code": 410, "message": "too old"}, code=500)) is Gone
+
+
+def test_a_kind_that_this_kubernetes_does_not_have_is_not_an_object_that_is_not_there() -> None:
+    message = "the server could not find the requested resource"
+    assert type(from_status({"message": message, "details": {}}, code=404)) is KindNotServed
+    assert type(from_status({"message": message, "details": {"name": "chat"}}, code=404)) is NotFound
 
 
 def test_a_field_that_the_schema_does_not_have_is_invalid_though_answered_with_500() -> None:

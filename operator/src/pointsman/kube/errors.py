@@ -38,7 +38,9 @@ class NotFound(KubeError):
 
 
 class KindNotServed(NotFound):
-    """The kind itself does not exist here: its CustomResourceDefinition is not installed."""
+    """The kind itself does not exist here: its CustomResourceDefinition is not installed, or it comes with a
+    later Kubernetes.
+    """
 
 
 class AlreadyExists(KubeError):
@@ -144,6 +146,10 @@ _NEVER = (
 )
 
 
+_NO_RESOURCE = "the server could not find the requested resource"
+"""Of a kind that is not in one of Kubernetes' own groups; of a group that is not there no Status tells."""
+
+
 def from_status(
     status: Mapping[str, Any], *, code: int, where: str = "", retry_after_seconds: float | None = None
 ) -> KubeError:
@@ -176,6 +182,8 @@ def from_status(
         return Invalid(message, causes=found, **rest)
     if code >= 500:
         return Unavailable(message, **rest)
+    if code == 404 and message == _NO_RESOURCE and not details.get("name"):
+        return KindNotServed(message, **rest, todo="it comes with a later Kubernetes")
     return _BY_STATUS.get(code, KubeError)(message, **rest)
 
 
