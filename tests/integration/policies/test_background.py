@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pointsman.policy.packs import shipped_library
+from tests.integration.policies.saying import deployment
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import OperatorProcess
 from tests.support.polling import eventually
@@ -37,10 +38,10 @@ def test_what_is_beside_an_object_is_found_and_mended(
     lost = {("ModelRoute", namespace, "public", "REL-10")}
     eventually(lambda: _found(admin, namespace) == lost, 60, "the route that is lost is listed")
 
-    admin.create(_deployment("chat", 2), namespace)
+    admin.create(deployment("chat", replicas=2), namespace)
     eventually(lambda: _found(admin, namespace) == set(), 60, "it has its deployment")
 
-    admin.create(_deployment("code", 2), namespace)
+    admin.create(deployment("code", replicas=2), namespace)
     beyond = {("Namespace", "", namespace, "COST-02-SUM")}
     eventually(lambda: _found(admin, namespace) == beyond, 60, "the namespace takes too many")
     admin.delete(_API, "ModelDeployment", "code", namespace)
@@ -61,17 +62,4 @@ def _found(admin: Admin, policy: str) -> set[tuple[str, ...]] | None:
     return {
         (one["kind"], one.get("namespace", ""), one["name"], one["rule"])
         for one in violations.get("objects", ())
-    }
-
-
-def _deployment(name: str, replicas: int) -> Json:
-    return {
-        "apiVersion": _API,
-        "kind": "ModelDeployment",
-        "metadata": {"name": name},
-        "spec": {
-            "model": {"source": "hf://Qwen/Qwen3-32B"},
-            "engine": {"name": "vllm"},
-            "replicas": replicas,
-        },
     }

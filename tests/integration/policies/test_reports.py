@@ -10,6 +10,7 @@ import pytest
 
 from pointsman.controller.guardrailpolicy.reports import NAME, report
 from pointsman.kube.objects import POLICY_REPORT
+from tests.integration.policies.saying import deployment
 from tests.support.chart import render
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.definitions import wait_served
@@ -55,7 +56,7 @@ def test_a_namespace_has_a_report_while_something_in_it_breaks_a_rule(
 ) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("guardrails: {reports: openreports.io}")
-    admin.create(_deployment("chat"), namespace)
+    admin.create(deployment("chat"), namespace)
     admin.create(_policy(namespace))
 
     with installation.operator(arguments=("--fleet", str(fleet))):
@@ -64,12 +65,12 @@ def test_a_namespace_has_a_report_while_something_in_it_breaks_a_rule(
         assert made["summary"]["fail"] == 1
         assert made["results"][0]["resources"][0]["name"] == "chat"
         assert [one["manager"] for one in made["metadata"]["managedFields"]] == ["pointsman-operator"]
-        admin.create(_deployment("code"), namespace)
+        admin.create(deployment("code"), namespace)
         eventually(lambda: _failures(admin, namespace) == 2, 60, "both are in it")
         for name in ("chat", "code"):
             admin.patch(_API, "ModelDeployment", name, {"spec": {"license": "mit"}}, namespace)
         eventually(lambda: _found(admin, namespace) is None, 60, "nothing fails, and the report is gone")
-        admin.create(_deployment("late"), namespace)
+        admin.create(deployment("late"), namespace)
         eventually(lambda: _failures(admin, namespace) == 1, 60, "it is back")
         admin.delete(_API, "GuardrailPolicy", namespace)
         eventually(lambda: _found(admin, namespace) is None, 60, "it goes with the policy")
@@ -105,13 +106,4 @@ def _policy(namespace: str) -> Json:
         "kind": "GuardrailPolicy",
         "metadata": {"name": namespace},
         "spec": {"mode": "warn", "appliesTo": selector, "rules": [rule]},
-    }
-
-
-def _deployment(name: str) -> Json:
-    return {
-        "apiVersion": _API,
-        "kind": "ModelDeployment",
-        "metadata": {"name": name},
-        "spec": {"model": {"source": "hf://Qwen/Qwen3-32B"}, "engine": {"name": "vllm"}},
     }

@@ -10,6 +10,7 @@ from functools import cached_property
 from pointsman.api import GuardrailPolicy
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode, PolicyRule, Severity
 from pointsman.api.meta import LabelSelector
+from pointsman.api.verdicts import FALSE, TRUE, Verdict
 from pointsman.errors import PointsmanError
 from pointsman.policy.background import LOOKS, Look
 from pointsman.policy.cel import checked
@@ -18,6 +19,8 @@ from pointsman.policy.packs import Library, Pack
 from pointsman.policy.parameters import Value, bound, inlined, names_in
 from pointsman.policy.scales import reads_replicas, scale_form, stated_scale_form
 from pointsman.policy.source import Check, Mutation, RuleSource
+
+_LONGEST = 1024
 
 OWN = ""
 """The pack of rules that a policy states itself."""
@@ -72,6 +75,11 @@ class BoundRule:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     """Those of its pack that it reads, with their values."""
 
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether it is held in the background."""
+        return bool(self.background and not self.unseen)
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -87,7 +95,20 @@ class Compiled:
     @cached_property
     def looks(self) -> tuple[Look, ...]:
         """Those in the background that its rules take."""
-        return tuple(LOOKS[one.background] for one in self.rules if one.background and not one.unseen)
+        return tuple(LOOKS[one.background] for one in self.rules if one.is_looked_for)
+
+    @property
+    def unheld(self) -> tuple[str, ...]:
+        """Rules that neither an admission nor a look in the background holds."""
+        return tuple(one.id for one in self.rules if one.waits_for or not (one.checks or one.is_looked_for))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The condition Compiled."""
+        if not self.problems:
+            return Verdict("Compiled", TRUE, "Compiled", "")
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        return Verdict("Compiled", FALSE, "BrokenRule", f"{self.problems[0]}{more}"[:_LONGEST])
 
 
 def compile_policy(policy: GuardrailPolicy, library: Library) -> Compiled:

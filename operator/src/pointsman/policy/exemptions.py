@@ -1,10 +1,10 @@
 """Exceptions from rules: for whom, and until when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pointsman.api.guardrailpolicy import PolicyException, PolicyKind
+from pointsman.api.guardrailpolicy import ExceptionsStatus, PolicyException, PolicyKind
 from pointsman.api.meta import LabelSelector
 
 
@@ -70,3 +70,21 @@ def exemptions(stated: Iterable[PolicyException]) -> tuple[Exemption, ...]:
         )
         for one in stated
     )
+
+
+def exceptions_status(
+    stated: Sequence[Exemption], now: datetime, soon_seconds: float = 0.0
+) -> ExceptionsStatus:
+    """How many count, and which of them end within `soon_seconds`."""
+    lasting = sorted((one for one in stated if one.until > now), key=lambda one: (one.until, one.id))
+    return ExceptionsStatus(
+        active=len(lasting),
+        expired=len(stated) - len(lasting),
+        next_expiry=lasting[0].until_text if lasting else "",
+        ending_soon=tuple(one.id for one in lasting if is_soon(one.until, now, soon_seconds)),
+    )
+
+
+def is_soon(until: datetime, now: datetime, soon_seconds: float) -> bool:
+    """Whether an exception is about to end."""
+    return 0 < (until - now).total_seconds() <= soon_seconds

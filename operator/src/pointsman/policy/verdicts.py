@@ -67,7 +67,7 @@ def verdicts(
             check = rule.checks.get(kind) if kind is not None else None
             if check is not None:
                 found.append(_verdict(policy, rule, check, subject, obj, namespace, now))
-            elif beside is not None and rule.background and not rule.unseen:
+            elif beside is not None and rule.is_looked_for:
                 judge = LOOKS[rule.background].kinds.get(kind or NAMESPACE)
                 judgement = judge and judge(Looked(obj, labels, beside, rule.values, now))
                 if judgement is not None:

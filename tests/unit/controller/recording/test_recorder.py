@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.controller.recording.hearing import Looked
 from pointsman.kube.errors import LeadershipLost
 from pointsman.policy.evidence.known import Held
-from pointsman.policy.evidence.record import EntryKind, Verified, chained, entries_of
+from pointsman.policy.evidence.record import Entry, EntryKind, Verified, chained, entries_of
 from pointsman.policy.verdicts import verdicts
 from pointsman.records.bucket import RecordBucket
 from pointsman.records.file import append
@@ -185,8 +186,8 @@ async def test_another_writer_in_between_breaks_nothing(world: World) -> None:
     assert len(list(world.bodies("start"))) == 1
 
 
-def _read(found: object, sequence: int, head: str) -> Verified:
-    assert len(list(found)) == sequence  # type: ignore[call-overload]
+def _read(found: Iterable[Entry], sequence: int, head: str) -> Verified:
+    assert len(list(found)) == sequence
     return Verified(sequence, head)
 
 

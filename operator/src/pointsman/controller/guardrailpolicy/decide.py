@@ -7,7 +7,7 @@ from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.guardrailpolicy import EvidenceStatus, GuardrailPolicyStatus, Violations
 from pointsman.api.verdicts import FALSE, TRUE, UNKNOWN, Verdict, conditions
 from pointsman.controller.guardrailpolicy.by_hand import changed_by_hand, writers
-from pointsman.controller.guardrailpolicy.exceptions import announced, exceptions_status
+from pointsman.controller.guardrailpolicy.exceptions import announced
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.guardrailpolicy.strays import by_others, without_strays
 from pointsman.controller.modeldeployment.snapshot import Obstacle
@@ -24,7 +24,8 @@ from pointsman.kube.objects import (
     metadata,
     uid_of,
 )
-from pointsman.policy.compiled import BoundRule, Compiled
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.exemptions import exceptions_status
 from pointsman.policy.native import mutating, validating
 
 _LONGEST = 1024
@@ -127,7 +128,7 @@ def looks_at_dates(compiled: Compiled) -> bool:
 
 def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> GuardrailPolicyStatus:
     policy, compiled = snapshot.policy, snapshot.compiled
-    verdicts = [_compiled(snapshot), _enforced(snapshot, natives)]
+    verdicts = [snapshot.compiled.verdict, _enforced(snapshot, natives)]
     beside = [] if snapshot.recording is None else [_recorded(snapshot.recording)]
     if policy.spec.runtime is not None:
         verdicts.append(
@@ -152,14 +153,6 @@ def _status(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Guardr
         evidence=_evidence(snapshot),
         conditions=conditions([*verdicts, *beside, ready], policy.status.conditions, generation, now),
     )
-
-
-def _compiled(snapshot: PolicySnapshot) -> Verdict:
-    problems = snapshot.compiled.problems
-    if not problems:
-        return Verdict("Compiled", TRUE, "Compiled", "")
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Verdict("Compiled", FALSE, "BrokenRule", f"{problems[0]}{more}"[:_LONGEST])
 
 
 def _recorded(recording: Recording) -> Verdict:
@@ -219,10 +212,10 @@ def _refusal(obstacle: Obstacle, natives: Iterable[KubeObject]) -> str:
 def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
     """What is not as the policy's packs would have it, though everything that can be held is."""
     rules = snapshot.compiled.rules
-    unheld = [rule.id for rule in rules if not (rule.checks or _is_looked_for(rule)) or rule.waits_for]
+    unheld = snapshot.compiled.unheld
     if unheld:
         yield f"not held by the API server: {', '.join(unheld)}"
-    looked = [rule.id for rule in rules if _is_looked_for(rule)]
+    looked = [rule.id for rule in rules if rule.is_looked_for]
     if looked:
         yield f"looked for in the background: {', '.join(looked)}"
     missed = [rule.id for rule in rules if any(check.misses_scales for check in rule.checks.values())]
@@ -232,10 +225,6 @@ def _notes(snapshot: PolicySnapshot) -> Iterator[str]:
     if defaults and not snapshot.mutates:
         yield f"this Kubernetes sets no defaults, what they would set must be stated: {', '.join(defaults)}"
     yield from snapshot.contradictions
-
-
-def _is_looked_for(rule: BoundRule) -> bool:
-    return bool(rule.background and not rule.unseen)
 
 
 def _is_observed(native: KubeObject) -> bool:

@@ -1,7 +1,6 @@
-"""What is said of a policy's exceptions: how many count, and which of them end soon. Pure."""
+"""What is told of a policy's exceptions: which of them ended, and which end soon. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 from pointsman.api.guardrailpolicy import ExceptionsStatus
 from pointsman.controller.plan import Announcement
@@ -11,21 +10,6 @@ from pointsman.policy.exemptions import Exemption
 _SOON = "ExceptionEndsSoon"
 _EACH = 10
 """As many at once are told one by one: of one object an API server's client tells 25 events and then few."""
-
-
-def exceptions_status(stated: Sequence[Exemption], now: datetime, soon_seconds: float) -> ExceptionsStatus:
-    lasting = sorted((one for one in stated if one.until > now), key=lambda one: (one.until, one.id))
-    return ExceptionsStatus(
-        active=len(lasting),
-        expired=len(stated) - len(lasting),
-        next_expiry=lasting[0].until_text if lasting else "",
-        ending_soon=tuple(one.id for one in lasting if is_soon(one.until, now, soon_seconds)),
-    )
-
-
-def is_soon(until: datetime, now: datetime, soon_seconds: float) -> bool:
-    """Whether an exception is about to end."""
-    return 0 < (until - now).total_seconds() <= soon_seconds
 
 
 def ending_by_policy(policies: Iterable[KubeObject]) -> dict[str, float]:

@@ -276,7 +276,7 @@ def policy_line(policy: GuardrailPolicy, judged: Judged) -> Line:
     total = judged.violations.total
     broken = f", {total} violation{'s' if total != 1 else ''}" if total else ""
     text = f"{policy.spec.mode}, {judged.rules} rule{'s' if judged.rules != 1 else ''}{broken}"
-    return Line(BAD if judged.problems else GOOD, policy_subject(policy.key), text)
+    return Line(GOOD if judged.compiled.is_good else BAD, policy_subject(policy.key), text)
 
 
 def policy_subject(key: ObjectKey) -> str:

@@ -15,12 +15,14 @@ from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.findings import Finding
 from pointsman.api.guardrailpolicy import ExceptionsStatus, Violation, Violations
 from pointsman.api.located import Located, Stated
+from pointsman.api.verdicts import TRUE, Verdict
 
 if TYPE_CHECKING:
     from pointsman.policy.compiled import Compiled
 
 _MOST_SHOWN = 50
 _LONGEST = 512
+_NOT_BROKEN = Verdict("Compiled", TRUE, "Compiled", "")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Judged:
     """What became of one policy."""
 
     rules: int = 0
-    problems: tuple[str, ...] = ()
+    compiled: Verdict = _NOT_BROKEN
     unheld: tuple[str, ...] = ()
     """Rules that nothing here holds, and those that would set defaults."""
     violations: Violations = field(default_factory=Violations)
@@ -120,20 +122,13 @@ def _key(located: Located[Stated]) -> ObjectKey:
 
 
 def _judged(compiled: Compiled, broken: Iterable[Violation], now: datetime) -> Judged:
+    from pointsman.policy.exemptions import exceptions_status
+
     violations = tuple(broken)
-    lasting = [one for one in compiled.exemptions if one.until > now]
     return Judged(
         rules=len(compiled.rules),
-        problems=tuple(str(problem) for problem in compiled.problems),
-        unheld=tuple(
-            rule.id
-            for rule in compiled.rules
-            if rule.waits_for or not (rule.checks or (rule.background and not rule.unseen))
-        ),
+        compiled=compiled.verdict,
+        unheld=compiled.unheld,
         violations=Violations(total=len(violations), objects=violations[:_MOST_SHOWN]),
-        exceptions=ExceptionsStatus(
-            active=len(lasting),
-            expired=len(compiled.exemptions) - len(lasting),
-            next_expiry=min(lasting, key=lambda one: one.until).until_text if lasting else "",
-        ),
+        exceptions=exceptions_status(compiled.exemptions, now),
     )

@@ -13,7 +13,7 @@ def policy_status(
     policy: GuardrailPolicy, judged: Judged, former: GuardrailPolicyStatus, now: str
 ) -> dict[str, Any]:
     """As the operator says it, in the same conditions."""
-    compiled, enforced = _compiled(judged), _enforced(judged)
+    compiled, enforced = judged.compiled, _enforced(judged)
     ready = Verdict("Ready", TRUE, "Enforced", "")
     if compiled.status is FALSE:
         ready = Verdict("Ready", FALSE, compiled.reason, compiled.message)
@@ -25,13 +25,6 @@ def policy_status(
         exceptions=judged.exceptions,
         conditions=conditions([compiled, enforced, ready], former.conditions, generation, now),
     ).to_document()
-
-
-def _compiled(judged: Judged) -> Verdict:
-    if not judged.problems:
-        return Verdict("Compiled", TRUE, "Compiled", "")
-    more = f" (and {len(judged.problems) - 1} more)" if len(judged.problems) > 1 else ""
-    return Verdict("Compiled", FALSE, "BrokenRule", f"{judged.problems[0]}{more}"[:_LONGEST])
 
 
 def _enforced(judged: Judged) -> Verdict:
