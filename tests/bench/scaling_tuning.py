@@ -45,11 +45,23 @@ class Entry:
         setting = "as shipped" if self.value is None else f"{knob} {self.value:g}"
         return f"{self.name}, {self.without}" if self.without else f"{self.name} ({setting})"
 
+    @property
+    def setting(self) -> str:
+        """All that this module decides of the policy."""
+        parts = ABLATIONS[self.without] if self.without else {}
+        return f"{self.name} {self.value} {dict(parts)}"
+
 
 def entries(name: str) -> tuple[Entry, ...]:
     """Everything that is tried of a policy."""
     values = {OURS: RISKS, ORACLE: HEADROOMS}.get(name) or registry[name].values
     return (Entry(name), *(Entry(name, value) for value in values))
+
+
+def module(entry: Entry) -> str:
+    """Where the policy's code is."""
+    places = {OURS: "pointsman_autoscaler.scaler", ORACLE: "pointsman_autoscaler.simulator.oracle"}
+    return places.get(entry.name, "pointsman_autoscaler.baselines.registry")
 
 
 def policy(entry: Entry, scenario: Scenario, mixes: Sequence[Mix], measured: Abilities, seed: int) -> Policy:
