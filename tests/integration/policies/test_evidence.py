@@ -39,7 +39,17 @@ def told(record: Path, kind: str) -> list[tuple[Any, ...]]:
         "start": lambda body: (body["writer"],),
         "gap": lambda body: (body["why"],),
     }
-    return [shown[kind](one["body"]) for one in entries(record) if one["kind"] == kind]
+    bodies = [one["body"] for one in entries(record) if one["kind"] == kind]
+    return [shown[kind](one) for one in bodies if one.get("kind") != "Pod"]
+
+
+def told_of_pods(record: Path) -> list[tuple[Any, ...]]:
+    """Of entries about pods of which they are, what made them, and what is said."""
+    bodies = [one["body"] for one in entries(record) if one["body"].get("kind") == "Pod"]
+    return sorted(
+        (one["name"].partition("@")[0], one.get("by"), one.get("outcomes", {}).get("IMG-1", "gone"))
+        for one in bodies
+    )
 
 
 def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
@@ -74,7 +84,13 @@ def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
                     "kinds": [_KIND],
                     "expression": "has(object.spec.license)",
                     "message": "no license is stated",
-                }
+                },
+                {
+                    "id": "IMG-1",
+                    "kinds": ["Pod"],
+                    "expression": "object.spec.containers.all(c, c.image.contains('@sha256:'))",
+                    "message": "an image is not pinned",
+                },
             ],
         },
     }
@@ -86,6 +102,12 @@ def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
         eventually(lambda: told(record, "verdict") == [("chat", 1, "fail")], 60, "it is judged")
         admin.patch(API, _KIND, "chat", {"spec": {"license": "mit"}}, namespace)
         eventually(lambda: told(record, "verdict")[1:] == [("chat", 2, "pass")], 60, "it is judged again")
+        admin.create(_replica_set(), namespace)
+        admin.create(
+            {"apiVersion": "v1", "kind": "Pod", **_pod(), "metadata": {"name": "debug", **_LABEL}}, namespace
+        )
+        pods = [("batch", "ReplicaSet", "fail"), ("batch/debug", None, "fail")]
+        eventually(lambda: told_of_pods(record) == pods, 60, "pods of one template are one entry")
         eventually(lambda: condition(admin, namespace, "Recorded").get("status") == "True", 60, "it is said")
         operator.kill()
     assert told(record, "policy") == [("compiled",), ("enforced",)]
@@ -95,10 +117,13 @@ def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
     admin.create(deployment("other"), namespace)
     admin.patch(API, "GuardrailPolicy", namespace, {"spec": {"exceptions": [exception]}})
     admin.delete(API, _KIND, "chat", namespace)
+    admin.delete("v1", "Pod", "debug", namespace, grace_seconds=0)
 
     with installation.operator(arguments=arguments):
         eventually(lambda: len(told(record, "verdict")) == 4, 60, "what happened meanwhile is there")
         eventually(lambda: len(told(record, "policy")) == 3, 60, "the exception is in the native policy")
+        ended = [*pods, ("batch/debug", None, "gone")]
+        eventually(lambda: told_of_pods(record) == ended, 60, "the pod that went is told of")
         status = eventually(lambda: _evidence_of(admin, namespace, record), 90, "the status has the head")
         assert status is not None
         withdraw(admin, namespace)
@@ -117,6 +142,24 @@ def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
     cut.write_bytes(b"".join(record.read_bytes().splitlines(keepends=True)[: status["entries"] - 1]))
     assert main(["policy", "evidence", "verify", str(cut), *head]) == 1
     assert f"the record ends here and is known to have {status['entries']} entries" in capsys.readouterr().err
+
+
+_LABEL: Json = {"labels": {"pointsman.dev/deployment": "batch"}}
+
+
+def _pod() -> Json:
+    return {"spec": {"containers": [{"name": "engine", "image": "example.com/engine"}]}}
+
+
+def _replica_set() -> Json:
+    selector = {"matchLabels": _LABEL["labels"] | {"made": "yes"}}
+    template = {**_pod(), "metadata": {"labels": selector["matchLabels"]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": "batch"},
+        "spec": {"replicas": 3, "selector": selector, "template": template},
+    }
 
 
 def _evidence_of(admin: Admin, policy: str, record: Path) -> Json | None:

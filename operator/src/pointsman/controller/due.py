@@ -16,6 +16,7 @@ from pointsman.controller.modelroute.book import RouteBook
 from pointsman.controller.node_offers import is_unplaced, offers_something_else
 from pointsman.controller.platform_view import FRESH_SECONDS, asks_for_devices
 from pointsman.controller.primaries import Primaries
+from pointsman.controller.recording.pods import JudgedPods
 from pointsman.controller.recording.recorder import Recorder
 from pointsman.controller.work_queue import WorkQueue
 from pointsman.kube.objects import (
@@ -37,21 +38,37 @@ _FINDINGS_SECONDS = 1.0
 """Objects are applied in crowds: one status for all that is found in one."""
 _NATIVES_SECONDS = 0.2
 """What holds a rule is put back within a second, and no faster: somebody may write it again at once."""
+_PODS_SECONDS = 1.0
+"""Pods come and go in crowds: one look at those of a deployment is for all that happened in it."""
 _ROOM_SECONDS = 2 * FRESH_SECONDS
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Due:
     """Hears of everything; `queue` has what is due. Also holds our own kinds, of which it is told first."""
 
-    def __init__(self, fleet: FleetSettings, recorder: Callable[["Due"], Recorder] | None = None) -> None:
+    def __init__(
+        self,
+        fleet: FleetSettings,
+        recorder: Callable[["Due"], Recorder] | None = None,
+        now: Callable[[], datetime] = _now,
+        pods_gather_seconds: float = _PODS_SECONDS,
+    ) -> None:
         """`recorder` makes what keeps the record of evidence, where one is kept."""
         self.queue: WorkQueue[Ident] = WorkQueue(Random())
         self.deployments = Primaries(MODEL_DEPLOYMENT, self._is_due, holding.keep)
         self.routes = Primaries(MODEL_ROUTE, self._route_changed)
         self.policies = Primaries(GUARDRAIL_POLICY, self._is_due)
         self.recorder = None if recorder is None else recorder(self)
+        self.pods: JudgedPods | None = None
+        """For the record alone: nobody else asks what rules say of pods that are there."""
+        if self.recorder is not None:
+            self.pods = JudgedPods(self.recorder, self._has_deployment, now, pods_gather_seconds)
         self.findings = Findings(
-            self._look, self._places, self._found_something, lambda: datetime.now(UTC), self.recorder
+            self._look, self._places, self._found_something, now, self.recorder, self.pods
         )
         self.book = RouteBook(fleet)
         self.is_leading = False
@@ -80,6 +97,8 @@ class Due:
         else:
             concerned = self.book.saw_deployment(obj, gone)
             if came_or_went:
+                if self.pods is not None:
+                    self.pods.saw_deployment(key_of(obj))
                 for key in concerned:
                     self.findings.look_again(MODEL_ROUTE, key)
         for key in concerned:
@@ -90,6 +109,11 @@ class Due:
         self.findings.saw_namespace(name, None if now is None else labels_of(now))
         for key in self.book.saw_namespace(name, now):
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
+
+    def saw_pod(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """A pod with the label of a deployment."""
+        if self.pods is not None:
+            self.pods.saw(before, now)
 
     def saw_node(self, before: KubeObject | None, now: KubeObject | None) -> None:
         """What fits nowhere is looked at again, once the view of the platform is no longer that of before."""
@@ -139,6 +163,9 @@ class Due:
 
     def _look(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         return self._primaries(kind).get(key)
+
+    def _has_deployment(self, key: ObjectKey) -> bool:
+        return self.deployments.get(key) is not None
 
     def _places(self) -> Iterator[tuple[Kind, ObjectKey]]:
         for primaries in (self.deployments, self.routes):

@@ -233,6 +233,7 @@ class Operator:
                     "ask the hub": self._hub.run(),
                     "keep the fleet's policies": self._keep_stated(reader, writer),
                     "judge what is there": self._due.findings.run(),
+                    "judge pods": self._judge_pods(),
                     "keep reports": self._keep_reports(reader, writer),
                     "record evidence": self._record(writer),
                     "compare with a list": comparison.run(),
@@ -257,6 +258,10 @@ class Operator:
         if self._has_policies:
             await keep_stated(reader, writer, self._settings.fleet.policies)
 
+    async def _judge_pods(self) -> None:
+        if self._due.pods is not None:
+            await self._due.pods.run()
+
     async def _record(self, writer: KubeWriter) -> None:
         if self._due.recorder is not None:
             await self._due.recorder.run(writer.still_leads)
@@ -279,7 +284,7 @@ class Operator:
     def _followed(self, reader: KubeReader, abilities: Abilities) -> Informers:
         informers = Informers(reader, self._settings.namespaces)
         before_them = {
-            POD: (self._reports.hear, self._adapters.hear),
+            POD: (self._reports.hear, self._adapters.hear, self._due.saw_pod),
             CONFIG_MAP: (self._adapters.hear_list,),
             NETWORK_POLICY: (self._due.findings.saw_child,),
             POD_DISRUPTION_BUDGET: (self._due.findings.saw_child,),

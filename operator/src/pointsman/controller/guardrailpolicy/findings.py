@@ -17,7 +17,7 @@ from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind, Violation
 from pointsman.controller.children import deployment_of
 from pointsman.controller.guardrailpolicy.snapshot import Found
-from pointsman.controller.recording.hearing import Hearing, Looked
+from pointsman.controller.recording.hearing import Hearing, Judging, Looked
 from pointsman.json_text import dumped
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, Kind, KubeObject, metadata
 from pointsman.kube.packed import same_member
@@ -53,7 +53,7 @@ _log = structlog.get_logger(__name__)
 
 class Findings:
     """`look` gives an object as it is, `all_objects` every place; `changed` is told of which policy there is
-    something else to say.
+    something else to say. `pods` is told of policies and namespaces as this is.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Findings:
         changed: Callable[[ObjectKey], None],
         now: Callable[[], datetime],
         recorder: Hearing | None = None,
+        pods: Judging | None = None,
         crowd_seconds: float = _CROWD_SECONDS,
     ) -> None:
         self._look = look
@@ -70,6 +71,7 @@ class Findings:
         self._changed = changed
         self._now = now
         self._recorder = recorder
+        self._pods = pods
         self._policies: dict[ObjectKey, Compiled] = {}
         self._left_out: frozenset[str] = frozenset()
         self._found: dict[ObjectKey, dict[Place, _Broken]] = {}
@@ -114,6 +116,8 @@ class Findings:
         """Nothing is known: who leads from now on says which policies there are."""
         for known in (self._policies, self._found, self._due, self._unfinished, self._seen):
             known.clear()
+        if self._pods is not None:
+            self._pods.begin()
 
     def saw(self, kind: Kind, key: ObjectKey) -> bool:
         """An object came, changed or went; True where it came or went. Of a status only the number of
@@ -166,6 +170,8 @@ class Findings:
 
     def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
         """A namespace has these labels; None: it is gone."""
+        if self._pods is not None:
+            self._pods.saw_namespace(name, labels)
         if self._namespaces.get(name) == labels:
             return
         if labels is None:
@@ -183,6 +189,8 @@ class Findings:
         `left_out` are namespaces that no rule is for.
         """
         self._left_out = frozenset(left_out)
+        if self._pods is not None:
+            self._pods.hold(policy, compiled, left_out)
         if self._policies.get(policy) is compiled:
             return
         self._policies[policy] = compiled
@@ -197,9 +205,13 @@ class Findings:
         if policy in self._policies:
             self._due[policy] = None
             self._something.set()
+            if self._pods is not None:
+                self._pods.again(policy)
 
     def forget(self, policy: ObjectKey) -> None:
         """The policy is gone."""
+        if self._pods is not None:
+            self._pods.forget(policy)
         self._policies.pop(policy, None)
         self._tell_of(policy)
         self._found.pop(policy, None)

@@ -7,6 +7,7 @@ from pointsman.api.fleet import EvidenceSettings
 from pointsman.controller.due import Due
 from pointsman.controller.recording.recorder import Recorder
 from pointsman.kube.objects import NAMESPACE
+from pointsman.policy.evidence import pods
 from pointsman.records.opening import record_at
 from pointsman.records.place import Place
 
@@ -27,8 +28,17 @@ class WatchedFleet:
         """Of namespaces those with deployments count: rules look at no others."""
         if kind == NAMESPACE.kind:
             return any(one.namespace == key.name for one in self._due.deployments)
+        if kind == pods.KIND:
+            return self._has_pods(
+                ObjectKey(key.namespace, pods.deployment_in(key.name)), pods.pod_in(key.name)
+            )
         kinds = (self._due.deployments, self._due.routes)
         return any(one.kind.kind == kind and one.get(key) is not None for one in kinds)
+
+    def _has_pods(self, deployment: ObjectKey, pod: str) -> bool:
+        """Those of a template may return as long as their deployment is there."""
+        is_there = self._due.pods is not None and self._due.pods.has(deployment, pod)
+        return is_there or (not pod and self._due.deployments.get(deployment) is not None)
 
     def heads(self) -> Collection[str]:
         statuses = ((self._due.policies.get(key) or {}).get("status") or {} for key in self._due.policies)

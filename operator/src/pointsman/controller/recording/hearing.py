@@ -8,6 +8,7 @@ from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence.known import Held
+from pointsman.policy.evidence.pods import PodLooked
 from pointsman.policy.verdicts import Verdict
 
 
@@ -39,8 +40,29 @@ class Hearing(Protocol):
 
     def judged(self, compiled: Compiled, looked: Looked) -> None: ...
 
+    def judged_pods(
+        self, compiled: Compiled, deployment: ObjectKey, looked: Sequence[PodLooked], *, may_return: bool
+    ) -> None:
+        """All pods of a deployment; see `PodsJudged`."""
+
     async def room(self) -> None:
         """Wait until what was heard is not too much."""
+
+
+class Judging(Protocol):
+    """Judges something by the policies that hold; none do after `begin`."""
+
+    def begin(self) -> None: ...
+
+    def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """A namespace has these labels; None: it is gone."""
+
+    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str]) -> None:
+        """See `Findings`, as of all of these."""
+
+    def again(self, policy: ObjectKey) -> None: ...
+
+    def forget(self, policy: ObjectKey) -> None: ...
 
 
 class Policies(Protocol):

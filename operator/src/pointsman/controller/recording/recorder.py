@@ -6,7 +6,7 @@ replica begins to lead, so that nothing is written for a restart, and no other s
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,16 @@ from pointsman.kube.errors import LeadershipLost
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence import bodies
 from pointsman.policy.evidence.judged import Judged, applies, kind_name, seen_object
-from pointsman.policy.evidence.known import Held, Known, News, ObjectJudged, PolicyGone, PolicySeen
+from pointsman.policy.evidence.known import (
+    Held,
+    Known,
+    News,
+    ObjectJudged,
+    PodsJudged,
+    PolicyGone,
+    PolicySeen,
+)
+from pointsman.policy.evidence.pods import PodLooked
 from pointsman.policy.evidence.record import EMPTY, EntryKind, Verified, chained_each, time_text
 from pointsman.records.place import Moved, Place
 
@@ -138,6 +147,17 @@ class Recorder:
             uid, generation = str(metadata.get("uid", "")), int(metadata.get("generation") or 0)
             _, body = bodies.verdict(compiled.name, self._digest(compiled), seen, found, uid, generation)
         self._heard(ObjectJudged(self._now(), compiled.name, place, body))
+
+    def judged_pods(
+        self, compiled: Compiled, deployment: ObjectKey, looked: Sequence[PodLooked], *, may_return: bool
+    ) -> None:
+        """A policy's rules were asked about all pods of a deployment."""
+        rules = self._digest(compiled)
+        found = {
+            one.name: bodies.verdict(compiled.name, rules, one.seen, one.found, one.uid, by=one.by)[1]
+            for one in looked
+        }
+        self._heard(PodsJudged(self._now(), compiled.name, deployment, found, may_return))
 
     async def room(self) -> None:
         """Wait while there is more to write than is kept. In trouble nobody waits: what is too much is lost,

@@ -141,9 +141,15 @@ def scope(one: Exemption) -> str:
 
 
 def verdict(
-    policy: str, of_rules: str, seen: Object, found: Iterable[Judged], uid: str = "", generation: int = 0
+    policy: str,
+    of_rules: str,
+    seen: Object,
+    found: Iterable[Judged],
+    uid: str = "",
+    generation: int = 0,
+    by: str = "",
 ) -> Body:
-    """Everything that one policy says of an object as it is now."""
+    """Everything that one policy says of an object as it is now; `by` which kind of controller made it."""
     outcomes: dict[str, str] = {}
     messages: dict[str, str] = {}
     exceptions: dict[str, str] = {}
@@ -166,6 +172,8 @@ def verdict(
         "object": seen.digest,
         "outcomes": outcomes,
     }
+    if by:
+        body["by"] = by
     if messages:
         body["messages"] = messages
     if exceptions:

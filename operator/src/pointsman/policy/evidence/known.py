@@ -9,9 +9,10 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+from pointsman.api.meta import ObjectKey
 from pointsman.json_text import dumped
 from pointsman.policy.compiled import Compiled
-from pointsman.policy.evidence import bodies
+from pointsman.policy.evidence import bodies, pods
 from pointsman.policy.evidence.bodies import Body
 from pointsman.policy.evidence.record import EntryKind
 
@@ -61,7 +62,22 @@ class ObjectJudged:
     body: Mapping[str, Any] | None
 
 
-News = PolicySeen | PolicyGone | ObjectJudged
+@dataclass(frozen=True)
+class PodsJudged:
+    """What a policy's rules say of all pods of a deployment: by the name of the entry, its body.
+
+    Those of a template stay where `may_return` and none of another is there: a deployment that was scaled to
+    zero, or is between two pods, is no news.
+    """
+
+    at: datetime
+    policy: str
+    deployment: ObjectKey
+    found: Mapping[str, Mapping[str, Any]]
+    may_return: bool
+
+
+News = PolicySeen | PolicyGone | ObjectJudged | PodsJudged
 
 
 _Exception = tuple[str, bytes, Mapping[str, Any]]
@@ -84,6 +100,8 @@ class Known:
         self._policies: dict[str, _Policy] = {}
         self._objects: dict[str, dict[Place, bytes]] = {}
         self._places: dict[Place, Place] = {}
+        self._pods: dict[str, dict[ObjectKey, dict[Place, None]]] = {}
+        """Entries about pods, by policy and deployment."""
 
     @property
     def policies(self) -> list[str]:
@@ -114,6 +132,7 @@ class Known:
             case bodies.DELETED:
                 self._policies.pop(name, None)
                 self._objects.pop(name, None)
+                self._pods.pop(name, None)
             case bodies.COMPILED:
                 self._policy(name).compiled = _content(body, "generation")
             case _:
@@ -122,10 +141,14 @@ class Known:
     def _take_verdict(self, name: str, body: Mapping[str, Any]) -> None:
         place = (str(body.get("kind")), str(body.get("namespace")), str(body.get("name")))
         place = self._places.setdefault(place, place)
+        of_pods = self._pods.setdefault(name, {}) if place[0] == pods.KIND else {}
+        deployment = ObjectKey(place[1], pods.deployment_in(place[2]))
         if body.get("gone"):
             self._objects.get(name, {}).pop(place, None)
+            of_pods.get(deployment, {}).pop(place, None)
         else:
             self._objects.setdefault(name, {})[place] = _packed(body)
+            of_pods.setdefault(deployment, {})[place] = None
 
     def unrecorded(self, news: News) -> Iterator[Body]:
         """What of it the record does not say; each is to be taken before the next is asked for."""
@@ -136,6 +159,8 @@ class Known:
                 yield from self._of_gone(news.policy)
             case ObjectJudged():
                 yield from self._of_object(news)
+            case PodsJudged():
+                yield from self._of_pods(news)
 
     def _of_policy(self, news: PolicySeen) -> Iterator[Body]:
         name, known = news.policy, self._policies.get(news.policy, _Policy())
@@ -169,6 +194,16 @@ class Known:
             return
         missed = _missed(packed, body)
         yield EntryKind.VERDICT, {**body, "missed": missed} if missed else body
+
+    def _of_pods(self, news: PodsJudged) -> Iterator[Body]:
+        stays = news.may_return and all(map(pods.pod_in, news.found))
+        known = list(self._pods.get(news.policy, {}).get(news.deployment, ()))
+        for name, body in news.found.items():
+            place = pods.KIND, news.deployment.namespace, name
+            yield from self._of_object(ObjectJudged(news.at, news.policy, place, body))
+        for place in known:
+            if place[2] not in news.found and not (stays and not pods.pod_in(place[2])):
+                yield bodies.gone(news.policy, *place)
 
     def _policy(self, name: str) -> _Policy:
         return self._policies.setdefault(name, _Policy())

@@ -1,0 +1,201 @@
+"""What the rules say of the pods of deployments, for the record alone: all pods of a deployment at a time.
+
+The API server judged each when it was made and never does again. In the background, one pod after the other;
+what was found of a pod is kept until it or the policy changes.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from pointsman.api import ObjectKey
+from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.controller.children import deployment_of
+from pointsman.controller.recording.hearing import Hearing
+from pointsman.json_text import dumped
+from pointsman.kube.objects import KubeObject, key_of, metadata, uid_of
+from pointsman.kube.packed import Packed, same_member
+from pointsman.policy.compiled import Compiled
+from pointsman.policy.evidence.judged import Judged, Object, applies
+from pointsman.policy.evidence.pods import KIND, JudgedPod, controller_of, gathered, template_digest
+from pointsman.policy.verdicts import verdicts
+
+_READ = ("labels", "annotations", "ownerReferences")
+_ENDED = frozenset({"Succeeded", "Failed"})
+
+_log = structlog.get_logger(__name__)
+
+
+class JudgedPods:
+    """`has_deployment` is asked whether there is such a ModelDeployment."""
+
+    def __init__(
+        self,
+        hearing: Hearing,
+        has_deployment: Callable[[ObjectKey], bool],
+        now: Callable[[], datetime],
+        gather_seconds: float,
+    ) -> None:
+        self._hearing = hearing
+        self._has_deployment = has_deployment
+        self._now = now
+        self._gather_seconds = gather_seconds
+        self._pods: dict[ObjectKey, dict[ObjectKey, KubeObject]] = {}
+        """By the deployment of their label."""
+        self._policies: dict[ObjectKey, Compiled] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._known: dict[ObjectKey, dict[ObjectKey, dict[str, tuple[int, JudgedPod]]]] = {}
+        """Of pods, by their uid, what they were when they were judged, and what was found."""
+        self._due: dict[ObjectKey, dict[ObjectKey, None]] = {}
+        self._something = asyncio.Event()
+        self._is_looking = False
+
+    def begin(self) -> None:
+        """Nothing is known of policies: who leads from now on says which there are."""
+        for known in (self._policies, self._known, self._due):
+            known.clear()
+        self._is_looking = False
+
+    def saw(self, before: KubeObject | None, now: KubeObject | None) -> None:
+        """A pod came, changed or went; told whether this replica leads or not."""
+        if before is not None and (owner := deployment_of(before)) is not None:
+            self._pods.get(owner, {}).pop(key_of(before), None)
+            if not self._pods.get(owner):
+                self._pods.pop(owner, None)
+        if now is not None and (owner := deployment_of(now)) is not None:
+            self._pods.setdefault(owner, {})[key_of(now)] = now
+        if before is None or now is None or not _same(before, now):
+            self._note({owner for one in (before, now) if one and (owner := deployment_of(one))})
+
+    def saw_deployment(self, deployment: ObjectKey) -> None:
+        """It came or went."""
+        self._note([deployment])
+
+    def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
+        """A namespace has these labels; None: it is gone."""
+        self._namespaces[name] = labels or {}
+        if labels is None:
+            del self._namespaces[name]
+        self._note([one for one in self._pods if one.namespace == name])
+
+    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str]) -> None:
+        """These are the policy's rules and exceptions from now on."""
+        self._left_out = frozenset(left_out)
+        if self._policies.get(policy) is not compiled:
+            self._policies[policy] = compiled
+            self.again(policy)
+
+    def again(self, policy: ObjectKey) -> None:
+        """Say all of it again."""
+        if policy in self._policies:
+            self._due[policy] = dict.fromkeys(self._pods)
+            self._something.set()
+
+    def forget(self, policy: ObjectKey) -> None:
+        """The policy is gone."""
+        for known in (self._policies, self._known, self._due):
+            known.pop(policy, None)
+
+    def has(self, deployment: ObjectKey, pod: str = "") -> bool:
+        """Whether a pod of that label is there, or that very one."""
+        there = self._pods.get(deployment, {})
+        return ObjectKey(deployment.namespace, pod) in there if pod else bool(there)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is due, or being looked at."""
+        return not self._due and not self._is_looking
+
+    async def run(self) -> None:
+        """Look at what is due until cancelled."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            await asyncio.sleep(self._gather_seconds)
+            while self._due:
+                policy, deployments = next(iter(self._due.items()))
+                # What is left of it waits behind the others.
+                del self._due[policy]
+                if deployments:
+                    self._is_looking = True
+                    deployment = next(iter(deployments))
+                    del deployments[deployment]
+                    self._due[policy] = deployments
+                    await self._look(policy, deployment)
+                    await self._hearing.room()
+                self._is_looking = False
+
+    def _note(self, deployments: Collection[ObjectKey]) -> None:
+        for policy in self._policies if deployments else ():
+            self._due.setdefault(policy, {}).update(dict.fromkeys(deployments))
+            self._something.set()
+
+    async def _look(self, policy: ObjectKey, deployment: ObjectKey) -> None:
+        compiled = self._policies.get(policy)
+        if compiled is None:
+            return
+        is_for = self._is_for(compiled, deployment.namespace)
+        before = self._known.get(policy, {}).pop(deployment, {})
+        found: dict[str, tuple[int, JudgedPod]] = {}
+        for key, pod in list(self._pods.get(deployment, {}).items()) if is_for else ():
+            if _has_ended(pod):
+                continue
+            known = before.get(uid_of(pod))
+            content = _content(pod, self._namespaces.get(key.namespace, {}))
+            if known is None or known[0] != content:
+                try:
+                    known = content, self._judge(compiled, key, pod)
+                except Exception as error:
+                    # One pod must not end the looking at all others.
+                    _log.exception("not_judged", policy=policy.name, pod=str(key), why=type(error).__name__)
+                    continue
+                await asyncio.sleep(0)
+            found[uid_of(pod)] = known
+        if self._policies.get(policy) is not compiled:
+            return  # it is due again, or gone
+        if found:
+            self._known.setdefault(policy, {})[deployment] = found
+        looked = gathered(deployment.namespace, deployment.name, (one for _, one in found.values()))
+        may_return = is_for and self._has_deployment(deployment)
+        self._hearing.judged_pods(compiled, deployment, looked, may_return=may_return)
+
+    def _is_for(self, compiled: Compiled, namespace: str) -> bool:
+        if namespace in self._left_out or not any(PolicyKind.POD in rule.checks for rule in compiled.rules):
+            return False
+        labels = self._namespaces.get(namespace, {})
+        return compiled.namespaces is None or compiled.namespaces.matches(labels)
+
+    def _judge(self, compiled: Compiled, key: ObjectKey, pod: KubeObject) -> JudgedPod:
+        live = {name: value for name, value in pod.items() if name != "status"}
+        labels = dict(self._namespaces.get(key.namespace, {}))
+        namespace: dict[str, Any] = {"metadata": {"name": key.namespace, "labels": labels}}
+        said = verdicts([compiled], PolicyKind.POD, live, namespace, self._now())
+        template = template_digest(live)
+        seen = Object(KIND, key.namespace, key.name, template)
+        found = tuple(Judged(seen, one, applies(one, PolicyKind.POD, live, namespace)) for one in said)
+        return JudgedPod(key.name, uid_of(pod), controller_of(live), template, found)
+
+
+def _same(before: KubeObject, now: KubeObject) -> bool:
+    """Whether rules would say the same of both."""
+    metas = metadata(before), metadata(now)
+    return (
+        all(metas[0].get(name) == metas[1].get(name) for name in _READ)
+        and same_member(before, now, "spec")
+        and _has_ended(before) == _has_ended(now)
+    )
+
+
+def _has_ended(pod: KubeObject) -> bool:
+    return (pod.get("status") or {}).get("phase") in _ENDED
+
+
+def _content(pod: KubeObject, labels: Mapping[str, str]) -> int:
+    """Of a pod and its namespace what rules may look at, as a hash for this process."""
+    spec = pod.text("spec") if isinstance(pod, Packed) else dumped(pod.get("spec"))
+    read = [metadata(pod).get(name) for name in _READ]
+    return hash((spec, dumped([read, labels])))
