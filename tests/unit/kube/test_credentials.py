@@ -223,8 +223,22 @@ def test_where_credentials_are_looked_for(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(find_credentials(), Kubeconfig)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     assert isinstance(find_credentials(), InCluster)
-    monkeypatch.setenv("KUBECONFIG", "/somewhere")
+    named = tmp_path / "named"
+    kubeconfig(named, {"token": "x"})
+    monkeypatch.setenv("KUBECONFIG", str(named))
     assert isinstance(find_credentials(), Kubeconfig)
+
+
+def test_what_no_waiting_mends_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an operator would try again for ever, and say why in its log alone."""
+    with pytest.raises(BadCredentials, match=r"/nowhere: there is no such kubeconfig"):
+        find_credentials("/nowhere")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    with pytest.raises(BadCredentials, match=r"/nowhere: there is no such kubeconfig"):
+        find_credentials()
+    kubeconfig(tmp_path / "config", {"token": "x"})
+    with pytest.raises(BadCredentials, match='it has no context "other"'):
+        find_credentials(str(tmp_path / "config"), "other")
 
 
 CONTEXTS = {

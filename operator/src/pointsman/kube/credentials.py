@@ -227,16 +227,24 @@ def find_context(paths: str, context: str = "") -> Context:
 
 
 def find_credentials(kubeconfig: str = "", context: str = "") -> Credentials:
-    """The kubeconfig that is named, else KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+    """The kubeconfig that is named, else KUBECONFIG, else the pod's service account, else ~/.kube/config.
+
+    Raises BadCredentials where there is none, or no such context in it: no waiting would mend that.
+    """
     named = kubeconfig or os.environ.get("KUBECONFIG", "")
     if named:
-        return Kubeconfig(named, context)
+        return _checked(named, context)
     if os.environ.get(SERVICE_HOST_ENV_NAME) and not context:
         return InCluster()
     default = default_kubeconfig(os.environ)
     if default:
-        return Kubeconfig(default, context)
+        return _checked(default, context)
     raise BadCredentials("no cluster is known", todo="set KUBECONFIG, or run in a pod with a service account")
+
+
+def _checked(paths: str, context: str) -> Kubeconfig:
+    find_context(paths, context)
+    return Kubeconfig(paths, context)
 
 
 def _user(config: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class PrometheusStandIn(LoopbackServer):
         self.status = 200
         self.text = ""
         """In place of an answer."""
+        self.location = ""
+        """Where else to ask, for a status that says so."""
         self.queries: list[str] = []
         self.authorizations: list[str] = []
 
@@ -71,7 +73,8 @@ class PrometheusStandIn(LoopbackServer):
         self.queries.append(query)
         self.authorizations.append(request.headers.get("Authorization", ""))
         if self.text or self.status != 200:
-            return web.Response(status=self.status, text=self.text)
+            headers = {"Location": self.location} if self.location else {}
+            return web.Response(status=self.status, text=self.text, headers=headers)
         result = self.engines if "pointsman_engine" in query else self.gateways
         return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
 

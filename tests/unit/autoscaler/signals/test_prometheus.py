@@ -163,6 +163,14 @@ async def test_an_answer_that_has_no_end_is_cut_off_and_said() -> None:
             assert "more than" not in str(await made.view(NO_ADDRESS))
 
 
+async def test_an_answer_that_has_one_look_elsewhere_is_cut_off_like_any_other() -> None:
+    async with PrometheusStandIn() as prometheus:
+        prometheus.status, prometheus.location, prometheus.text = 302, prometheus.url, "x" * 2**17
+        settings = PrometheusSettings(url=prometheus.url)
+        async with PrometheusSource(settings, Clock(), most_bytes=2**16) as made:
+            assert "more than 0.0625 MiB" in str(await made.view(NO_ADDRESS))
+
+
 async def test_why_it_does_not_answer_is_logged_without_the_question() -> None:
     with capture_logs() as said:
         async with asking(f"http://127.0.0.1:{free_port()}") as (made, _):
