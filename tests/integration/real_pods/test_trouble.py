@@ -14,7 +14,6 @@ from tests.integration.operator.deployments import (
     GEMMA,
     IMAGE,
     KIND,
-    conditions,
     message,
     own,
     wait_until,
@@ -135,23 +134,6 @@ def test_a_pod_that_is_evicted(admin: Admin, namespace: str, node: RunningNode) 
     wait_until(admin, "chat", namespace, START_SECONDS, Progressing=COMPLETE, Ready=READY)
     # Kubernetes keeps the evicted pod; it is nobody's trouble any more.
     assert [one["status"].get("reason") for one in pods(admin, namespace)] == ["Evicted", None]
-
-
-def test_a_node_that_vanishes(
-    admin: Admin, namespace: str, control_plane: ControlPlane, settings: NodeSettings
-) -> None:
-    with RunningNode(control_plane, settings) as node:
-        admin.create(gpu_model("chat"), namespace)
-        wait_until(admin, "chat", namespace, START_SECONDS, Ready=READY)
-        node.vanish()
-        found = wait_until(admin, "chat", namespace, SEEN_SECONDS, Progressing=("False", "NodeLost"))
-        assert conditions(found)["Available"] == ("False", "NoReplicaReady")
-        assert "node-a" in message(found, "Progressing")
-        with RunningNode(
-            control_plane, replace(settings, name="node-b", pod_network=NodeSettings().pod_network)
-        ):
-            wait_until(admin, "chat", namespace, START_SECONDS, Progressing=COMPLETE, Ready=READY)
-    admin.delete("v1", "Node", "node-a")
 
 
 def test_no_accelerator_is_free(admin: Admin, namespace: str, node: RunningNode) -> None:
