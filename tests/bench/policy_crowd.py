@@ -25,6 +25,8 @@ from tests.support.polling import eventually
 Json = dict[str, Any]
 
 _API = "pointsman.dev/v1alpha1"
+_NATIVE = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy")
+_BINDING = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding")
 _OBJECTS, _POLICIES, _TEAMS = 5_000, 200, 50
 _WIDE_EVERY = 4
 _CREATORS = 4
@@ -46,12 +48,12 @@ _RULES = [
 
 
 async def measure(effort: Effort) -> list[Measurement]:
-    """Processor seconds and MiB that policies add, KiB of the largest status."""
+    """Processor seconds and MiB that policies add, KiB of the largest status, milliseconds to put back."""
     share = 20 if effort.quick else 1
-    return await asyncio.to_thread(_measure, _OBJECTS // share, _POLICIES // share)
+    return await asyncio.to_thread(_measure, _OBJECTS // share, _POLICIES // share, effort.changes)
 
 
-def _measure(objects: int, policies: int) -> list[Measurement]:
+def _measure(objects: int, policies: int, changes: int) -> list[Measurement]:
     options = Options(scheduler=False, audited_users=(OPERATOR_USER,))
     with ControlPlane.start(options) as control_plane, Installation(control_plane) as installation:
         admin = control_plane.admin
@@ -75,6 +77,7 @@ def _measure(objects: int, policies: int) -> list[Measurement]:
             eventually(lambda: _found(admin, policies) == wanted, PATIENCE_SECONDS, "all is found", 2.0)
             found = time.monotonic() - started
             crowded = settle(operator, started)
+            put_back = [_put_back(admin, number % policies) for number in range(changes)]
         sizes = [len(json.dumps(one["status"])) for one in admin.list(_API, "GuardrailPolicy")]
     print(
         f"alone: {alone.processor_seconds:.0f} s of processor, {alone.memory_mebibytes:.0f} MiB; "
@@ -85,7 +88,22 @@ def _measure(objects: int, policies: int) -> list[Measurement]:
         Measurement("processor", "s", (crowded.processor_seconds - alone.processor_seconds,)),
         Measurement("memory_added", "MiB", (crowded.memory_mebibytes - alone.memory_mebibytes,)),
         Measurement("status", "KiB", tuple(size / 1024 for size in sizes), judged="max"),
+        Measurement("put_back", "ms", tuple(put_back)),
     ]
+
+
+def _put_back(admin: Admin, number: int) -> float:
+    """Milliseconds until a native policy that was changed, or a binding that was deleted, is as it was."""
+    kind = _BINDING if number % 2 else _NATIVE
+    name = f"pointsman-policy-{number:03}-modeldeployment-warn"
+    before = admin.get(*kind, name)["spec"]
+    began = time.perf_counter()
+    if kind == _BINDING:
+        admin.delete(*kind, name)
+    else:
+        admin.patch(*kind, name, {"spec": {"failurePolicy": "Ignore"}})
+    eventually(lambda: (admin.find(*kind, name) or {}).get("spec") == before, 60, f"{name} is put back", 0.01)
+    return (time.perf_counter() - began) * 1000.0
 
 
 def _create(admin: Admin, objects: list[Json]) -> None:

@@ -121,6 +121,8 @@ def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
     admin.patch(_API, "GuardrailPolicy", namespace, change)
 
     eventually(lambda: _said(admin, namespace, "Enforced").startswith("[BAD-1] "), 60, "the rule is named")
+    why = "the API server does not compile the expression: invalid matches argument"
+    assert _said(admin, namespace, "Enforced").endswith(f": {why}")
     eventually(lambda: _is_refused(admin, namespace, "late", "LATE-1", license="mit"), 20, "others are held")
     assert _is_refused(admin, namespace)
     admin.patch(_API, "GuardrailPolicy", namespace, {"spec": {"rules": [good, late]}})

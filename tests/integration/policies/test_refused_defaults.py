@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import pointsman
+from pointsman.policy.packs import shipped_library
 from tests.integration.policies.saying import (
     API,
     condition,
@@ -16,8 +21,11 @@ from tests.integration.policies.saying import (
     withdraw,
 )
 from tests.support.cluster.admin import Admin
-from tests.support.cluster.installation import OperatorProcess
+from tests.support.cluster.api_client import ApiError
+from tests.support.cluster.installation import Installation, OperatorProcess
 from tests.support.polling import eventually
+
+Json = dict[str, Any]
 
 _ROLE = ("rbac.authorization.k8s.io/v1", "ClusterRole", "pointsman-policies")
 _VALIDATING = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]
@@ -40,15 +48,7 @@ def no_defaults(admin: Admin) -> Iterator[None]:
 def test_rules_are_held_without_the_defaults(
     admin: Admin, namespace: str, no_defaults: None, operator: OperatorProcess
 ) -> None:
-    label = {"kubernetes.io/metadata.name": namespace}
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "packs": [{"name": "cost"}],
-    }
-    admin.create(
-        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    _hold(admin, namespace, {"name": "cost"})
 
     said = eventually(lambda: _refused(admin, namespace), 60, "it is said")
     assert "MutatingAdmissionPolicy" in said
@@ -66,6 +66,81 @@ def test_rules_are_held_without_the_defaults(
     withdraw(admin, namespace)
 
 
+def test_a_default_that_the_api_server_refuses_is_named_and_holds_up_no_other(
+    admin: Admin, namespace: str, installation: Installation, tmp_path: Path
+) -> None:
+    others = set(shipped_library().packs["baseline-security"].rules) - {"SEC-02", "SEC-04"}
+    pack = {"name": "baseline-security", "exclude": sorted(others)}
+    with installation.operator(program=_with_a_bad_default(tmp_path)):
+        _hold(admin, namespace, pack)
+
+        eventually(lambda: _refused(admin, namespace).startswith("[SEC-04] "), 60, "the rule is named")
+        native = f"MutatingAdmissionPolicy pointsman-{namespace}-pod-defaults-alone-1"
+        why = "the API server does not compile the expression: invalid matches argument"
+        assert _refused(admin, namespace) == f"[SEC-04] {native}: {why}"
+        # What keeps SEC-02 by its default alone is admitted; what would need the default of SEC-04 is not.
+        eventually(lambda: "[SEC-04]" in _pod_refusal(admin, namespace), 60, "rules over pods are held")
+        without = {"automountServiceAccountToken": False}
+        eventually(lambda: not _pod_refusal(admin, namespace, **without), 60, "the other default is set")
+        admin.patch(
+            API,
+            "GuardrailPolicy",
+            namespace,
+            {"spec": {"packs": [{**pack, "exclude": sorted({*others, "SEC-04"})}]}},
+        )
+        wait_ready(admin, namespace)
+        named = [one["metadata"]["name"] for one in natives_of(admin, namespace)]
+        assert f"pointsman-{namespace}-pod-defaults" in named
+        assert not [one for one in named if "-alone-" in one]
+        withdraw(admin, namespace)
+
+
+def _with_a_bad_default(folder: Path) -> Path:
+    """Pointsman with a pattern in a default that RE2 has in C++ and not in Go."""
+    package = Path(pointsman.__file__).parent
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    rule = folder / package.name / "policy" / "packs" / "baseline-security" / "SEC-04.yaml"
+    text = rule.read_text("utf-8")
+    good = 'when: "!has(object.spec.automountServiceAccountToken)"'
+    assert good in text
+    rule.write_text(text.replace(good, r"""when: "!object.apiVersion.matches('\\\\C')" """.strip()), "utf-8")
+    return folder
+
+
+def _hold(admin: Admin, namespace: str, pack: Json) -> None:
+    label = {"kubernetes.io/metadata.name": namespace}
+    spec = {
+        "mode": "enforce",
+        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
+        "packs": [pack],
+    }
+    admin.create(
+        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
+    )
+
+
 def _refused(admin: Admin, policy: str) -> str:
     found = condition(admin, policy, "Enforced")
     return str(found["message"]) if (found.get("status"), found.get("reason")) == ("False", "Refused") else ""
+
+
+def _pod_refusal(admin: Admin, namespace: str, **spec: Any) -> str:
+    security = {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {"name": "engine", "image": "example.com/engine", "securityContext": security}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "engine", "labels": {"pointsman.dev/deployment": "chat"}},
+        "spec": {"containers": [container], **spec},
+    }
+    try:
+        admin.request("POST", f"/api/v1/namespaces/{namespace}/pods", pod, parameters={"dryRun": "All"})
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return str(error)
+    return ""

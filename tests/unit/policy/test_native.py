@@ -59,20 +59,21 @@ def test_it_fails_closed_and_looks_at_changed_specs_alone() -> None:
 
     assert policy["spec"]["failurePolicy"] == "Fail"
     (condition,) = policy["spec"]["matchConditions"]
-    assert "object.spec != oldObject.spec" in condition["expression"]
-    assert "deletionTimestamp" in condition["expression"]
+    assert condition["expression"] == "request.operation == 'CREATE' || object.spec != oldObject.spec"
 
 
-def test_pods_are_looked_at_once_and_only_ours() -> None:
+def test_pods_are_looked_at_as_they_become_ours_and_no_others() -> None:
     pod = rule("OWN-1", kinds=["Pod"], expression="!has(object.spec.hostNetwork)")
 
     (policy,) = _policies({"rules": [pod]})
 
     constraints = policy["spec"]["matchConstraints"]
-    assert constraints["resourceRules"][0]["operations"] == ["CREATE"]
+    assert constraints["resourceRules"][0]["operations"] == ["CREATE", "UPDATE"]
     assert constraints["objectSelector"]["matchExpressions"] == [
         {"key": "pointsman.dev/deployment", "operator": "Exists"}
     ]
+    (condition,) = policy["spec"]["matchConditions"]
+    assert "oldObject.metadata" in condition["expression"]
 
 
 def test_an_exception_ends_by_the_clock_of_what_is_admitted() -> None:

@@ -1,5 +1,6 @@
 """What follows from one GuardrailPolicy: its native objects and its status. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
@@ -26,9 +27,10 @@ from pointsman.kube.objects import (
 )
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.exemptions import exceptions_status
-from pointsman.policy.native import mutating, validating
+from pointsman.policy.native import RULE_ANNOTATION, mutating, validating
 
 _LONGEST = 1024
+_NOT_COMPILED = re.compile(r": compilation failed: ERROR: <input>:\d+:\d+: (.*?)(?= \| |$)")
 _IN_FORCE_SECONDS = 3.0
 """Each API server hears of a policy by a watch and compiles what changed once a second."""
 
@@ -40,7 +42,7 @@ def decide(snapshot: PolicySnapshot) -> Plan:
         return Plan()
     wanted = validating(snapshot.compiled, snapshot.now, snapshot.left_out, snapshot.apart)
     if snapshot.mutates:
-        wanted += mutating(snapshot.compiled, snapshot.left_out)
+        wanted += mutating(snapshot.compiled, snapshot.left_out, snapshot.apart)
     natives = tuple(_owned(one, policy) for one in wanted)
     names = {(kind_of(one), key_of(one)) for one in natives}
     status = _status(snapshot, natives)
@@ -200,13 +202,23 @@ def _enforced(snapshot: PolicySnapshot, natives: tuple[KubeObject, ...]) -> Verd
 
 
 def _refusal(obstacle: Obstacle, natives: Iterable[KubeObject]) -> str:
-    """What the API server says, and of which rule where that is one."""
+    """What the API server says, and of which rule where that is one. Of an expression that it does not
+    compile it says twice what it is, which the policy's reader did not write so.
+    """
+    found = _NOT_COMPILED.search(obstacle.message)
+    what = (
+        f"{obstacle.child}: the API server does not compile the expression: {found[1]}"
+        if found
+        else obstacle.message
+    )
     for native in natives:
         if obstacle.child == f"{kind_of(native).kind} {key_of(native).name}":
             rules = native["spec"].get("validations") or []
-            if len(rules) == 1:
-                return f"{str(rules[0]['message']).partition(' ')[0]} {obstacle.message}"[:_LONGEST]
-    return obstacle.message
+            named = metadata(native).get("annotations", {}).get(RULE_ANNOTATION)
+            if named or len(rules) == 1:
+                rule = f"[{named}]" if named else str(rules[0]["message"]).partition(" ")[0]
+                return f"{rule} {what}"[:_LONGEST]
+    return what
 
 
 def _notes(snapshot: PolicySnapshot) -> Iterator[str]:

@@ -4,18 +4,20 @@ JSON patches, and not apply configurations: those cannot touch lists that are re
 container's arguments. Each says itself when there is nothing to do, so that a second time changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
 from pointsman.policy.compiled import BoundRule, Compiled
-from pointsman.policy.native.naming import native_metadata
+from pointsman.policy.native.naming import RULE_ANNOTATION, native_metadata
 from pointsman.policy.native.scope import Manifest, conditions_of, constraints_of
 from pointsman.policy.native.selection import API
 
 
-def mutating(compiled: Compiled, left_out: Sequence[str] = ()) -> tuple[Manifest, ...]:
+def mutating(
+    compiled: Compiled, left_out: Sequence[str] = (), apart: Collection[str] = ()
+) -> tuple[Manifest, ...]:
     """The native objects of a policy's defaults, in a stable order. A rule that only warns or is only
-    recorded changes nothing.
+    recorded changes nothing. `apart` are names of native policies whose rules must not share one.
     """
     made: list[Manifest] = []
     for kind in PolicyKind:
@@ -24,16 +26,25 @@ def mutating(compiled: Compiled, left_out: Sequence[str] = ()) -> tuple[Manifest
             for rule in compiled.rules
             if kind in rule.mutations and rule.mode is PolicyMode.ENFORCE and not rule.waits_for
         ]
-        if rules:
-            made += _pair(compiled, kind, rules, left_out)
+        metadata = native_metadata(compiled.name, f"{kind.value.lower()}-defaults")
+        if metadata["name"] in apart:
+            for number, rule in enumerate(rules):
+                alone = native_metadata(compiled.name, f"{kind.value.lower()}-defaults-alone-{number}")
+                named = {**alone, "annotations": {RULE_ANNOTATION: rule.id}}
+                made += _pair(compiled, kind, [rule], left_out, named)
+        elif rules:
+            made += _pair(compiled, kind, rules, left_out, metadata)
     return tuple(made)
 
 
 def _pair(
-    compiled: Compiled, kind: PolicyKind, rules: Sequence[BoundRule], left_out: Sequence[str]
+    compiled: Compiled,
+    kind: PolicyKind,
+    rules: Sequence[BoundRule],
+    left_out: Sequence[str],
+    metadata: Manifest,
 ) -> list[Manifest]:
-    metadata = native_metadata(compiled.name, f"{kind.value.lower()}-defaults")
-    conditions = conditions_of(kind)
+    conditions = conditions_of(kind, sets=True)
     policy: Manifest = {
         "apiVersion": API,
         "kind": "MutatingAdmissionPolicy",
@@ -41,7 +52,7 @@ def _pair(
         "spec": {
             "failurePolicy": "Fail",
             "reinvocationPolicy": "IfNeeded",
-            "matchConstraints": constraints_of(compiled, kind, left_out),
+            "matchConstraints": constraints_of(compiled, kind, left_out, sets=True),
             **({"matchConditions": conditions} if conditions else {}),
             "mutations": [
                 {

@@ -5,6 +5,8 @@ from typing import Any
 from pointsman.api.meta import GROUP
 
 POLICY_LABEL = f"{GROUP}/guardrail-policy"
+RULE_ANNOTATION = f"{GROUP}/rule"
+"""On the defaults of one rule alone, which say it nowhere else."""
 
 
 def native_metadata(policy: str, suffix: str) -> dict[str, Any]:
