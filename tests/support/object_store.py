@@ -76,7 +76,7 @@ class ObjectStore(LoopbackServer):
             f"<Contents><Key>{escape(key)}</Key><Size>{self.sizes.get(key, len(content))}</Size>"
             f"<LastModified>2026-01-02T03:04:{self.modified:02}.000Z</LastModified><ETag>{escape(_tag(content))}</ETag></Contents>"
             for key, content in sorted(objects.items())
-            if key.startswith(prefix)
+            if key.startswith(prefix) and key > request.query.get("start-after", "")
         )
         text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>"
         return web.Response(text=text, content_type="application/xml")

@@ -74,6 +74,34 @@ async def test_an_answer_that_is_lost_is_no_second_write(tmp_path: Path) -> None
         assert await asyncio.to_thread(lambda: verify(record.lines())) == end
 
 
+def write_segments(record: RecordBucket) -> list[int]:
+    """Three writes, of which the second begins a segment; gives what who goes on reads then."""
+    end = EMPTY
+    for number, kind in enumerate((EntryKind.VERDICT, EntryKind.CHECKPOINT, EntryKind.VERDICT)):
+        text, after = chained(end, AT, [(kind, {"name": str(number), "part": 1})])
+        record.append(end, text, begins_segment=kind is EntryKind.CHECKPOINT)
+        end = after
+    return [entry.sequence for entry in record.read()]
+
+
+async def test_who_goes_on_asks_for_what_is_behind_the_last_checkpoint(tmp_path: Path) -> None:
+    async with ObjectStore({"audit": {}}) as store:
+        record, objects = RecordBucket(URL, credentials(tmp_path, store)), store.buckets["audit"]
+
+        assert await asyncio.to_thread(write_segments, record) == [2, 3]
+        assert sorted(store.asked) == ["fleet/000000000002.jsonl", "fleet/000000000003.jsonl"]
+
+        # One whose writer got no further, and one of something else.
+        objects["fleet/checkpoints/000000000003"] = objects["fleet/checkpoints/000000000009"] = b""
+        read = await asyncio.to_thread(lambda: [entry.sequence for entry in record.read()])
+        assert read == [2, 3]
+
+        del objects["fleet/checkpoints/000000000002"]
+        read = await asyncio.to_thread(lambda: [entry.sequence for entry in record.read()])
+        assert read == [1, 2, 3]
+        assert await asyncio.to_thread(lambda: isinstance(verify(record.lines()), Verified))
+
+
 @pytest.mark.parametrize(
     ("removed", "told"),
     [

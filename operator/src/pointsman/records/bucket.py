@@ -1,15 +1,16 @@
-"""A record of evidence as objects below a prefix of a bucket: each a segment of lines, and none ever written
-again.
+"""A record of evidence as objects below a prefix of a bucket: each some lines, and none ever written again.
 
-A segment is named by the number of its first entry. To write one is to make an object that must not be there
+An object is named by the number of its first entry. To write one is to make an object that must not be there
 yet: of two writers that go on from the same entry, the store lets one do it. A bucket may lock its objects.
+Empty objects below `checkpoints/` say where segments begin; without them all is read, and nothing else is
+different.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from obstore.exceptions import (
 from obstore.store import ObjectStore, from_url
 
 from pointsman.errors import PointsmanError
-from pointsman.policy.evidence.record import Entry, RecordError, Verified, continued
-from pointsman.records.place import Moved, broken
+from pointsman.policy.evidence.record import Entry, RecordError, Verified
+from pointsman.records.place import Moved, broken, entries_from
 
-_SEGMENT = re.compile(r"\d{12}\.jsonl")
+_OBJECT = re.compile(r"\d{12}\.jsonl")
+_CHECKPOINTS, _NUMBER = "checkpoints", re.compile(r"\d{12}")
 _AT_ONCE = 16
-"""Segments that are asked for side by side."""
+"""Objects that are asked for side by side."""
 _PATIENCE = {"timeout": "30s", "connect_timeout": "10s"}
 _DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 _ADDRESS = "correct the address, or region and endpoint"
@@ -54,18 +56,23 @@ class RecordBucket:
         self._ends: list[tuple[int, str]] = []
         """Of the segments that were read: how many lines there are up to its end, and its name."""
 
-    def read(self) -> Iterator[Entry]:
+    def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
         """See `Place`."""
         try:
-            yield from continued(self.lines())
+            yield from entries_from([] if is_whole else self._checkpoints(), self._lines_from)
         except RecordError as error:
             raise broken(self, error.broken.line, error.broken.what, error.broken.todo) from None
 
-    def append(self, after: Verified, lines: bytes) -> None:
-        """See `Place`. An answer that was lost is no trouble: the same segment may be written twice."""
+    def append(self, after: Verified, lines: bytes, *, begins_segment: bool = False) -> None:
+        """See `Place`. An answer that was lost is no trouble: the same object may be written twice."""
         key = f"{self._prefix}{after.entries + 1:012}.jsonl"
         with self._told():
             store = self._opened()
+            if begins_segment:
+                # Where it may be looked for: before it is there, as one that is missing is passed over.
+                mark = f"{self._prefix}{_CHECKPOINTS}/{after.entries + 1:012}"
+                with suppress(AlreadyExistsError):
+                    obstore.put(store, mark, b"\n", mode="create", use_multipart=False)
             try:
                 obstore.put(store, key, lines, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -74,11 +81,24 @@ class RecordBucket:
 
     def lines(self) -> Iterator[bytes]:
         """See `Lines`."""
+        return self._lines_from(1)
+
+    def _checkpoints(self) -> list[int]:
+        """Entries with which a segment begins, or was to begin; the newest first."""
+        with self._told():
+            listed = obstore.list(self._opened(), f"{self._prefix}{_CHECKPOINTS}")
+            names = [str(one["path"]).rpartition("/")[2] for page in listed for one in page]
+        return sorted((int(name) for name in names if _NUMBER.fullmatch(name)), reverse=True)
+
+    def _lines_from(self, entry: int) -> Iterator[bytes]:
+        """With an entry that an object is named by."""
         self._ends, count = [], 0
+        before = f"{self._prefix}{entry - 1:012}.jsonl"
         with self._told():
             store = self._opened()
-            found = [str(one["path"]) for page in obstore.list(store, self._prefix or None) for one in page]
-        keys = sorted(key for key in found if _SEGMENT.fullmatch(key.removeprefix(self._prefix)))
+            listed = obstore.list(store, self._prefix or None, offset=before)
+            found = [str(one["path"]) for page in listed for one in page]
+        keys = sorted(key for key in found if _OBJECT.fullmatch(key.removeprefix(self._prefix)))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for at in range(0, len(keys), _AT_ONCE):
                 chosen = keys[at : at + _AT_ONCE]

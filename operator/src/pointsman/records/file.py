@@ -1,7 +1,12 @@
-"""A record of evidence as a file: read line by line, and appended to so that it verifies whatever happens."""
+"""A record of evidence as files: read line by line, and appended to so that it verifies whatever happens.
+
+The first segment is the file that is named; each later one is beside it, with the number of its first entry
+behind the name. The lock is the first one's.
+"""
 
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,11 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pointsman.errors import PointsmanError
-from pointsman.policy.evidence.record import Entry, RecordError, Verified, continued, entries_of
-from pointsman.records.place import Moved, broken
+from pointsman.policy.evidence.record import Entry, RecordError, Verified, entries_of
+from pointsman.records.place import Moved, broken, entries_from
 
 _LONGEST_LINE = 4 * 1024 * 1024
 _BLOCK = 64 * 1024
+_NUMBER = re.compile(r"(?!0{11}[01])\d{12}")
 
 
 class RecordFile:
@@ -23,45 +29,72 @@ class RecordFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._size = self._count = 0
+        self._end: tuple[str, int, int] | None = None
+        """The last file, its size and how many entries there are, as they were read or written."""
+        self._begins: list[tuple[int, str]] = [(0, path)]
+        """Of the files that were read: how many lines there are before it, and its name."""
         self.torn_bytes = 0
 
     @property
     def name(self) -> str:
         return self._path
 
-    def read(self) -> Iterator[Entry]:
+    def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
         """See `Place`. A file that is not there has none."""
-        with _opened(self._path, os.O_RDWR | os.O_CREAT) as stream:
-            self.torn_bytes = _without_torn_line(stream)
-            self._size = stream.seek(0, os.SEEK_END)
+        with _opened(self._path, os.O_RDWR | os.O_CREAT):
+            segments = _segments(self._path)
+            first, last = next(reversed(segments)), segments[next(reversed(segments))]
+            with _opened(last, os.O_RDWR, is_locked=True) as stream:
+                self.torn_bytes = _without_torn_line(stream)
+                size = stream.seek(0, os.SEEK_END)
             try:
-                stream.seek(0)
-                self._count = 0
-                for entry in continued(_lines(stream)):
-                    self._count = entry.sequence
+                count = first - 1
+                for entry in entries_from([] if is_whole else [*reversed(segments)][:-1], self._lines_from):
+                    count = entry.sequence
                     yield entry
+                self._end = last, size, count
             except RecordError as error:
                 raise broken(self, error.broken.line, error.broken.what, error.broken.todo) from None
 
-    def append(self, after: Verified, lines: bytes) -> None:
+    def append(self, after: Verified, lines: bytes, *, begins_segment: bool = False) -> None:
         """See `Place`."""
-        with _opened(self._path, os.O_RDWR | os.O_CREAT) as stream:
-            if (stream.seek(0, os.SEEK_END), after.entries) != (self._size, self._count):
+        with _opened(self._path, os.O_RDWR | os.O_CREAT):
+            segments = _segments(self._path)
+            last = segments[next(reversed(segments))]
+            size = os.stat(last).st_size
+            if (last, size, after.entries) != (self._end or (last, 0, 0)):
                 raise Moved
-            _write(stream, lines)
-            if not self._size:
-                _keep_name(Path(self._path))
-            self._size += len(lines)
-            self._count += lines.count(b"\n")
+            if begins_segment:
+                last, size = f"{self._path}.{after.entries + 1:012}", 0
+                _make(last, lines)
+            else:
+                with _opened(last, os.O_RDWR, is_locked=True) as stream:
+                    stream.seek(0, os.SEEK_END)
+                    _write(stream, lines)
+            if not size:
+                _keep_name(Path(last))
+            self._end = last, size + len(lines), after.entries + lines.count(b"\n")
 
     def lines(self) -> Iterator[bytes]:
         """See `Lines`."""
-        with _opened(self._path, os.O_RDONLY) as stream:
-            yield from _lines(stream)
+        with _opened(self._path, os.O_RDONLY):
+            yield from self._lines_from(1)
 
     def where(self, line: int) -> str:
-        return f"{self._path}:{line}"
+        begin, name = next(one for one in reversed(self._begins) if one[0] < line)
+        return f"{name}:{line - begin}"
+
+    def _lines_from(self, entry: int) -> Iterator[bytes]:
+        """With the file that begins with this entry."""
+        self._begins, count = [], 0
+        for first, name in _segments(self._path).items():
+            if first < entry:
+                continue
+            with _opened(name, os.O_RDONLY, is_locked=True) as stream:
+                self._begins.append((count, name))
+                for line in _lines(stream):
+                    count += 1
+                    yield line
 
 
 def append(file: str, made: Callable[[Iterator[Entry]], tuple[bytes, Verified]]) -> Verified:
@@ -73,13 +106,31 @@ def append(file: str, made: Callable[[Iterator[Entry]], tuple[bytes, Verified]])
     verifying tells.
     """
     is_new = not Path(file).exists()
-    with _opened(file, os.O_RDWR | os.O_CREAT) as stream:
-        lines, end = made(_entries(file, stream))
-        stream.seek(0, os.SEEK_END)
-        _write(stream, lines)
+    with _opened(file, os.O_RDWR | os.O_CREAT):
+        lines, end = made(_entries(RecordFile(file)))
+        segments = _segments(file)
+        with _opened(segments[next(reversed(segments))], os.O_RDWR, is_locked=True) as stream:
+            stream.seek(0, os.SEEK_END)
+            _write(stream, lines)
         if is_new:
             _keep_name(Path(file))
     return end
+
+
+def _segments(path: str) -> dict[int, str]:
+    """By their first entries."""
+    name = Path(path).name + "."
+    found = (one.removeprefix(name) for one in os.listdir(Path(path).parent) if one.startswith(name))
+    later = {int(one): f"{path}.{one}" for one in sorted(found) if _NUMBER.fullmatch(one)}
+    return {1: path, **later}
+
+
+def _make(file: str, lines: bytes) -> None:
+    """All of it or no such file."""
+    new = f"{file}.new"
+    with _opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, is_locked=True) as stream:
+        _write(stream, lines)
+    os.rename(new, file)
 
 
 def _write(stream: BinaryIO, lines: bytes) -> None:
@@ -121,24 +172,27 @@ def _keep_name(file: Path) -> None:
 
 
 @contextmanager
-def _opened(file: str, flags: int) -> Iterator[BinaryIO]:
+def _opened(file: str, flags: int, *, is_locked: bool = False) -> Iterator[BinaryIO]:
+    """`is_locked` by the file that is the lock."""
     try:
         # A pipe must not keep us waiting for somebody who writes to it.
         descriptor = os.open(file, flags | os.O_NONBLOCK, 0o644)
         with open(descriptor, "rb" if flags == os.O_RDONLY else "r+b", buffering=0) as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise PointsmanError("is no regular file", where=file, todo="name the file of the record")
-            fcntl.flock(stream, fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX)
+            if not is_locked:
+                fcntl.flock(stream, fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX)
             yield stream
     except OSError as error:
         raise PointsmanError(error.strerror or str(error), where=file) from None
 
 
-def _entries(file: str, stream: BinaryIO) -> Iterator[Entry]:
+def _entries(record: RecordFile) -> Iterator[Entry]:
+    """Of a record that is locked."""
     try:
-        yield from entries_of(_lines(stream))
+        yield from entries_of(record._lines_from(1))
     except RecordError as error:
-        raise broken(RecordFile(file), error.broken.line, error.broken.what, error.broken.todo) from None
+        raise broken(record, error.broken.line, error.broken.what, error.broken.todo) from None
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:

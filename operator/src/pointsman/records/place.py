@@ -1,10 +1,11 @@
 """What every place of a record can do. All of it waits for a disk or a network: not on an event loop."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Protocol
 
 from pointsman.errors import PointsmanError
-from pointsman.policy.evidence.record import Entry, Verified
+from pointsman.policy.evidence.record import Entry, Verified, begins_segment, continued
 
 
 class Moved(Exception):
@@ -20,15 +21,19 @@ class Place(Protocol):
     def name(self) -> str:
         """As people write it."""
 
-    def read(self) -> Iterator[Entry]:
-        """All entries. What a killed writer left of a line is taken away first."""
+    def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
+        """The entries from the last checkpoint on, which is the first of them; all where there is none, or
+        `is_whole`. What a killed writer left of a line is taken away first.
+        """
 
     @property
     def torn_bytes(self) -> int:
         """How much of such a line the last reading took away."""
 
-    def append(self, after: Verified, lines: bytes) -> None:
-        """All of the lines, to a record that ends with `after`, or none of them. Raises Moved."""
+    def append(self, after: Verified, lines: bytes, *, begins_segment: bool = False) -> None:
+        """All of the lines, to a record that ends with `after`, or none of them. Raises Moved. A segment
+        begins with them where the first is a checkpoint's first.
+        """
 
 
 class Lines(Protocol):
@@ -43,6 +48,18 @@ class Lines(Protocol):
 
 class Record(Place, Lines, Protocol):
     """A record as whoever opens it gets it."""
+
+
+def entries_from(starts: Iterable[int], lines_from: Callable[[int], Iterator[bytes]]) -> Iterator[Entry]:
+    """The entries from the newest segment on that begins as it should; `starts` are the first entries of
+    segments, the newest first, and `lines_from` gives the lines from one of them on. RecordError.
+    """
+    for start in starts:
+        lines = lines_from(start)
+        first = next(lines, b"")
+        if begins_segment(first, start):
+            return continued(chain([first], lines), is_whole=False)
+    return continued(lines_from(1))
 
 
 def broken(place: Lines, line: int, what: str, todo: str) -> PointsmanError:

@@ -40,24 +40,33 @@ def model(name: str, generation: int = 1, **spec: Any) -> Json:
 
 
 class Disk(RecordFile):
-    """A file, and for how many more writes the disk has no room; `asked` counts the tries. Without `answers`
-    it hangs.
+    """A file, and for how many more writes the disk has no room; `asked` counts the tries, `read_entries` all
+    that was read. Without `answers` it hangs.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.full_for = 0
+        self.full_for_checkpoints = 0
+        self.read_entries = 0
         self.asked = 0
         self.answers = threading.Event()
         self.answers.set()
 
-    def append(self, after: Verified, lines: bytes) -> None:
+    def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
+        for entry in super().read(is_whole=is_whole):
+            self.read_entries += 1
+            yield entry
+
+    def append(self, after: Verified, lines: bytes, *, begins_segment: bool = False) -> None:
         self.asked += 1
+        if begins_segment and self.full_for_checkpoints:
+            self.full_for_checkpoints, self.full_for = 0, 1
         if self.full_for:
             self.full_for -= 1
             raise PointsmanError("No space left on device", where=self.name)
         self.answers.wait(60)
-        super().append(after, lines)
+        super().append(after, lines, begins_segment=begins_segment)
 
 
 class World:
@@ -81,6 +90,7 @@ class World:
         most_waiting: int = 100,
         patience: float = 60.0,
         place: Place | None = None,
+        segment: int = 10_000,
     ) -> Recorder:
         return Recorder(
             place or self.disk,
@@ -91,6 +101,7 @@ class World:
             most_waiting=most_waiting,
             retries=Backoff(0.01, 0.01, 0.0),
             answers_seconds=patience,
+            segment=segment,
         )
 
     def policies(self) -> Iterable[ObjectKey]:

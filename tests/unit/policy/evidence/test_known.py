@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from pointsman.policy.evidence.bodies import rules_digest
-from pointsman.policy.evidence.known import Held, Known, News, PolicyGone, PolicySeen
+from pointsman.api.meta import ObjectKey
+from pointsman.errors import PointsmanError
+from pointsman.policy.evidence.bodies import Body, rules_digest
+from pointsman.policy.evidence.known import Held, Known, News, PodsJudged, PolicyGone, PolicySeen
+from pointsman.policy.evidence.record import EntryKind
 from tests.support.policies import compiled, rule
 
 Json = dict[str, Any]
@@ -108,3 +111,32 @@ COMPILED = ("policy", "compiled")
 def test_what_is_new_is_said_once(steps: list[News], expected: list[list[tuple[str, ...]]]) -> None:
     known = Known()
     assert [list(told(known, news)) for news in steps] == expected
+
+
+def test_a_checkpoint_says_all_that_was_known() -> None:
+    known, other = Known(), Known()
+    verdict = {"policy": "house", "namespace": "team", "uid": "u", "generation": 3, "outcomes": {"A": "pass"}}
+    names = [("ModelDeployment", "chat"), ("Pod", "chat@0123456789ab"), ("Pod", "chat/debug")]
+    other_policy = compiled({"rules": [rule("LIC-2")]}, name="other")
+    for first in (seen(exception(), held=Held("a")), PolicySeen(NOW, "u", 1, other_policy, "digest", None)):
+        list(told(known, first))
+    for kind, name in names:
+        known.take(EntryKind.VERDICT, {**verdict, "kind": kind, "name": name})
+
+    for body in known.checkpoint():
+        other.take(*body)
+
+    assert other.checkpoint() == known.checkpoint()
+    assert len(other) == 5
+    gone = PodsJudged(NOW, "house", ObjectKey("team", "chat"), {}, may_return=False)
+    for news in (seen(exception(), held=Held("a")), seen(held=Held("b")), gone):
+        assert _unrecorded(other, news) == _unrecorded(known, news)
+
+
+def _unrecorded(known: Known, news: News) -> list[Body]:
+    return list(known.unrecorded(news))
+
+
+def test_a_checkpoint_that_cannot_be_read_is_one_line() -> None:
+    with pytest.raises(PointsmanError, match="is not as this version writes them"):
+        Known().take(EntryKind.CHECKPOINT, {"part": 1, "policies": {"house": {}}})

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -34,7 +34,7 @@ from pointsman.policy.evidence.known import (
     PolicySeen,
 )
 from pointsman.policy.evidence.pods import PodLooked
-from pointsman.policy.evidence.record import EMPTY, EntryKind, Verified, chained_each, time_text
+from pointsman.policy.evidence.record import EMPTY, EntryKind, Verified, chained, chained_each, time_text
 from pointsman.records.place import Moved, Place
 
 _GATHER_SECONDS = 1.0
@@ -45,12 +45,30 @@ _AT_A_TIME = 200
 """News that are compared with the record before others have their turn."""
 _ANSWERS_SECONDS = 60.0
 """A disk or a store that takes longer is not there."""
+_SEGMENT = 10_000
+"""Entries after which a segment ends: who begins to write reads no more of them than some more, which takes
+less than a second."""
 _RETRIES = Backoff(1.0, 60.0, 0.2)
 
 Said = tuple[datetime, EntryKind, Mapping[str, Any]]
 _T = TypeVar("_T")
 
 _log = structlog.get_logger(__name__)
+
+
+class _Read(NamedTuple):
+    """What there was to know of the record."""
+
+    known: Known
+    end: Verified
+    at: str
+    """The time of the last entry."""
+    began: tuple[str, str]
+    """Who began last, and when."""
+    checkpoint: int
+    missing: set[str]
+    """Hashes that it is known to have had and does not have."""
+    torn_bytes: int
 
 
 class Recorder:
@@ -66,6 +84,7 @@ class Recorder:
         most_waiting: int = _MOST_WAITING,
         retries: Backoff = _RETRIES,
         answers_seconds: float = _ANSWERS_SECONDS,
+        segment: int = _SEGMENT,
     ) -> None:
         self._record = record
         self._writer = writer
@@ -75,7 +94,10 @@ class Recorder:
         self._most_waiting = most_waiting
         self._retries = retries
         self._answers_seconds = answers_seconds
+        self._segment = segment
         self._end = EMPTY
+        self._checkpoint = 0
+        """The entry with which the last segment begins."""
         self.lost = 0
         """News that were too many to keep, since the process began."""
         self.written = 0
@@ -93,6 +115,7 @@ class Recorder:
         self._taken = 0
         self._gaps: list[bodies.Body] = []
         self._start: Said | None = None
+        self._has_started = False
         self._began = self._now()
         self._trouble: datetime | None = None
         self._why = ""
@@ -225,6 +248,20 @@ class Recorder:
             self._news.popleft()
         self._batch, self._taken = [], 0
         self._has_room.set()
+        # Not more in a checkpoint than in what it spares from reading.
+        is_long = self._end.entries - self._checkpoint >= max(self._segment, len(known))
+        if is_long and self._start is None:
+            await self._begin_segment(known, still_leads)
+
+    async def _begin_segment(self, known: Known, still_leads: Callable[[], None]) -> None:
+        lines, end = await self._in_thread(lambda: chained(self._end, self._now(), known.checkpoint()))
+        still_leads()
+        await self._in_thread(partial(self._record.append, self._end, lines, begins_segment=True))
+        self._checkpoint = self._end.entries + 1
+        self._wrote_lines(end)
+        for policy in self._fleet.policies():
+            # A status with an older hash would have all of the record read for it.
+            self._fleet.changed(policy, is_urgent=False)
 
     async def _prepare(self, known: Known) -> None:
         """Of the news that wait, what the record does not say."""
@@ -245,17 +282,21 @@ class Recorder:
         was_in_trouble = self._trouble is not None
         is_about_all = was_in_trouble or bool(self._gaps)
         told = {str(body["policy"]) for _, _, body in said if "policy" in body}
-        self.written += end.entries - self._end.entries
-        self._end, self._start, self._gaps = end, None, gaps
+        self._wrote_lines(end)
+        self._start, self._gaps, self._has_started = None, gaps, True
         self._trouble, self._why, self._lost, self._failures = None, "", 0, 0
-        # Where logs are kept elsewhere, this line shows later that nothing was cut off.
-        _log.info("evidence_written", record=self._record.name, entries=end.entries, head=end.head)
         again, self._again = self._again, set()
         for policy in self._fleet.policies():
             if policy.name in again:
                 self._fleet.look_again(policy)
             if is_about_all or policy.name in told:
                 self._fleet.changed(policy, is_urgent=was_in_trouble)
+
+    def _wrote_lines(self, end: Verified) -> None:
+        self.written += end.entries - self._end.entries
+        self._end = end
+        # Where logs are kept elsewhere, this line shows later that nothing was cut off.
+        _log.info("evidence_written", record=self._record.name, entries=end.entries, head=end.head)
 
     def _failed(self, error: PointsmanError) -> None:
         self._failures += 1
@@ -270,18 +311,19 @@ class Recorder:
     async def _read(self) -> Known:
         """What the record says, and whether it is still what it was; the replica's first entry for it."""
         heads = {*self._fleet.heads(), *([self._end.head] if self._end != EMPTY else [])}
-        known, end, at, began, missing = await self._in_thread(partial(self._read_all, heads))
+        read = await self._in_thread(partial(self._read_all, heads))
+        known, end, missing = read.known, read.end, read.missing
         former = sorted(missing) if end == EMPTY else []
         if missing and end != EMPTY:
             what = f"the record has no entry any more with the hash {', '.join(sorted(missing))}"
             self._noticed(what)
-        if self._record.torn_bytes:
-            self._noticed(f"an incomplete last line of {self._record.torn_bytes} bytes was taken away")
+        if read.torn_bytes:
+            self._noticed(f"an incomplete last line of {read.torn_bytes} bytes was taken away")
         # What was written before an answer to it came is there by now.
         self._start = None
-        if began != (self._writer, time_text(self._began)):
-            self._start = (self._began, *bodies.start(__version__, self._writer, at, former))
-        self._end = end
+        if not self._has_started and read.began != (self._writer, time_text(self._began)):
+            self._start = (self._began, *bodies.start(__version__, self._writer, read.at, former))
+        self._end, self._checkpoint = end, read.checkpoint
         there = {policy.name for policy in self._fleet.policies()}
         for name in known.policies:
             if name not in there:
@@ -297,18 +339,26 @@ class Recorder:
         _log.warning("evidence_gap", record=self._record.name, why=why)
         self._gaps.append(bodies.gap(None, self._now(), why))
 
-    def _read_all(self, heads: set[str]) -> tuple[Known, Verified, str, tuple[str, str], set[str]]:
-        """What is known by it, its end and the time of that, who began last and when, and which of the hashes
-        it does not have.
-        """
+    def _read_all(self, heads: set[str]) -> _Read:
+        """From the last checkpoint on; all of it where one of the hashes is not there."""
         known, end, at, began, missing = Known(), EMPTY, "", ("", ""), set(heads)
+        first = checkpoint = 0
         for entry in self._record.read():
-            if entry.kind is EntryKind.START:
-                began = str(entry.body.get("writer")), entry.at
+            first = first or entry.sequence
+            match entry.kind:
+                case EntryKind.START:
+                    began = str(entry.body.get("writer")), entry.at
+                case EntryKind.CHECKPOINT if entry.body.get("part") == 1:
+                    checkpoint = entry.sequence
+                case _:
+                    pass
             known.take(entry.kind, entry.body)
             end, at = Verified(entry.sequence, entry.hash), entry.at
             missing.discard(entry.hash)
-        return known, end, at, began, missing
+        torn_bytes = self._record.torn_bytes
+        if missing and first > 1:
+            missing.difference_update(entry.hash for entry in self._record.read(is_whole=True))
+        return _Read(known, end, at, began, checkpoint, missing, torn_bytes)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         """Its result. PointsmanError where it takes too long: then it is waited for again before anything

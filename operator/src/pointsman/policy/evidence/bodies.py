@@ -50,6 +50,14 @@ def gap(since: datetime | None, until: datetime, why: str, lost: int = 0) -> Bod
     return EntryKind.GAP, body
 
 
+def checkpoint(parts: Sequence[Mapping[str, Any]]) -> list[Body]:
+    """What the record says by then, in as many entries as there are `parts`."""
+    return [
+        (EntryKind.CHECKPOINT, {"part": number, "of": len(parts), **part})
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
 def rules_digest(policy: Compiled) -> str:
     """Of everything that a policy holds objects to, exceptions apart."""
     selector = None if policy.namespaces is None else policy.namespaces.to_document()

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pointsman.api.meta import ObjectKey
+from pointsman.errors import PointsmanError
 from pointsman.json_text import dumped
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence import bodies, pods
@@ -113,7 +114,7 @@ class Known:
         return list(self._objects.get(policy, ()))
 
     def take(self, kind: EntryKind, body: Mapping[str, Any]) -> None:
-        """The record has this entry."""
+        """The record has this entry. PointsmanError for a checkpoint that cannot be read."""
         name = str(body.get("policy"))
         match kind:
             case EntryKind.POLICY:
@@ -124,6 +125,14 @@ class Known:
                 self._policy(name).exceptions[str(body.get("id"))] = entry
             case EntryKind.VERDICT:
                 self._take_verdict(name, body)
+            case EntryKind.CHECKPOINT:
+                try:
+                    self._take_checkpoint(body)
+                except (AttributeError, KeyError, TypeError, ValueError):
+                    raise PointsmanError(
+                        "a checkpoint of the record is not as this version writes them",
+                        todo="verify the record, or go on with it with the version that wrote it",
+                    ) from None
             case _:
                 pass
 
@@ -140,15 +149,57 @@ class Known:
 
     def _take_verdict(self, name: str, body: Mapping[str, Any]) -> None:
         place = (str(body.get("kind")), str(body.get("namespace")), str(body.get("name")))
+        self._says(name, place, b"" if body.get("gone") else _packed(body))
+
+    def _says(self, policy: str, place: Place, packed: bytes) -> None:
+        """Of an object, b"" of one that is gone."""
         place = self._places.setdefault(place, place)
-        of_pods = self._pods.setdefault(name, {}) if place[0] == pods.KIND else {}
-        deployment = ObjectKey(place[1], pods.deployment_in(place[2]))
-        if body.get("gone"):
-            self._objects.get(name, {}).pop(place, None)
-            of_pods.get(deployment, {}).pop(place, None)
+        of_policy = self._objects.setdefault(policy, {})
+        if packed:
+            of_policy[place] = packed
         else:
-            self._objects.setdefault(name, {})[place] = _packed(body)
-            of_pods.setdefault(deployment, {})[place] = None
+            of_policy.pop(place, None)
+        if place[0] != pods.KIND:
+            return
+        deployment = ObjectKey(place[1], pods.deployment_in(place[2]))
+        of_deployment = self._pods.setdefault(policy, {}).setdefault(deployment, {})
+        if packed:
+            of_deployment[place] = None
+        else:
+            of_deployment.pop(place, None)
+
+    def _take_checkpoint(self, body: Mapping[str, Any]) -> None:
+        for name, one in body.get("policies", {}).items():
+            self._policies[name] = _Policy(
+                bytes.fromhex(one["compiled"]),
+                bytes.fromhex(one["held"]),
+                {said["id"]: (said["state"], _content(said, "state"), said) for said in one["exceptions"]},
+            )
+        for name, kind, namespace, of_object, packed in body.get("objects", ()):
+            self._says(name, (kind, namespace, of_object), bytes.fromhex(packed))
+
+    def __len__(self) -> int:
+        """How many things it knows, each some hundred bytes in a checkpoint."""
+        return len(self._policies) + sum(map(len, self._objects.values()))
+
+    def checkpoint(self) -> list[Body]:
+        """All of it, for who begins with these entries and takes no others before them."""
+        policies = {
+            name: {
+                "compiled": one.compiled.hex(),
+                "held": one.held.hex(),
+                "exceptions": [body for _, _, body in one.exceptions.values()],
+            }
+            for name, one in self._policies.items()
+        }
+        objects = [
+            [name, *place, packed.hex()]
+            for name, of_policy in self._objects.items()
+            for place, packed in of_policy.items()
+        ]
+        parts: list[dict[str, Any]] = [{"policies": policies}]
+        parts += ({"objects": objects[at : at + _AT_ONCE]} for at in range(0, len(objects), _AT_ONCE))
+        return bodies.checkpoint(parts)
 
     def unrecorded(self, news: News) -> Iterator[Body]:
         """What of it the record does not say; each is to be taken before the next is asked for."""
@@ -229,6 +280,8 @@ def _ended(known: Mapping[str, _Exception]) -> Iterator[Body]:
             yield EntryKind.EXCEPTION, {**body, "state": bodies.ENDED}
 
 
+_AT_ONCE = 2_000
+"""Objects in one entry of a checkpoint, which is some 300 kilobytes with them."""
 _CONTENT, _UID = 16, 8
 """Bytes: there may be a million pairs of a policy and an object, and each is kept as text of 32 bytes."""
 

@@ -35,6 +35,10 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     GAP = "gap"
     """For a time nothing could be written, or what had been written was gone."""
+    CHECKPOINT = "checkpoint"
+    """What the record says by then, in one entry or several: a segment begins, and who goes on with the
+    record reads no further back.
+    """
 
 
 @dataclass(frozen=True)
@@ -155,20 +159,37 @@ def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
         yield entry
 
 
-def continued(lines: Iterable[bytes]) -> Iterator[Entry]:
+def continued(lines: Iterable[bytes], *, is_whole: bool = True) -> Iterator[Entry]:
     """The entries for who goes on with the record: that each follows the one before it, and that the last is
-    whole. A changed entry that kept its hash is left for verifying, which takes ten times as long.
+    whole. A changed entry that kept its hash is left for verifying, which takes ten times as long. Where
+    `is_whole` is not so they begin with a checkpoint, and what was before it is for verifying, too.
     """
-    end, before, last, number = EMPTY, EMPTY, b"", 0
+    before, last, number = EMPTY, b"", 0
+    end = EMPTY if is_whole else None
     for number, line in enumerate(lines, start=1):
         entry = _entry(number, line, end, is_thorough=False)
+        end = end or Verified(entry.sequence - 1, entry.previous)
         before, end, last = end, Verified(entry.sequence, entry.hash), line
         yield entry
     if last:
         _entry(number, last, before)
 
 
-def _entry(number: int, line: bytes, end: Verified, *, is_thorough: bool = True) -> Entry:
+def begins_segment(line: bytes, sequence: int) -> bool:
+    """Whether the line is a checkpoint's first one, and that entry of the record."""
+    try:
+        read = loaded(line)
+    except ValueError:
+        return False
+    return (
+        isinstance(read, dict)
+        and isinstance(read.get("body"), dict)
+        and (read.get("kind"), read.get("sequence")) == (EntryKind.CHECKPOINT, sequence)
+        and read["body"].get("part") == 1
+    )
+
+
+def _entry(number: int, line: bytes, end: Verified | None, *, is_thorough: bool = True) -> Entry:
     def broken(what: str, todo: str = "") -> RecordError:
         return RecordError(Broken(number, what, todo))
 
@@ -183,12 +204,12 @@ def _entry(number: int, line: bytes, end: Verified, *, is_thorough: bool = True)
         raise broken("is no JSON") from None
     if not isinstance(read, dict) or set(read) != _MEMBERS or not _are_right(read):
         raise broken("is no entry of a record")
-    if read["sequence"] != end.entries + 1:
+    if end is not None and read["sequence"] != end.entries + 1:
         raise broken(
             f"is entry {read['sequence']} where entry {end.entries + 1} belongs: entries were removed, "
             "inserted or moved"
         )
-    if read["previous"] != end.head:
+    if end is not None and read["previous"] != end.head:
         raise broken("does not follow the entry before it: that one was changed or replaced")
     said = read.pop("hash")
     made = Entry(read["sequence"], read["at"], EntryKind(read["kind"]), read["body"], read["previous"], said)
