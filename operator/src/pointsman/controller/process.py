@@ -36,7 +36,7 @@ from pointsman.controller.plan import Announcement
 from pointsman.controller.platform_view import PlatformView
 from pointsman.controller.primary import PrimaryWatch
 from pointsman.controller.recording.fleet import recorder_of
-from pointsman.controller.recording.recorder import Recorder
+from pointsman.controller.recording.gauges import make_gauges
 from pointsman.controller.settings import OperatorSettings
 from pointsman.controller.workers import Workers
 from pointsman.errors import PointsmanError
@@ -310,16 +310,9 @@ class Operator:
             lambda: ending_by_policy(filter(None, map(self._due.policies.get, self._due.policies))),
         )
         if self._due.recorder is not None:
-            self._make_evidence_gauges(self._due.recorder)
+            make_gauges(self.metrics, self._due.recorder, lambda: self._due.is_leading)
         for informer in informers:
             self.metrics.watch_age(str(informer.selection.kind), partial(getattr, informer, "age_seconds"))
-
-    def _make_evidence_gauges(self, recorder: Recorder) -> None:
-        gauge = self.metrics.gauge
-        gauge("evidence_entries", "In the record, as it was last.", lambda: recorder.recording.entries)
-        gauge("evidence_waiting", "News that are not in the record yet.", lambda: recorder.waiting)
-        gauge("evidence_failing", "Whether the last try failed.", lambda: float(bool(recorder.recording.why)))
-        gauge("evidence_lost", "News that were too many to keep while it failed.", lambda: recorder.lost)
 
     def _is_synced(self) -> bool:
         return self._informers is not None and self._informers.are_complete

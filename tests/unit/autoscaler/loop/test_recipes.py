@@ -32,6 +32,7 @@ def known() -> frozenset[str]:
     """Every series of gateways, agents and the autoscaler, and those of the operator that rules ask for."""
     named = {line.split("{")[0].split(" ")[0] for line in page().splitlines() if line[0] != "#"}
     named |= series_names() | {"pointsman_operator_exceptions_ending"}
+    named |= {f"pointsman_operator_evidence_{name}" for name in ("failing", "lost")}
     for name in MetricName:
         named |= {f"pointsman_engine_{name}", f"pointsman_engine_{name}_bucket"}
     return frozenset(named)

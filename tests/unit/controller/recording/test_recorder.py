@@ -11,6 +11,8 @@ import pytest
 
 from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind
+from pointsman.controller.metrics import OperatorMetrics
+from pointsman.controller.recording.gauges import make_gauges
 from pointsman.controller.recording.hearing import Looked
 from pointsman.kube.errors import LeadershipLost
 from pointsman.policy.evidence.known import Held
@@ -111,6 +113,21 @@ async def test_a_full_disk_is_said_once_and_nothing_is_lost(world: World) -> Non
     assert gap["why"].endswith("No space left on device")
     assert world.told[:2] == [("house", True), ("house", True)]
     assert world.again == []
+
+
+async def test_trouble_is_a_number_of_who_leads(world: World) -> None:
+    metrics, leads = OperatorMetrics(), True
+    recorder = world.recorder()
+    make_gauges(metrics, recorder, lambda: leads)
+    world.disk.full_for = _LONG
+    async with leading(recorder, world):
+        world.judge(recorder, model("chat"))
+        await eventually_async(lambda: recorder.recording.why, 30, "it is in trouble")
+        assert "pointsman_operator_evidence_failing 1.0" in metrics.page().decode()
+        leads = False
+        assert "pointsman_operator_evidence_failing 0.0" in metrics.page().decode()
+        assert "pointsman_operator_evidence_lost 0.0" in metrics.page().decode()
+        world.disk.full_for = 0
 
 
 async def test_what_is_too_much_to_keep_is_counted_and_looked_at_again(world: World) -> None:
