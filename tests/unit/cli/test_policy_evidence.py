@@ -79,7 +79,11 @@ def test_a_report_is_written_for_its_reader(output: str, begins: str, capsys: Ca
         ([MODELS, *POLICIES, "--at", "soon"], 2, '"soon" is no time such as'),
         ([MODELS, *POLICIES, "--at", "0001-01-01T00:00:00+14:00"], 2, '+14:00" is no time such as'),
         ([MODELS, *POLICIES, "--record", "nowhere.jsonl"], 1, "nowhere.jsonl: No such file"),
-        ([str(EXAMPLE / "tests"), *POLICIES], 1, "kind: is required"),
+        (
+            [str(EXAMPLE / "tests"), *POLICIES],
+            1,
+            "tests of policies, and no object; run them: pointsman policy test FILE",
+        ),
     ],
 )
 def test_what_cannot_be_reported_is_one_line(

@@ -36,7 +36,7 @@ def test_what_has_no_value_is_an_error(expression: str) -> None:
     [
         ("object.spec.licence == 'mit'", "undefined field 'licence' not found in object.spec"),
         ("object.spec.replicas > 'a'", "found no matching overload for '_>_'"),
-        ("object.spec.replicas", "gives a int"),
+        ("object.spec.replicas", "gives int"),
         ("object.spec.model.adapters.all(a, has(a.revison))", "not found in object.spec.model.adapters"),
         ("nothing()", "undeclared reference to 'nothing'"),
         ("object.spec.", "Syntax error"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pointsman.policy.native import as_static, mutating, validating
@@ -10,6 +11,7 @@ from tests.support.policies import compiled, rule
 
 Json = dict[str, Any]
 
+_PAGE = Path(__file__).parents[3] / "operator/docs/policies.md"
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _LATER = "2027-01-31T00:00:00Z"
 _BEFORE = "2026-01-31T00:00:00Z"
@@ -99,15 +101,33 @@ def test_a_refusal_names_rule_controls_and_the_way_to_all_findings() -> None:
     (policy,) = _policies({"rules": [rule("OWN-1", controls=["iso-42001:A.6", "own-2"])]})
 
     assert policy["spec"]["validations"][0]["message"] == (
-        "[OWN-1] it is wrong (iso-42001 A.6, own own-2); all findings: pointsman validate FILE"
+        "[OWN-1] it is wrong (iso-42001 A.6, own own-2); "
+        "all findings: pointsman validate FILE --policies POLICIES"
     )
+
+
+def test_a_refusal_by_a_pack_has_a_link_to_read_on() -> None:
+    packs = [{"name": "baseline-security"}]
+    (held,) = (one for one in _policies({"packs": packs}) if "-modelroute-" in one["metadata"]["name"])
+
+    said = [one["message"] for one in held["spec"]["validations"]]
+    assert said
+    assert all("; see https://" in one for one in said)
+
+
+def test_the_page_shows_a_refusal() -> None:
+    packs = [{"name": "baseline-security"}]
+    (held,) = (one for one in _policies({"packs": packs}) if "-modeldeployment-" in one["metadata"]["name"])
+
+    (said,) = (one["message"] for one in held["spec"]["validations"] if "[SEC-06]" in one["message"])
+    assert f"\n{said}\n" in _PAGE.read_text("utf-8")
 
 
 def test_a_refusal_is_one_line_whatever_controls_are_called() -> None:
     (policy,) = _policies({"rules": [rule("OWN-1", message="it\nis wrong", controls=["a\nb:\u2028c"])]})
 
     message = policy["spec"]["validations"][0]["message"]
-    assert message == "[OWN-1] it is wrong (a b c); all findings: pointsman validate FILE"
+    assert message == "[OWN-1] it is wrong (a b c); all findings: pointsman validate FILE --policies POLICIES"
 
 
 def test_many_rules_are_split_over_policies_of_distinct_names() -> None:

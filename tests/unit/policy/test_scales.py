@@ -58,7 +58,7 @@ def test_what_a_scale_cannot_answer_needs_words_of_its_own(expression: str, miss
     ("scale", "what"),
     [
         ("object.spec.tier == 'x'", "reads object.spec.tier, which a scale does not have"),
-        ("object.spec.replicas", "gives a int; it must give a bool"),
+        ("object.spec.replicas", "gives int; it must give bool"),
         ("object.spec.replica > 1", "undefined field 'replica' not found in object.spec"),
     ],
 )

@@ -33,6 +33,7 @@ OWN_KINDS: Final[dict[str, Objects]] = {
     "ModelRoute": ModelRoute,
     "GuardrailPolicy": GuardrailPolicy,
 }
+_TESTS_OF_POLICIES: Final = {"policies", "tests"}
 FLEET_FILES: Final = frozenset({"fleet.yaml", "fleet.yml"})
 
 # Of one object, and of one file's syntax; more than that is one mistake many times.
@@ -97,6 +98,9 @@ class _Reader:
             self._add(
                 (), f"an object must be a mapping, not {what_it_is(data)}", "begin with apiVersion and kind"
             )
+            return None
+        if set(data) == _TESTS_OF_POLICIES:
+            self._add((), "tests of policies, and no object", "run them: pointsman policy test FILE")
             return None
         self._name(data)
         model = self._model(data.get("apiVersion"), data.get("kind"))

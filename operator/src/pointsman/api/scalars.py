@@ -223,6 +223,8 @@ class _WholeOrText:
         if whole or (isinstance(value, str) and len(value) <= cls.longest):
             return cast(int | str, value)
         looks_like = f"a whole number, or text of at most {cls.longest:,} characters"
+        if isinstance(value, list | tuple):
+            looks_like = "text with commas between its items"
         raise PydanticCustomError(MALFORMED, "must be {looks_like}", {"looks_like": looks_like})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

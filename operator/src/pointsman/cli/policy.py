@@ -17,7 +17,7 @@ from pointsman.cli.policy_report import report
 from pointsman.cli.reading import read_texts
 from pointsman.errors import PointsmanError
 from pointsman.policy.compiled import Compiled
-from pointsman.policy.in_files import compiled_in
+from pointsman.policy.in_files import compiled_in, ended_in
 from pointsman.policy.native import as_static, mutating, validating
 from pointsman.policy.packs import Pack, shipped_library
 from pointsman.policy.source import RuleSource
@@ -108,10 +108,12 @@ def render(paths: tuple[str, ...], static: bool, system_namespace: str) -> int:
 
     Exits with 1 if a policy has an error; then nothing is printed.
     """
-    policies, has_errors = _policies(examine(read_texts(paths), "cluster"))
+    now = datetime.now(UTC)
+    policies, has_errors = _policies(examine(read_texts(paths), "cluster"), now)
     if has_errors:
         return _FOUND_ERRORS
-    now = datetime.now(UTC)
+    if not policies:
+        raise PointsmanError("there is no GuardrailPolicy", where=", ".join(paths), todo="name where one is")
     objects = [
         manifest
         for policy in policies
@@ -155,10 +157,13 @@ def test(files: tuple[str, ...], junit: str | None) -> int:
 def _tested(file: Path) -> list[Tested]:
     stated = _stated(file)
     texts = read_texts(tuple(str(file.parent / path) for path in stated.policies))
-    policies, has_errors = _policies(examine(texts, "cluster"))
+    now = datetime.now(UTC)
+    policies, has_errors = _policies(examine(texts, "cluster"), now)
     if has_errors:
         raise PointsmanError("its policies have errors", where=str(file), todo="mend them first")
-    return run_tests(stated.tests, policies, datetime.now(UTC))
+    if not policies:
+        raise PointsmanError("there is no GuardrailPolicy in what policies names", where=str(file))
+    return run_tests(stated.tests, policies, now)
 
 
 def _stated(file: Path) -> PolicyTests:
@@ -187,10 +192,10 @@ def _write(junit: Path, results: dict[str, list[Tested]]) -> None:
         raise PointsmanError(f"cannot be written ({error.strerror})", where=str(junit)) from error
 
 
-def _policies(examination: Examination) -> tuple[list[Compiled], bool]:
+def _policies(examination: Examination, now: datetime) -> tuple[list[Compiled], bool]:
     """Those among the objects; what is wrong is printed."""
     policies, wrong = compiled_in(examination.objects)
-    findings = [*examination.findings, *wrong]
+    findings = [*examination.findings, *wrong, *ended_in(examination.objects, now)]
     for finding in findings:
         click.echo(finding.text(), err=True)
     return policies, any(finding.is_error for finding in findings)

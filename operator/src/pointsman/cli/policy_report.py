@@ -103,7 +103,7 @@ def report(
 
     A control passes where an object that its rules are for was judged, and none of its rules that are turned
     on fails, is excepted from or cannot be held yet. A rule that is not for an object is no evidence. Of a
-    record what was said last of each object counts, by the rules that held then.
+    record what was said last of each object counts, where the policy still has the same rules.
 
     Exits with 1 if a file has an error; then nothing is printed. What fails is no error here.
     """

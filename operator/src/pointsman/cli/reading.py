@@ -24,8 +24,10 @@ def read_texts(paths: Iterable[str]) -> dict[str, str]:
         path = Path(named)
         if not path.exists():
             raise PointsmanError("no such file or folder", where=named)
-        for file in sorted(manifest_files([path], _refuse)):
-            texts[str(file)] = _text(file)
+        files = sorted(manifest_files([path], _refuse))
+        if not files:
+            raise PointsmanError("has no file that ends in .yaml or .yml", where=named, todo="name one")
+        texts.update({str(file): _text(file) for file in files})
     return texts
 
 

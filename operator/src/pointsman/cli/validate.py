@@ -3,18 +3,20 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from pointsman.api import Finding, FleetSettings, GuardrailPolicy, in_order
+from pointsman.api import Finding, FleetSettings, GuardrailPolicy, Located, Stated, in_order
 from pointsman.api.checks import Mode
 from pointsman.api.documents import LARGEST_CHARACTERS, TOO_LARGE
 from pointsman.api.examination import Examination, examine
 from pointsman.cli.beforehand import Beforehand
 from pointsman.cli.reading import read_texts
+from pointsman.errors import PointsmanError
 from pointsman.local.files.content import NotRegularError, regular_content
 from pointsman.local.files.watching import manifest_files
 
@@ -127,22 +129,30 @@ def _by_policies(examination: Examination, elsewhere: tuple[str, ...]) -> list[F
     wrong it is said too: nothing can be told by it.
     """
     others = examine(read_texts(elsewhere), "any")
+    if elsewhere and not others.findings and not _has_policies(others.objects):
+        todo = "name where one is"
+        raise PointsmanError("there is no GuardrailPolicy", where=", ".join(elsewhere), todo=todo)
     known = [located.resource for located in examination.objects]
     # A policy that is named twice says everything once.
     objects = [*examination.objects, *(one for one in others.objects if one.resource not in known)]
-    if not any(isinstance(located.resource, GuardrailPolicy) for located in objects):
+    if not _has_policies(objects):
         return list(others.findings)
     # What compiles expressions takes a moment to load, which files without policies need not wait for.
-    from pointsman.policy.in_files import compiled_in, contradictions_in, found_by_policies
+    from pointsman.policy.in_files import compiled_in, contradictions_in, ended_in, found_by_policies
 
     compiled, wrong = compiled_in(objects)
     now = datetime.now(UTC)
     return [
         *others.findings,
         *wrong,
+        *ended_in(objects, now),
         *contradictions_in(objects, compiled, now),
         *found_by_policies(examination.objects, compiled, now),
     ]
+
+
+def _has_policies(objects: Iterable[Located[Stated]]) -> bool:
+    return any(isinstance(located.resource, GuardrailPolicy) for located in objects)
 
 
 def _files(paths: tuple[str, ...], unreadable: list[str]) -> list[tuple[str, Path | None]]:

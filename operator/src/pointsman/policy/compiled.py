@@ -74,6 +74,8 @@ class BoundRule:
     """What we cannot do yet, for which the rule is not held; "" for one that is."""
     parameters: Mapping[str, Value] = field(default_factory=dict)
     """Those of its pack that it reads, with their values."""
+    link: str = ""
+    """Where it is read up; "" for one of a policy's own, whose message may say so."""
 
     @property
     def is_looked_for(self) -> bool:
@@ -187,6 +189,7 @@ def _bound(rule: RuleSource, pack: Pack, values: Mapping[str, Value], mode: Poli
             rule.runtime or "",
             rule.waits_for or "",
             {name: values[name] for name in _parameters_of(rule)},
+            rule.source[0] if rule.source else "",
         )
     except KeyError as error:
         return None, [PointsmanError(f"params.{error.args[0]} is no parameter of the pack", where=where)]

@@ -8,6 +8,8 @@ from typing import Any
 from pointsman.api import Finding, GuardrailPolicy, Located, ModelDeployment, ModelRoute, Stated
 from pointsman.api.guardrailpolicy import PolicyKind, PolicyMode
 from pointsman.api.meta import NAMESPACE_NAME_LABEL
+from pointsman.api.nodes import path_of, path_text
+from pointsman.errors import PointsmanError
 from pointsman.policy.admitted import as_admitted
 from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled, compile_policy
@@ -29,16 +31,40 @@ def compiled_in(objects: Iterable[Located[Stated]]) -> tuple[list[Compiled], lis
         compiled = compile_policy(policy, shipped_library())
         policies.append(compiled)
         stated = Located(policy, located.file, located.document)
-        findings += [
-            stated.placed(stated.finding((), f"{problem.where}: {problem.what}", problem.todo))
-            for problem in compiled.problems
-        ]
+        findings += [_at_its_field(stated, problem) for problem in compiled.problems]
         findings += [
             located.finding((), f"{rule.id} {_UNSCALED}", _STATE_SCALE, severity="warning")
             for rule in compiled.rules
             if any(check.misses_scales for check in rule.checks.values())
         ]
     return policies, findings
+
+
+def _at_its_field(stated: Located[GuardrailPolicy], problem: PointsmanError) -> Finding:
+    """With the line of the field that it is about, of which the rule's name may be said, too."""
+    field, _, more = problem.where.partition(" ")
+    path = path_of(field)
+    if path_text(path) != field:
+        return stated.finding((), f"{problem.where}: {problem.what}", problem.todo)
+    if not more:
+        return stated.finding(path, problem.what, problem.todo)
+    found = stated.finding((), f"{problem.where}: {problem.what}", problem.todo)
+    return replace(found, line=stated.line(path))
+
+
+def ended_in(objects: Iterable[Located[Stated]], now: datetime) -> Iterator[Finding]:
+    """A warning for each exception that counts no more."""
+    for located in objects:
+        if not isinstance(located.resource, GuardrailPolicy):
+            continue
+        for number, one in enumerate(located.resource.spec.exceptions):
+            if one.until.instant <= now:
+                yield located.finding(
+                    ("spec", "exceptions", number, "until"),
+                    f"{one.id} has ended and counts no more",
+                    "remove it, or state a later end",
+                    severity="warning",
+                )
 
 
 def contradictions_in(

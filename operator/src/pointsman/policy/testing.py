@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
+from pointsman.api import ModelDeployment, ModelRoute
+from pointsman.api.explanations import explain, location
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.api.meta import NAMESPACE_NAME_LABEL
+from pointsman.api.nodes import path_text
 from pointsman.api.record import Record
 from pointsman.api.scalars import Timestamp
 from pointsman.policy.admitted import as_admitted
@@ -18,6 +21,11 @@ from pointsman.policy.source import StatedBeside
 from pointsman.policy.verdicts import verdicts
 
 _DEFAULT_NAMESPACE = "default"
+_ROOTS: Mapping[PolicyKind, type[ModelDeployment] | type[ModelRoute]] = {
+    PolicyKind.MODEL_DEPLOYMENT: ModelDeployment,
+    PolicyKind.MODEL_ROUTE: ModelRoute,
+}
+"""Kinds whose fields we know."""
 
 
 class InNamespace(Record):
@@ -75,6 +83,8 @@ def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
     else:
         judged = PolicyKind(kind)
         metadata = {**stated, "namespace": test.namespace.name}
+        if unknown := _unknown_field(judged, test.object):
+            return unknown
         obj = as_admitted(judged, {**test.object, "metadata": metadata})
     labels = {NAMESPACE_NAME_LABEL: test.namespace.name, **test.namespace.labels}
     namespace = {"metadata": {"name": test.namespace.name, "labels": labels}}
@@ -88,3 +98,20 @@ def _why(test: PolicyTest, policies: Sequence[Compiled], now: datetime) -> str:
     said = [f"breaks {rule}: {message}" for rule, message in sorted(found.items()) if rule not in expected]
     said += [f"does not break {rule}" for rule in sorted(expected - set(found))]
     return "; ".join(said)
+
+
+def _unknown_field(kind: PolicyKind, written: Mapping[str, Any]) -> str:
+    """The first field of its spec that no object of this kind has: a rule over what was meant is not tried
+    by it. What else is wrong with the object, or left out, is no matter here.
+    """
+    root = _ROOTS.get(kind)
+    if root is None:
+        return ""
+    try:
+        root.model_validate(dict(written))
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            path = location(details)
+            if details["type"] == "extra_forbidden" and path[0] == "spec":
+                return f"{path_text(path)}: {'; '.join(filter(None, explain(details, root, path)))}"
+    return ""

@@ -44,7 +44,7 @@ def _check(kind: PolicyKind, expression: str, variables: tuple[tuple[str, str], 
         types[_VARIABLE + name] = _typed(kind, text, types, f".variables.{name}").return_type()
     found = _typed(kind, expression, types, "").return_type().name()
     if found.partition("<")[0].upper() not in (wanted, "DYN"):
-        raise Broken(f"gives a {found.lower()}", todo=f"it must give a {wanted.lower()}")
+        raise Broken(f"gives {found.lower()}", todo=f"it must give {wanted.lower()}")
     if wanted != "LIST":
         # The messages of the checker are no types that the API server knows, and no values have them here.
         Program(expression, dict(variables))

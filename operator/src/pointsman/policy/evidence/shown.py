@@ -83,7 +83,8 @@ def _number(report: Report, one: RuleFound) -> str:
 
 def counts(framework: Framework) -> str:
     counted = ", ".join(f"{count} {state}" for state in State if (count := framework.count(state)))
-    return f"{len(framework.controls)} controls: {counted}"
+    number = len(framework.controls)
+    return f"{number} control{'' if number == 1 else 's'}: {counted}"
 
 
 def foot(report: Report) -> Iterator[str]:

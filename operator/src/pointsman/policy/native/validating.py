@@ -27,6 +27,8 @@ _ACTIONS = {
     PolicyMode.WARN: ["Warn", "Audit"],
     PolicyMode.AUDIT: ["Audit"],
 }
+_ALL_FINDINGS = "all findings: pointsman validate FILE --policies POLICIES"
+"""Files alone know of no policy that is in the cluster: without it everything looks right."""
 
 
 def validating(
@@ -194,11 +196,14 @@ def _any_of(numbers: Iterable[int]) -> str:
 
 
 def denial(rule: BoundRule) -> str:
-    """What a person reads who is refused: the rule, what is wrong, what to do, and who asks for it."""
+    """What a person reads who is refused: the rule, what is wrong, what to do, who asks for it, where it is
+    read up, and what says everything else that is wrong.
+    """
     controls = ", ".join(f"{framework} {' '.join(names)}" for framework, names in rule.controls.items())
     asked = f" ({controls})" if controls else ""
+    link = f"; see {rule.link}" if rule.link else ""
     # The API server refuses a message of two lines, and the policy with it.
-    return " ".join(f"[{rule.id}] {rule.message}{asked}; all findings: pointsman validate FILE".split())
+    return " ".join(f"[{rule.id}] {rule.message}{asked}{link}; {_ALL_FINDINGS}".split())
 
 
 def _variable(rule: BoundRule, name: str) -> str:
