@@ -1,12 +1,20 @@
 """The integer programme of a mix: looking at all, and the solver, find the same price."""
 
+import itertools
 import math
 
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from pointsman_autoscaler.decision.programme import Programme, Row, by_looking, by_solver, most
+from pointsman_autoscaler.decision.programme import (
+    Programme,
+    Row,
+    alone,
+    by_looking,
+    by_solver,
+    most,
+)
 
 
 @st.composite
@@ -42,6 +50,28 @@ def test_both_ways_agree(programme: Programme) -> None:
         assert programme.is_allowed(looked)
         assert programme.carries(looked)
         assert math.isclose(programme.cost(looked), programme.cost(solved), rel_tol=1e-4, abs_tol=1e-4)
+
+
+@examples(max_examples=80)
+@given(programmes())
+def test_mixes_that_are_passed_over_are_none_that_would_be_taken(programme: Programme) -> None:
+    ranges = [range(low, high + 1) for low, high in zip(programme.lows, programme.highs, strict=True)]
+    every = [
+        mix for mix in itertools.product(*ranges) if programme.is_allowed(mix) and programme.carries(mix)
+    ]
+    looked = by_looking(programme)
+    assert (looked is None) == (not every)
+    if looked is not None:
+        assert looked in every
+        assert programme.cost(looked) <= min(map(programme.cost, every)) + 1e-8
+
+
+@examples(max_examples=80)
+@given(programmes(), st.integers(0, 2))
+def test_one_pool_alone_is_the_mix_in_which_no_other_may_grow(programme: Programme, place: int) -> None:
+    pool = min(place, len(programme.prices) - 1)
+    highs = (*programme.lows[:pool], programme.highs[pool], *programme.lows[pool + 1 :])
+    assert alone(programme, pool) == by_looking(programme.between(programme.lows, highs))
 
 
 @examples(max_examples=80)

@@ -7,7 +7,7 @@ not take away what the day taught), and windows that are far off count less (Hub
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,7 @@ class LawFit:
         self._prior = prior
         self._size = 5 if prior.experts else 4
         self._ridge: Vector = np.array(_SPREAD[: self._size]) ** -2.0
+        self._ridge_matrix: Vector = np.diag(self._ridge)
         self._information: Vector = np.zeros((self._size, self._size))
         self._moment: Vector = np.zeros(self._size)
         self._residual = _USUAL_RESIDUAL
@@ -139,19 +140,26 @@ class LawFit:
         if amount > 0:
             share = (1.0 - keep) / amount
             self._moment -= share * along * float(row @ self._moment)
-            self._information -= share * np.outer(along, along)
+            self._information -= share * (along[:, None] * along)
         weight /= _NOISE**2
-        self._information += weight * np.outer(row, row)
+        self._information += weight * (row[:, None] * row)
         self._moment += weight * row
 
     def _known(self) -> Vector:
-        known: Vector = self._information + np.diag(self._ridge)
+        known: Vector = self._information + self._ridge_matrix
         return known
 
     def _solve(self) -> None:
         """The multiples; those that would leave their limits are held there, and the others solved anew."""
         known, wanted = self._known(), self._moment + self._ridge
         found = np.asarray(np.linalg.solve(known, wanted), dtype=np.float64)
+        if not all(_LEAST <= multiple <= _MOST for multiple in found.tolist()):
+            found = self._within_limits(found, known, wanted)
+        if np.isfinite(found).all():
+            self.multiples = found
+            self.law = self._multiplied(found)
+
+    def _within_limits(self, found: Vector, known: Vector, wanted: Vector) -> Vector:
         held = np.zeros(self._size, dtype=bool)
         for _ in range(self._size):
             outside = ~held & ((found < _LEAST) | (found > _MOST))
@@ -163,20 +171,18 @@ class LawFit:
             if free.any():
                 rest = wanted[free] - known[np.ix_(free, held)] @ found[held]
                 found[free] = np.linalg.solve(known[np.ix_(free, free)], rest)
-        found = np.clip(found, _LEAST, _MOST)
-        if np.isfinite(found).all():
-            self.multiples = found
-            self.law = self._multiplied(found)
+        limited: Vector = np.clip(found, _LEAST, _MOST)
+        return limited
 
     def _multiplied(self, multiples: Vector) -> StepTime:
         prior = self._prior
-        fixed, token, sequence, cached = (float(each) for each in multiples[:4])
-        return replace(
-            prior,
+        fixed, token, sequence, cached, *experts = multiples.tolist()
+        return StepTime(
             fixed=prior.fixed * fixed,
             per_token=prior.per_token * token,
-            per_pair=prior.per_pair * token,
             per_sequence=prior.per_sequence * sequence,
             per_cached_token=prior.per_cached_token * cached,
-            experts=prior.experts * float(multiples[4]) if prior.experts else 0.0,
+            per_pair=prior.per_pair * token,
+            experts=prior.experts * experts[0] if experts else 0.0,
+            missed=prior.missed,
         )

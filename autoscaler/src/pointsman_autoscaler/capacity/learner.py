@@ -129,20 +129,28 @@ class Learner:
                 self._fit.settle()
                 self._forget_answers()
         for window in windows:
-            for bound, correction in self._corrections.items():
-                seen = correction.add(window)
-                if seen is not None:
-                    self._compare(bound, correction, seen)
+            seen = {bound: correction.add(window) for bound, correction in self._corrections.items()}
+            self._compare({bound: enough for bound, enough in seen.items() if enough is not None})
         if any(abs(factor / self._factors[bound] - 1) > _SAME for bound, factor in self.factors.items()):
             # Stations look at the factors each time.
             self._factors.update(self.factors)
             self._capacities.clear()
 
-    def _compare(self, bound: Bound, correction: Correction, seen: Seen) -> None:
-        """At the load at which it was seen, with what is believed now."""
+    def _compare(self, seen: Mapping[Bound, Seen]) -> None:
+        """At the load at which each was seen, which mostly is the same, with what is believed now."""
+        expected: dict[tuple[Workload, float], dict[Bound, float]] = {}
+        for bound, each in seen.items():
+            per_pod = each.requests / each.pod_seconds
+            workload = self._seen_workload(each, per_pod)
+            tails = expected.get((workload, per_pod))
+            if tails is None:
+                tails = expected[workload, per_pod] = dict(self._station(workload).tails_at(per_pod))
+            if bound in tails:
+                self._corrections[bound].compare(each, tails[bound] / self._factors[bound])
+
+    def _seen_workload(self, seen: Seen, per_pod: float) -> Workload:
         usual = self._usual
-        per_pod = seen.requests / seen.pod_seconds
-        workload = rounded(
+        return rounded(
             Workload(
                 max(usual.requests_per_second, per_pod),
                 seen.prompt_tokens / seen.requests or usual.input_tokens,
@@ -153,9 +161,6 @@ class Learner:
                 usual.prefix_hit,
             )
         )
-        for predicted, seconds in self._station(workload).tails_at(per_pod):
-            if predicted == bound:
-                correction.compare(seen, seconds / self._factors[bound])
 
     def _forget_answers(self) -> None:
         self._stations.clear()

@@ -1,6 +1,7 @@
 """Workloads that are near each other are worked out as one: a measured mean is no more exact. Pure."""
 
 import math
+from functools import lru_cache
 
 from pointsman_autoscaler.capacity.workload import Workload
 
@@ -16,8 +17,9 @@ _MOST_VARIED_SIZES = 4.0
 _MOST_VARIED_ARRIVALS = 100.0
 
 
+@lru_cache(maxsize=1024)
 def rounded(workload: Workload) -> Workload:
-    """The workload as it is worked out. What is no number is the usual."""
+    """The workload as it is worked out. What is no number is the usual. Flavours ask for the same."""
     hit = workload.prefix_hit
     arrivals = _tenths(workload.interarrival_cv, _MOST_VARIED_ARRIVALS)
     return Workload(

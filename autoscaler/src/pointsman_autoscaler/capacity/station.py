@@ -88,6 +88,7 @@ class Station:
     ) -> None:
         self._service = service
         self._slots = max(slots, 1.0)
+        self._rarer_by = math.sqrt(2 * (self._slots + 1)) - 1
         self._arriving = arriving
         self._factors = factors
         by_slots = self._slots * FULLEST
@@ -110,6 +111,7 @@ class Station:
 
     def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
         """Each bound with what is expected of it, in seconds."""
+        factors = self._factors
         point = self._service.point(requests, self._arriving)
         waits, mean = self._waiting(requests, point)
         found = []
@@ -117,7 +119,7 @@ class Station:
             if bound.metric == "ttft" and waits:
                 rare = 1 - bound.quantile
                 seconds += mean * (log_tail(waits, rare) if bound.quantile > _MEDIAN else waits)
-            found.append((bound, seconds * self._factors.get(bound, 1.0)))
+            found.append((bound, seconds * factors.get(bound, 1.0)))
         return tuple(found)
 
     def excess(self, requests: float) -> float:
@@ -146,7 +148,7 @@ class Station:
     def _waiting(self, requests: float, point: Point) -> tuple[float, float]:
         """How likely a request waits for a slot, and how long those wait that do."""
         busy = min(requests / self._slots, FULLEST)
-        likely = busy ** (math.sqrt(2 * (self._slots + 1)) - 1)
+        likely = busy**self._rarer_by
         varied = (point.arrivals + self._arriving.answers) / 2
         return likely, point.seconds * varied / (self._slots * (1 - busy))
 

@@ -7,7 +7,7 @@ from pointsman_autoscaler.decision.limits import Limits, clipped, limits_of
 from pointsman_autoscaler.decision.need import NOTHING, Need, need_of
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.plan import Plan, plan_of
-from pointsman_autoscaler.decision.programme import Programme, cheapest, most
+from pointsman_autoscaler.decision.programme import Programme, alone, cheapest, most
 from pointsman_autoscaler.decision.saturation import token_need
 from pointsman_autoscaler.decision.wording import detail, sentence
 
@@ -30,8 +30,8 @@ def decide(observation: Observation) -> Decision:
     limits = limits_of(observation, pools)
     if observation.load is None or observation.seen is Seen.NOTHING:
         return _blind(observation, pools, limits)
-    load = replace(observation.load, tokens=token_need(observation.load.tokens))
-    observation = replace(observation, pools=pools, load=load)
+    if pools != observation.pools:
+        observation = replace(observation, pools=pools)
     need = need_of(observation)
     if limits.is_idle:
         need = replace(need, requests_per_second=0.0)
@@ -79,6 +79,8 @@ def _make_before_break(
     plan: Plan, need: Need, replicas: tuple[int, ...], asked: tuple[int, ...]
 ) -> tuple[int, ...]:
     """What is given up for others stays until these are ready, as far as it is needed and limits let it."""
+    if all(count >= had for count, had in zip(replicas, asked, strict=True)):
+        return replicas
     ready = [min(pool.ready, count) for pool, count in zip(plan.pools, replicas, strict=True)]
     now = sum(rate * pool.ready for rate, pool in zip(plan.rates, plan.pools, strict=True))
     missing = min(need.requests_per_second, now) - sum(
@@ -151,7 +153,7 @@ def _decision(observation: Observation, plan: Plan, need: Need, chosen: _Chosen)
         attainment=_attainment(plan, need, replicas),
         cost_per_hour=plan.needed.price(replicas),
         need=need.requests_per_second,
-        need_tokens=load.tokens if load is not None else 0.0,
+        need_tokens=token_need(load.tokens) if load is not None else 0.0,
         holds=chosen.holds,
         explain=explain,
     )
@@ -194,16 +196,9 @@ def _alternatives(plan: Plan, need: Need, replicas: tuple[int, ...]) -> tuple[Al
             others.setdefault(_with(replicas, place, replicas[place] + 1), "one more")
             break
     if len(pools) > 1:
+        for_load = programme.with_rows(programme.rows[:1])
         for place in by_value:
-            alone = replace(
-                programme,
-                highs=tuple(
-                    high if at == place else low
-                    for at, (low, high) in enumerate(zip(programme.lows, programme.highs, strict=True))
-                ),
-                rows=programme.rows[:1],
-            )
-            found = cheapest(alone)
+            found = alone(for_load, place)
             if found is not None and found != replicas:
                 others.setdefault(found, f"{pools[place].name} alone")
     return tuple(

@@ -78,6 +78,8 @@ def _is_usually_busy(observation: Observation) -> bool:
 
 def _reduced(pools: Sequence[Pool], lows: tuple[int, ...], total_high: int) -> tuple[int, ...]:
     """Minima of pools that fit the largest total: the dearest give way."""
+    if sum(lows) <= total_high:
+        return lows
     left = list(lows)
     dearest_first = sorted(
         range(len(pools)), key=lambda at: (-pools[at].flavour.price_per_hour, pools[at].name)

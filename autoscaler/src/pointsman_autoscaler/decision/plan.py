@@ -1,6 +1,7 @@
 """The programme of one observation: what its pools must carry, and what holds them where they are."""
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from pointsman_autoscaler.decision.limits import Limits
 from pointsman_autoscaler.decision.need import Need, rate_of, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
 from pointsman_autoscaler.decision.programme import Programme, Row, cheapest, most
+from pointsman_autoscaler.decision.saturation import token_need
 from pointsman_autoscaler.decision.supply import late, stuck
 
 # Needs of several flavours are rounded up to steps of half a per cent: the same programme is worked out once.
@@ -45,10 +47,9 @@ class Plan:
 
     def carried(self, replicas: Sequence[int]) -> float:
         """Requests a second that keep the bounds."""
-        return math.fsum(
-            rate * max(0, count - lost)
-            for rate, count, lost in zip(self.rates, replicas, self.lost, strict=True)
-        )
+        if any(self.lost):
+            replicas = [max(0, count - lost) for count, lost in zip(replicas, self.lost, strict=True)]
+        return math.fsum(map(operator.mul, self.rates, replicas))
 
 
 def plan_of(observation: Observation, pools: tuple[Pool, ...], limits: Limits, need: Need) -> Plan:
@@ -76,7 +77,7 @@ def _plan(
         for pool, rate in zip(pools, rates, strict=True)
     )
     load = observation.load
-    tokens = _step_up(load.tokens, len(pools)) if load is not None else 0.0
+    tokens = _step_up(token_need(load.tokens), len(pools)) if load is not None else 0.0
     rate_needed = _step_up(need.requests_per_second, len(pools))
     hedge = _hedge_rows(observation, pools, rates, need)
     now = tuple(pool.asked for pool in pools)
@@ -143,6 +144,10 @@ def _within_limits(programme: Programme, pools: Sequence[Pool], tokens: float) -
     row = Row(tuple(pool.tokens for pool in pools), tokens)
     if tokens <= 0 or not any(row.each):
         return tokens
+    room = programme.total_high - sum(programme.lows)
+    highs = zip(programme.lows, programme.highs, row.each, strict=True)
+    if programme.budget is None and any(each * min(high, low + room) >= tokens for low, high, each in highs):
+        return tokens
     replicas = most(programme.with_rows((row,)))
     return min(tokens, math.fsum(each * count for each, count in zip(row.each, replicas, strict=True)))
 
@@ -174,8 +179,11 @@ def _switch_price(observation: Observation, pool: Pool) -> float:
 
 
 def _asked_again(pool: Pool, rate: float, need: Need) -> int:
+    missing = late(pool)
+    if not missing:
+        return 0
     wanted = need.requests_per_second / rate if rate > 0 else 0.0
-    return min(late(pool), 1 + math.floor(_AGAIN * wanted))
+    return min(missing, 1 + math.floor(_AGAIN * wanted))
 
 
 def _one_flavour(

@@ -1,6 +1,5 @@
 """The small integer programme of a mix: which replicas are cheapest, of those that carry the load."""
 
-import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -70,10 +69,14 @@ class Programme:
     def cost(self, replicas: tuple[int, ...]) -> float:
         """What is minimised."""
         cost = 0.0
-        for price, switch, now, count in zip(self.prices, self.switch, self.now, replicas, strict=True):
-            more = count - now
-            cost += price * count + switch * (more if more > 0 else 0) + _CHANGE * price * abs(more)
+        for pool, count in enumerate(replicas):
+            cost += self.cost_of(pool, count)
         return cost
+
+    def cost_of(self, pool: int, count: int) -> float:
+        """The part of it that so many of one pool cost."""
+        price, more = self.prices[pool], count - self.now[pool]
+        return price * count + self.switch[pool] * (more if more > 0 else 0) + _CHANGE * price * abs(more)
 
     def price(self, replicas: tuple[int, ...]) -> float:
         """What they cost an hour."""
@@ -114,23 +117,86 @@ def cheapest(programme: Programme) -> tuple[int, ...] | None:
 
 
 def by_looking(programme: Programme, highs: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
-    """Looks at every mix of all pools but the last, of which then the least is taken."""
-    highs = highs or _useful_highs(programme)
-    ranges = [range(low, high + 1) for low, high in zip(programme.lows[:-1], highs[:-1], strict=True)]
-    best: tuple[int, ...] | None = None
-    best_cost = math.inf
-    for others in itertools.product(*ranges):
-        last = _least_of_last(programme, others)
+    """Looks at mixes one by one, from the fewest of the first pools on."""
+    return _Search(programme, highs or _useful_highs(programme)).cheapest()
+
+
+class _Search:
+    """Of the last pool the least is taken that the others leave to it. Replicas cost more the more there are:
+    mixes that already cost as much as the best so far are passed over."""
+
+    __slots__ = ("_best", "_best_cost", "_highs", "_last", "_programme", "_rest")
+
+    def __init__(self, programme: Programme, highs: tuple[int, ...]) -> None:
+        self._programme, self._highs = programme, highs
+        self._last = len(highs) - 1
+        # What the pools after each cost at least.
+        self._rest = [0.0] * len(highs)
+        for pool in range(self._last, 0, -1):
+            self._rest[pool - 1] = self._rest[pool] + programme.cost_of(pool, programme.lows[pool])
+        self._best: tuple[int, ...] | None = None
+        self._best_cost = math.inf
+
+    def cheapest(self) -> tuple[int, ...] | None:
+        """None where no mix carries what the rows ask."""
+        nothing = [0.0] * len(self._programme.rows)
+        if self._last:
+            self._look((), 0.0, nothing)
+        else:
+            self._complete((), 0.0, nothing)
+        return self._best
+
+    def _look(self, others: tuple[int, ...], cost: float, carried: list[float]) -> None:
+        """At all mixes with so many of the first pools: what these cost, and carry of each row."""
+        programme, pool = self._programme, len(others)
+        rest, rows = self._rest[pool], programme.rows
+        go_on = self._complete if pool + 1 == self._last else self._look
+        for count in range(programme.lows[pool], self._highs[pool] + 1):
+            together = cost + programme.cost_of(pool, count)
+            if together + rest >= self._best_cost:
+                return
+            carries = [had + row.each[pool] * count for had, row in zip(carried, rows, strict=True)]
+            go_on((*others, count), together, carries)
+
+    def _complete(self, others: tuple[int, ...], cost: float, carried: list[float]) -> None:
+        programme = self._programme
+        last = _least_of(programme, self._last, sum(others), carried)
         if last is None:
-            continue
+            return
         replicas = (*others, last)
         # Ranges and the least of the last keep all other limits.
         if sum(replicas) > programme.total_high or not programme.is_paid_for(replicas):
+            return
+        cost += programme.cost_of(self._last, last)
+        if cost < self._best_cost - _ROUNDING:
+            self._best, self._best_cost = replicas, cost
+
+
+def alone(programme: Programme, pool: int) -> tuple[int, ...] | None:
+    """The fewest of one pool that suffice beside the fewest of the others; None where none do."""
+    lows = (*programme.lows[:pool], 0, *programme.lows[pool + 1 :])
+    carried = [_carried(row.each, lows) for row in programme.rows]
+    count = _least_of(programme, pool, sum(lows), carried)
+    if count is None:
+        return None
+    replicas = (*lows[:pool], count, *lows[pool + 1 :])
+    return replicas if programme.is_allowed(replicas) else None
+
+
+def _least_of(programme: Programme, pool: int, others: int, carried: list[float]) -> int | None:
+    """The fewest of a pool that keep all rows beside so many others, which carry this; None if none do."""
+    high = programme.highs[pool]
+    count = max(programme.lows[pool], programme.total_low - others)
+    for row, had in zip(programme.rows, carried, strict=True):
+        missing, each = row.least * (1 - _SHARE) - had, row.each[pool]
+        if missing <= _ROUNDING:
             continue
-        cost = programme.cost(replicas)
-        if cost < best_cost - _ROUNDING:
-            best, best_cost = replicas, cost
-    return best
+        if each <= 0:
+            return None
+        # Comparing is cheaper than rounding up, and as many as have been counted suffice mostly.
+        if missing > each * count:
+            count = max(count, math.ceil(min(missing / each, high + 1) - _ROUNDING))
+    return count if count <= high else None
 
 
 def by_solver(programme: Programme) -> tuple[int, ...] | None:
@@ -218,26 +284,13 @@ def _carried(worth: tuple[float, ...], replicas: tuple[int, ...]) -> float:
     return carried
 
 
-def _least_of_last(programme: Programme, others: tuple[int, ...]) -> int | None:
-    """The fewest of the last pool that keep all rows with these others; None if none do."""
-    last = max(programme.lows[-1], programme.total_low - sum(others))
-    for row in programme.rows:
-        carried = 0.0
-        for each, count in zip(row.each, others, strict=False):
-            carried += each * count
-        missing = row.least * (1 - _SHARE) - carried
-        if missing <= _ROUNDING:
-            continue
-        if row.each[-1] <= 0:
-            return None
-        last = max(last, math.ceil(min(missing / row.each[-1], programme.highs[-1] + 1) - _ROUNDING))
-    return last if last <= programme.highs[-1] else None
-
-
 def _useful_highs(programme: Programme) -> tuple[int, ...]:
     """More than this of a pool carries nothing that is asked for."""
     useful = []
     for pool, (low, high) in enumerate(zip(programme.lows, programme.highs, strict=True)):
+        if low >= high:
+            useful.append(low)
+            continue
         wanted = max(low, programme.total_low)
         for row in programme.rows:
             each = row.each[pool]

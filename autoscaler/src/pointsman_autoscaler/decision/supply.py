@@ -1,6 +1,7 @@
 """What the replicas that exist, or are on their way, are good for."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 from pointsman_autoscaler.decision.observation import Pool
@@ -37,13 +38,16 @@ def stuck_after_seconds(flavour: Flavour) -> float:
 
 def late(pool: Pool) -> int:
     """Replicas that should be ready by now."""
-    return _older(pool, late_after_seconds(pool.flavour))
+    return _older(pool, late_after_seconds)
 
 
 def stuck(pool: Pool) -> int:
     """Replicas that another flavour should take the place of."""
-    return _older(pool, stuck_after_seconds(pool.flavour))
+    return _older(pool, stuck_after_seconds)
 
 
-def _older(pool: Pool, limit_seconds: float) -> int:
+def _older(pool: Pool, limit_of: Callable[[Flavour], float]) -> int:
+    if not pool.pending_seconds:
+        return 0
+    limit_seconds = limit_of(pool.flavour)
     return sum(age > limit_seconds for age in pool.pending_seconds)

@@ -131,21 +131,21 @@ class _Tail:
         beyond, density = self._above[last]
         self._excess = [0.0] * last + [self._slopes[-1] * (density - scores[last] * beyond)]
         for place in range(last, 0, -1):
-            self._excess[place - 1] = self._within(place, scores[place - 1], values[place - 1])
+            before = place - 1
+            self._excess[before] = self._within(place, scores[before], values[before], *self._above[before])
 
     def excess(self, limit: float) -> float:
         index = bisect_left(self._values, limit)
         place = min(index or 1, self._last)
         slope = self._slopes[place - 1]
         score = self._scores[place] + (limit - self._values[place]) / slope
-        if index > self._last:
-            beyond, density = _above(score)
-            return max(0.0, slope * (density - score * beyond))
-        return self._within(place, score, limit)
-
-    def _within(self, place: int, score: float, limit: float) -> float:
-        """Of a limit on the piece that ends at `place`."""
         beyond, density = _above(score)
+        if index > self._last:
+            return max(0.0, slope * (density - score * beyond))
+        return self._within(place, score, limit, beyond, density)
+
+    def _within(self, place: int, score: float, limit: float, beyond: float, density: float) -> float:
+        """Of a limit on the piece that ends at `place`."""
         beyond_end, density_end = self._above[place]
         piece = self._slopes[place - 1] * (density - density_end - score * (beyond - beyond_end))
         return self._excess[place] + (self._values[place] - limit) * beyond_end + piece

@@ -40,9 +40,9 @@ class Exposing:
         elapsed = 0.0 if self._now is None else max(0.0, now_seconds - self._now)
         self._now = now_seconds
         income = may_be_spoiled(attainment) / WINDOW_SECONDS
-        places = domains(pools)
-        price = sum(spoiled(pools, domain) for domain in places) / WINDOW_SECONDS
-        spent = sum(spoiled(pools, domain) for domain in places if _is_exposed(pools, domain, load))
+        losses = {domain: spoiled(pools, domain) for domain in domains(pools)}
+        price = sum(losses.values()) / WINDOW_SECONDS
+        spent = sum(lost for domain, lost in losses.items() if _is_exposed(pools, domain, load))
         self._saved += elapsed * (income - spent / WINDOW_SECONDS)
         self._saved = min(max(self._saved, -_MOST_SECONDS * income), _MOST_SECONDS * income)
         if missed > (1 - attainment) * windows or self._saved <= 0:

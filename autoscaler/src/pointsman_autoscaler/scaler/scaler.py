@@ -152,7 +152,7 @@ class Scaler:
     def _pools(self, view: View) -> tuple[Pool, ...]:
         workload = self._traffic.workload(self._traffic.rate())
         pools = []
-        for name, flavour in view.flavours.items():
+        for name, flavour in sorted(view.flavours.items()):
             mine = [pod for pod in view.pods if pod.flavour == name]
             learner = self._learner(flavour)
             if self._tuning.has_learned_capacity:

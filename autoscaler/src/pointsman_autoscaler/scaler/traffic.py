@@ -96,14 +96,13 @@ class Traffic:
 
     def _from_gateway(self, samples: Sequence[GatewaySample]) -> list[tuple[float, float, float]] | None:
         """None where gateways say nothing of arrivals."""
-        counted = [sample for sample in samples if sample.requests_total is not None]
-        if not counted:
+        newest = next((sample for sample in reversed(samples) if sample.requests_total is not None), None)
+        if newest is None:
             return None
-        counted = _rising(counted)
         known = self._before
-        if known is not None and counted[-1].at_seconds < known.at_seconds:
+        if known is not None and newest.at_seconds < known.at_seconds:
             known = None  # the clock was set back
-        fresh = [sample for sample in counted if known is None or sample.at_seconds > known.at_seconds]
+        fresh = _rising_since(samples, -math.inf if known is None else known.at_seconds)
         if fresh:
             self._before = fresh[-1]
         found = []
@@ -180,12 +179,18 @@ class Traffic:
         self._dispersion = min(max(mean, _LEAST_DISPERSION), _LARGEST_DISPERSION)
 
 
-def _rising(samples: Sequence[GatewaySample]) -> list[GatewaySample]:
-    """The newest of them, as far back as their times rise."""
-    begin = len(samples) - 1
-    while begin > 0 and samples[begin - 1].at_seconds < samples[begin].at_seconds:
-        begin -= 1
-    return list(samples[begin:])
+def _rising_since(samples: Sequence[GatewaySample], since_seconds: float) -> list[GatewaySample]:
+    """Those after a time that say how many came, as far back from the newest as their times rise."""
+    found: list[GatewaySample] = []
+    before = math.inf
+    for sample in reversed(samples):
+        if sample.requests_total is None:
+            continue
+        if not since_seconds < sample.at_seconds < before:
+            break
+        found.append(sample)
+        before = sample.at_seconds
+    return found[::-1]
 
 
 def _inside(sample: EngineSample) -> float:
