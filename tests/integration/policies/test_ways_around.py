@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pointsman.policy.native.validating import validating
+from pointsman.policy.packs import shipped_library
 from tests.integration.policies.saying import API, deployment, refusal
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import APPLY, JSON_PATCH, MERGE, STRATEGIC, ApiError
@@ -21,15 +22,23 @@ pytestmark = pytest.mark.usefixtures("definitions")
 
 Json = dict[str, Any]
 
+
+def _all_but(pack: str, *rules: str) -> list[str]:
+    return sorted(set(shipped_library().packs[pack].rules) - set(rules))
+
+
 _RBAC = "rbac.authorization.k8s.io"
 _RULES = [
     rule("MODEL-1"),
     rule("ROUTE-1", kinds=["ModelRoute"], expression="has(object.spec.authentication)"),
-    rule(
-        "POD-1",
-        kinds=["Pod"],
-        expression="object.spec.containers.all(c, c.image.startsWith('registry.example.com/'))",
-    ),
+]
+_PACKS = [
+    {"name": "baseline-security", "exclude": _all_but("baseline-security", "SEC-01", "SEC-02", "SEC-05")},
+    {
+        "name": "supply-chain",
+        "exclude": _all_but("supply-chain", "SUP-02"),
+        "parameters": {"registries": "registry.example.com"},
+    },
 ]
 _FORGED = {"deletionTimestamp": "2020-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
 _OWNER = {
@@ -52,6 +61,7 @@ def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
         "mode": "enforce",
         "appliesTo": {"namespaceSelector": {"matchLabels": label}},
         "rules": _RULES,
+        "packs": _PACKS,
     }
     natives = validating(compiled(spec, name=namespace), datetime.now(UTC))
     for manifest in natives:
@@ -69,7 +79,7 @@ def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
     with Admin(control_plane.access(f"{namespace}-editor")) as user:
         eventually(lambda: "MODEL-1" in refusal(user, deployment("new"), namespace), 60, "it is in force")
         eventually(lambda: "ROUTE-1" in _refused(user, namespace, _route("new")), 60, "for routes")
-        eventually(lambda: "POD-1" in _refused(user, namespace, _pod("new", "evil")), 60, "for pods")
+        eventually(lambda: "SUP-02" in _refused(user, namespace, _pod("new", "evil")), 60, "for pods")
         yield user
     for manifest in natives:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
@@ -144,6 +154,8 @@ def test_what_is_being_deleted_is_held_to_the_rules(editor: Admin, namespace: st
     assert editor.find(API, kind, "kept", namespace) is None
 
 
+_FILTERED = {"seccompProfile": {"type": "RuntimeDefault"}}
+_SECURE = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _KEYS = {"apiKeys": {"secretSelector": {"matchLabels": {"team": "a"}}}}
 _LABEL = {"pointsman.dev/deployment": "chat"}
 
@@ -161,10 +173,10 @@ def test_a_pod_that_is_labelled_later_is_held_to_the_rules(editor: Admin, namesp
     ]
     for content_type, body, parameters in patches:
         ask = partial(editor.request, "PATCH", path, body, content_type=content_type)
-        assert "[POD-1]" in _said(partial(ask, parameters=parameters))
+        assert "[SUP-02]" in _said(partial(ask, parameters=parameters))
     live = editor.get("v1", "Pod", "other", namespace)
     live["metadata"]["labels"] = _LABEL
-    assert "[POD-1]" in _said(partial(editor.request, "PUT", path, live))
+    assert "[SUP-02]" in _said(partial(editor.request, "PUT", path, live))
 
     editor.patch("v1", "Pod", "other", {"metadata": {"labels": {"any": "other"}}}, namespace)
 
@@ -175,9 +187,40 @@ def test_a_replica_whose_image_is_exchanged_is_held_to_the_rules(editor: Admin, 
 
     said = _said(partial(editor.patch, "v1", "Pod", "replica", images, namespace, content_type=JSON_PATCH))
 
-    assert "[POD-1]" in said
+    assert "[SUP-02]" in said
     moved = {"metadata": {"labels": {"pointsman.dev/deployment": "another"}}}
     editor.patch("v1", "Pod", "replica", moved, namespace)
+
+
+def test_a_container_for_debugging_is_held_to_the_rules(admin: Admin, editor: Admin, namespace: str) -> None:
+    """Whom a role beside `edit` lets add one; it sees what the others see."""
+    editor.create(_pod("replica", "registry.example.com/engine"), namespace)
+    good = _container("registry.example.com/debug")
+    privileged = {**_SECURE, "privileged": True, "allowPrivilegeEscalation": True}
+    token = {"env": [{"name": "HF_TOKEN", "value": "of somebody"}]}
+    wrong = {
+        "SUP-02": {**good, "image": "evil"},
+        "SEC-01": {**good, "securityContext": privileged},
+        "SEC-02": {**good, "securityContext": {**_SECURE, "runAsUser": 0}},
+        "SEC-05": {**good, **token},
+    }
+
+    def add(container: Json) -> None:
+        added = {"spec": {"ephemeralContainers": [{**container, "name": "debug"}]}}
+        admin.patch(
+            "v1",
+            "Pod",
+            "replica",
+            added,
+            namespace,
+            content_type=STRATEGIC,
+            subresource="ephemeralcontainers",
+        )
+
+    for container in wrong.values():
+        said = _said(partial(add, container))
+        assert any(f"[{id_}]" in said for id_ in wrong), said
+    add(good)
 
 
 def test_an_old_pod_that_breaks_a_rule_can_be_labelled_adopted_and_freed(
@@ -223,5 +266,9 @@ def _pod(name: str, image: str, labels: Json | None = None) -> Json:
             "name": name,
             "labels": {"pointsman.dev/deployment": "chat"} if labels is None else labels,
         },
-        "spec": {"containers": [{"name": "engine", "image": image}]},
+        "spec": {"securityContext": _FILTERED, "containers": [_container(image)]},
     }
+
+
+def _container(image: str) -> Json:
+    return {"name": "engine", "image": image, "securityContext": _SECURE}

@@ -2,9 +2,9 @@
 
 Changes of the spec alone: or a finalizer could not be taken from an old violator. Also of what is being
 deleted, which a finalizer of anybody's can keep for ever. Pods at their creation, and where they become what
-was not looked at: a deployment's, by its label, or of another image. Other changes of pods are of
-schedulers and controllers. Defaults are set in pods at their creation alone, as hardly a field can be changed
-later.
+was not looked at: a deployment's, by its label, of another image, or with a container to debug it. Other
+changes of pods are of schedulers and controllers. Defaults are set in pods at their creation alone, as hardly
+a field can be changed later.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,16 @@ SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 _PLURALS = {PolicyKind.MODEL_DEPLOYMENT: ModelDeployment.plural, PolicyKind.MODEL_ROUTE: ModelRoute.plural}
 _CHANGED = "request.operation == 'CREATE' || object.spec != oldObject.spec"
 _LABEL_OF = f"{{object}}.metadata.?labels[?{literal(DEPLOYMENT_LABEL)}].orValue('')"
+_DEBUGGING = "pods/ephemeralcontainers"
 _IMAGES_OF = (
     "({object}.spec.containers + {object}.spec.?initContainers.orValue([])).map(c, c.?image.orValue(''))"
 )
 _POD_CHANGED = (
     f"request.operation == 'CREATE' || ({_LABEL_OF.format(object='object')} != ''"
     f" && ({_LABEL_OF.format(object='object')} != {_LABEL_OF.format(object='oldObject')}"
-    f" || {_IMAGES_OF.format(object='object')} != {_IMAGES_OF.format(object='oldObject')}))"
+    f" || {_IMAGES_OF.format(object='object')} != {_IMAGES_OF.format(object='oldObject')}"
+    " || object.spec.?ephemeralContainers.orValue([]).size()"
+    " > oldObject.spec.?ephemeralContainers.orValue([]).size()))"
 )
 # A scale of zero replicas says none.
 _SCALED = "object.spec.?replicas.orValue(0) != oldObject.spec.?replicas.orValue(0)"
@@ -63,8 +66,8 @@ def conditions_of(kind: PolicyKind, *, is_scale: bool = False, sets: bool = Fals
 
 def _resources(kind: PolicyKind, is_scale: bool, sets: bool) -> Manifest:
     if kind is PolicyKind.POD:
-        when = ["CREATE"] if sets else ["CREATE", "UPDATE"]
-        return {"apiGroups": [""], "apiVersions": ["v1"], "operations": when, "resources": ["pods"]}
+        when, what = (["CREATE"], ["pods"]) if sets else (["CREATE", "UPDATE"], ["pods", _DEBUGGING])
+        return {"apiGroups": [""], "apiVersions": ["v1"], "operations": when, "resources": what}
     resource = f"{_PLURALS[kind]}/scale" if is_scale else _PLURALS[kind]
     operations = ["UPDATE"] if is_scale else ["CREATE", "UPDATE"]
     return {"apiGroups": [GROUP], "apiVersions": [VERSION], "operations": operations, "resources": [resource]}
