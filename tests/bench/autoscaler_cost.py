@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -47,7 +48,9 @@ Job = tuple[str, Entry, int, bool, Abilities]
 
 
 async def measure(effort: Effort) -> list[Measurement]:
-    """Ratios of dollars: ours to the clairvoyant's on smooth load, and to the best peer's on each load."""
+    """Of each load the ratios of our dollars to the clairvoyant's and to the best peer's, and how much of the
+    promise was kept.
+    """
     OUT.mkdir(parents=True, exist_ok=True)
     judged: list[Judged] = []
     context = multiprocessing.get_context("fork")
@@ -59,13 +62,15 @@ async def measure(effort: Effort) -> list[Measurement]:
             (OUT / "report.md").write_text(text, "utf-8")
             (OUT / "report.json").write_text(json.dumps(numbers, indent=1), "utf-8")
     print(text)
-    smooth = [one for one in judged if one.case.is_smooth and one.keeps_promise]
+    return [measurement for one in judged for measurement in _measured(one)]
+
+
+def _measured(judged: Judged) -> list[Measurement]:
+    load = re.sub(r"\W+", "_", judged.case.name)
     return [
-        Measurement(
-            "against_clairvoyant", "ratio", tuple(one.against(ORACLE) for one in smooth) or (9.0,), "max"
-        ),
-        Measurement("against_best_peer", "ratio", tuple(one.against_best_peer for one in judged), "max"),
-        Measurement("attained", "share", tuple(one.attained(OURS) for one in judged), "min"),
+        Measurement(f"{load}_against_clairvoyant", "ratio", (judged.against(ORACLE),)),
+        Measurement(f"{load}_against_best_peer", "ratio", (judged.against_best_peer,)),
+        Measurement(f"{load}_attained", "share", (judged.attained(OURS),)),
     ]
 
 

@@ -60,7 +60,6 @@ class Case:
     name: str
     make: Callable[[int, bool], Scenario]
     mixes: tuple[Mix, ...] = ()
-    is_smooth: bool = False
 
 
 @cache
@@ -132,7 +131,7 @@ def _recorded(name: str, model: Model, trace: str, rate: float, hours: float) ->
         kept = rate / float(np.nanmean(week(trace).requests_per_second))
         return model.scenario(name, from_rates(load, conversation(), kept, _random(seed, is_training)))
 
-    return Case(name, make, is_smooth=True)
+    return Case(name, make)
 
 
 def _requests(name: str, model: Model, trace: str, copies: float) -> Case:
