@@ -42,6 +42,11 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         },
         "operator": {
             "evidence": {"credentialsSecret": "audit-store"},
+            "serviceAccount": {
+                "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/audit"}
+            },
+            "podLabels": {"azure.workload.identity/use": "true"},
+            "env": {"AWS_REGION": "eu-west-1"},
             "nodeSelector": {"pool": "system"},
             "tolerations": [{"operator": "Exists"}],
             "priorityClassName": "system-cluster-critical",

@@ -166,6 +166,9 @@ WRONG = {
     "a misspelt kind of affinity": {"gateway": {"affinity": {"nodeAfinity": {}}}},
     "a toleration that Kubernetes has not": {"gateway": {"tolerations": [{"operator": "Equals"}]}},
     "a pull secret without its name": {"imagePullSecrets": [{"secret": "registry"}]},
+    "a secret among plain settings": {"operator": {"env": {"AWS_SECRET_ACCESS_KEY": "x"}}},
+    "a setting of something else": {"operator": {"env": {"PYTHONPATH": "/tmp"}}},
+    "a label that pods are chosen by": {"operator": {"podLabels": {"app.kubernetes.io/name": "other"}}},
     "a claim that cannot be": {"fleet": {"weights": {"cacheClaim": "Model Weights"}}},
 }
 
@@ -214,6 +217,22 @@ def test_a_record_in_a_file_is_on_a_claim_and_the_root_stays_read_only() -> None
     (container,) = operator["containers"]
     assert {"name": "evidence", "mountPath": "/var/lib/pointsman/evidence"} in container["volumeMounts"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_the_operator_may_have_an_identity_of_its_cloud() -> None:
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/audit"}
+    operator = {
+        "serviceAccount": {"annotations": role},
+        "podLabels": {"azure.workload.identity/use": "true"},
+        "env": {"AZURE_STORAGE_ACCOUNT_NAME": "audits"},
+    }
+    objects = render({"operator": operator})
+    named = {(one["kind"], one["metadata"]["name"].rpartition("-")[2]): one for one in objects}
+    assert named["ServiceAccount", "operator"]["metadata"]["annotations"] == role
+    template = named["Deployment", "operator"]["spec"]["template"]
+    assert template["metadata"]["labels"]["azure.workload.identity/use"] == "true"
+    (container,) = template["spec"]["containers"]
+    assert {"name": "AZURE_STORAGE_ACCOUNT_NAME", "value": "audits"} in container["env"]
 
 
 def test_the_parts_of_a_pod_that_are_optional_may_be_taken_away() -> None:

@@ -214,7 +214,7 @@ class EvidenceStore(Record):
 
     url: BucketUrl
     credentials_file: FilePath | None = None
-    """A JSON object of the store's settings; without it the store's own ways to credentials are tried."""
+    """A JSON object of the store's settings. What it leaves out is asked of the environment and the cloud."""
 
 
 class EvidenceSettings(Record):

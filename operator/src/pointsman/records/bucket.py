@@ -7,6 +7,7 @@ different.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ _AT_ONCE = 16
 """Objects that are asked for side by side."""
 _PATIENCE = {"timeout": "30s", "connect_timeout": "10s"}
 _DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
+_ADDRESSED = re.compile("endpoint|base_url", re.IGNORECASE)
 _ADDRESS = "correct the address, or region and endpoint"
 _NO_BUCKET = re.compile(r"\b404 Not Found\b")
 
@@ -47,12 +49,15 @@ class RecordBucket:
     """An object is there whole or not at all."""
 
     def __init__(self, url: str, credentials_file: str | None = None) -> None:
-        """`url` as s3://BUCKET/PREFIX; without a file the store's own ways to credentials are tried."""
+        """`url` as s3://BUCKET/PREFIX. What no file says the store's client looks for in the environment, and
+        then asks the cloud for this process's identity.
+        """
         self.name = url.rstrip("/")
         self._credentials_file = credentials_file
         scheme, _, rest = self.name.partition("://")
         bucket, _, prefix = rest.partition("/")
         self._root, self._prefix = f"{scheme}://{bucket}", f"{prefix}/" if prefix else ""
+        self._store: tuple[tuple[dict[str, Any], bool], ObjectStore] | None = None
         self._ends: list[tuple[int, str]] = []
         """Of the segments that were read: how many lines there are up to its end, and its name."""
 
@@ -93,12 +98,17 @@ class RecordBucket:
     def _lines_from(self, entry: int) -> Iterator[bytes]:
         """With an entry that an object is named by."""
         self._ends, count = [], 0
-        before = f"{self._prefix}{entry - 1:012}.jsonl"
+        first = f"{self._prefix}{entry:012}.jsonl"
+        # Azure has no such offset in every kind of account.
+        is_listed_from = entry > 1 and not self._root.startswith("az://")
+        before = f"{self._prefix}{entry - 1:012}.jsonl" if is_listed_from else None
         with self._told():
             store = self._opened()
             listed = obstore.list(store, self._prefix or None, offset=before)
             found = [str(one["path"]) for page in listed for one in page]
-        keys = sorted(key for key in found if _OBJECT.fullmatch(key.removeprefix(self._prefix)))
+        keys = sorted(
+            key for key in found if key >= first and _OBJECT.fullmatch(key.removeprefix(self._prefix))
+        )
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for at in range(0, len(keys), _AT_ONCE):
                 chosen = keys[at : at + _AT_ONCE]
@@ -119,7 +129,13 @@ class RecordBucket:
         return f"{self.name}/ (after line {begin})"
 
     def _opened(self) -> ObjectStore:
-        config, by_http = self._credentials()
+        """The same as before as long as it is told the same: it keeps what it was given for its identity."""
+        told = self._credentials()
+        if self._store is None or self._store[0] != told:
+            self._store = told, self._open(*told)
+        return self._store[1]
+
+    def _open(self, config: dict[str, Any], by_http: bool) -> ObjectStore:
         if self._root.startswith("s3://"):
             # A bucket that locks its objects takes none without a checksum.
             config = {"checksum_algorithm": "sha256", **config}
@@ -133,7 +149,7 @@ class RecordBucket:
     def _credentials(self) -> tuple[dict[str, Any], bool]:
         """What the store is told, and whether its address says plain HTTP."""
         if self._credentials_file is None:
-            return {}, False
+            return {}, _by_http(os.environ)
         try:
             stated = json.loads(Path(self._credentials_file).read_text("utf-8"))
         except OSError as error:
@@ -154,7 +170,7 @@ class RecordBucket:
         if self._root.startswith("gs://") and stated.get("type") == "service_account":
             return {"service_account_key": json.dumps(stated)}, False
         plain = {str(key): str(value) for key, value in stated.items()}
-        return plain, any("endpoint" in key and value.startswith("http://") for key, value in plain.items())
+        return plain, _by_http(plain) or _by_http(os.environ)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -162,6 +178,7 @@ class RecordBucket:
         try:
             yield
         except BaseError as error:
+            self._store = None
             what, todo = _refused(error)
             raise PointsmanError(what, where=self.name, todo=todo) from None
         except FileNotFoundError:
@@ -171,6 +188,11 @@ class RecordBucket:
                 where=self.name,
                 todo=_ADDRESS,
             ) from None
+
+
+def _by_http(settings: Mapping[str, str]) -> bool:
+    """Whether an address among them is plain HTTP, as a store inside the cluster often speaks it."""
+    return any(_ADDRESSED.search(key) and value.startswith("http://") for key, value in settings.items())
 
 
 def _refused(error: BaseError) -> tuple[str, str]:
