@@ -95,6 +95,14 @@ def test_a_wrong_option_is_one_line(
     assert capsys.readouterr().err.startswith(said)
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_simulated(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = trace / "page.html"
+    assert simulated(Path("no such trace"), "--report", str(page)) == 1
+    assert capsys.readouterr().err == f"{page}: the report cannot be written (Not a directory)\n"
+
+
 def test_what_cannot_be_simulated_says_why(
     trace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,11 +217,15 @@ def test_a_peer_that_prefers_another_pool_begins_with_a_replica_there(
     assert "&lt;b&gt;quiet.csv" in page.read_text()
 
 
-def test_requests_beyond_the_context_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_requests_beyond_the_context_are_told_and_a_full_disk_takes_the_page_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     long = tmp_path / "long.csv"
     long.write_text("time,input_tokens,output_tokens\n0,10000000,100\n9,10,1\n")
-    assert simulated(long, "--against", "", "--report", "") == 0
-    first, _, row = capsys.readouterr().out.splitlines()
+    assert simulated(long, "--against", "", "--report", "/dev/full") == 1
+    printed = capsys.readouterr()
+    assert printed.err == "/dev/full: the report cannot be written (No space left on device)\n"
+    first, _, row = printed.out.splitlines()
     assert "2 requests (as recorded, 50 % cut to spec.model.contextLength)" in first
     assert re.split(r"\s{2,}", row)[5] == "-", "there is no whole window to compare with"
 

@@ -1,6 +1,8 @@
 """`pointsman simulate PATH… --trace FILE`: what these settings would have cost, beside those of others."""
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -135,6 +137,8 @@ def command(
     if examination.has_errors:
         return _FOUND_ERRORS
     peers = parse(against, "--against")
+    if report:
+        _refuse_unless_writable(Path(report))
     resources = [located.resource for located in examination.objects]
     chosen = _chosen([one for one in resources if isinstance(one, ModelDeployment)], deployment)
     fleet = next((one for one in resources if isinstance(one, FleetSettings)), FleetSettings())
@@ -144,17 +148,18 @@ def command(
     load_there = arrivals_of(trace, load, LENGTHS[kind](), context, seed)
     made = study(chosen, fleet, shipped_catalog(), load_there, trace_name=name, startup=startup)
     comparison = _compared(made.scenario, peers, tune, range(seed, seed + seeds), fleet.currency)
-    if report:
-        _write(Path(report), page(comparison, made.facts))
     if output == "json":
         click.echo(json.dumps(document(comparison), indent=2))
-        return 0
-    click.echo(_title(made.scenario, comparison.seeds))
-    click.echo(outcome(comparison).text())
-    for note in comparison.notes:
-        click.echo(note)
+    else:
+        click.echo(_title(made.scenario, comparison.seeds))
+        click.echo(outcome(comparison).text())
+        for note in comparison.notes:
+            click.echo(note)
+    # Last, as a disk that is full by now need not take the rest with it.
     if report:
-        click.echo(f"report: {report}")
+        _write(Path(report), page(comparison, made.facts))
+        if output == "table":
+            click.echo(f"report: {report}")
     return 0
 
 
@@ -265,9 +270,28 @@ def _text(path: Path) -> str:
         raise PointsmanError("it is no UTF-8 text", where=str(path), todo=todo) from error
 
 
-def _write(path: Path, text: str) -> None:
+def _refuse_unless_writable(path: Path) -> None:
+    """What can be told of a report's place before hours of simulation."""
+    wrong: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        wrong = errno.ENOTDIR
+    except OSError as error:
+        wrong = error.errno
+    else:
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            wrong = errno.EACCES
+    if wrong is not None:
+        raise _unwritable(path, wrong)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise PointsmanError(f"the report cannot be written ({error.strerror})", where=str(path)) from error
+        raise _unwritable(path, error.errno) from error
+
+
+def _unwritable(path: Path, code: int | None) -> PointsmanError:
+    return PointsmanError(f"the report cannot be written ({os.strerror(code or 0)})", where=str(path))
