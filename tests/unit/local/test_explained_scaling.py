@@ -46,7 +46,7 @@ def test_what_was_decided_before_follows_the_newest_first() -> None:
         reason="3 replicas because",
         history=[
             {"since": "2026-11-22T12:10:00Z", "forReplicas": 2, "state": "MetricsBlind", "reason": "silence"},
-            {"since": "2026-11-22T12:00:00Z", "forReplicas": 2, "state": "Active", "reason": "2 because"},
+            {"since": "2026-11-22T12:00:00Z", "forReplicas": 1, "state": "Active", "reason": "1 because"},
         ],
     )
     at = lines.index("Scaling")
@@ -54,8 +54,8 @@ def test_what_was_decided_before_follows_the_newest_first() -> None:
         "  before:",
         "    2 replicas since 2026-11-22T12:10:00Z (MetricsBlind)",
         "      silence",
-        "    2 replicas since 2026-11-22T12:00:00Z",
-        "      2 because",
+        "    1 replica since 2026-11-22T12:00:00Z",
+        "      1 because",
     ]
 
 

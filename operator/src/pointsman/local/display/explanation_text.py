@@ -70,8 +70,7 @@ def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
         yield "  nothing was decided yet"
         return
     pools = ", ".join(f"{pool['replicas']} in pool {pool['name']}" for pool in scaling.get("pools", ()))
-    replicas = scaling.get("forReplicas", 0)
-    yield f"  {replicas} replicas since {scaling.get('since') or 'some time'}{f' ({pools})' if pools else ''}"
+    yield f"  {_replicas_since(scaling)}{f' ({pools})' if pools else ''}"
     for said in (scaling.get("reason"), scaling.get("message")):
         if said:
             yield f"  {said}"
@@ -79,11 +78,15 @@ def _scaling(scaling: dict[str, Any]) -> Iterator[str]:
         yield "  before:"
     for past in scaling.get("history", ()):
         state = past.get("state", "")
-        since, count = past.get("since") or "some time", past.get("forReplicas", 0)
         held = "" if state == ScalingState.ACTIVE else f" ({state})"
-        yield f"    {count} replicas since {since}{held}"
+        yield f"    {_replicas_since(past)}{held}"
         if past.get("reason"):
             yield f"      {past['reason']}"
+
+
+def _replicas_since(decided: dict[str, Any]) -> str:
+    count = decided.get("forReplicas", 0)
+    return f"{count} replica{'' if count == 1 else 's'} since {decided.get('since') or 'some time'}"
 
 
 def _route(explained: dict[str, Any]) -> Iterator[str]:
