@@ -26,7 +26,19 @@ _COLUMNS = (
     "reversals/day",
     "recovery",
 )
-_HEADER = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+_SUMMARY = (
+    "load",
+    "ours attains",
+    "USD",
+    "ours to the clairvoyant (attains)",
+    "cheapest peer that attains as much",
+    "ours to it (95 %)",
+    "reversals/day, ours and theirs",
+)
+
+
+def _header(columns: Sequence[str]) -> str:
+    return f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
 
 
 @dataclass(frozen=True)
@@ -38,14 +50,14 @@ class Judged:
     least: float
     promised: float
 
-    def _entry(self, name: str) -> Entry:
+    def tuned(self, name: str) -> Entry:
         """The tuned one, which stands first."""
         return next(entry for entry in self.results if entry.name == name and not entry.without)
 
     def attained(self, name: str) -> float:
-        return self._attained(self._entry(name))
+        return self.attained_by(self.tuned(name))
 
-    def _attained(self, entry: Entry) -> float:
+    def attained_by(self, entry: Entry) -> float:
         return mean([result.attained_windows for result in self.results[entry]])
 
     def dollars(self, entry: Entry) -> list[float]:
@@ -53,15 +65,15 @@ class Judged:
 
     def against(self, name: str) -> float:
         """Our dollars to theirs."""
-        return mean(self.dollars(self._entry(OURS))) / mean(self.dollars(self._entry(name)))
+        return mean(self.dollars(self.tuned(OURS))) / mean(self.dollars(self.tuned(name)))
 
     @property
     def best_peer(self) -> Entry:
         """The cheapest of those that attain as much as ours, or as was promised; else who attains most."""
-        peers = [self._entry(name) for name in dict.fromkeys(entry.name for entry in self.results)]
+        peers = [self.tuned(name) for name in dict.fromkeys(entry.name for entry in self.results)]
         peers = [entry for entry in peers if entry.name not in (OURS, ORACLE)]
         enough = min(self.promised, self.attained(OURS)) - _AS_MUCH
-        as_good = [entry for entry in peers if self._attained(entry) >= enough]
+        as_good = [entry for entry in peers if self.attained_by(entry) >= enough]
         if as_good:
             return min(as_good, key=lambda entry: mean(self.dollars(entry)))
         return max(peers, key=self._attained)
@@ -73,15 +85,32 @@ class Judged:
 
 def written(judged: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
     """Markdown, and the numbers."""
-    parts = ["# Scaling policies compared", ""]
+    parts = ["# Scaling policies compared", "", _header(_SUMMARY), *map(_summary, judged), ""]
     numbers: dict[str, Any] = {}
     for one in judged:
         rows = [_row(one, entry) for entry in _ordered(one)]
-        parts += [f"## {one.case.name}", "", _HEADER, *[_line(row) for row in rows], ""]
+        parts += [f"## {one.case.name}", "", _header(_COLUMNS), *[_line(row) for row in rows], ""]
         peer = one.best_peer
         parts += [f"Best peer: {peer.title}. The bound: {one.least:,.2f} USD.", ""]
         numbers[one.case.name] = {"least": one.least, "bestPeer": peer.title, "policies": rows}
     return "\n".join(parts), numbers
+
+
+def _summary(one: Judged) -> str:
+    ours, oracle, peer = one.tuned(OURS), one.tuned(ORACLE), one.best_peer
+    ratio, low, high = paired_ratio(one.dollars(ours), one.dollars(peer))
+    as_much = one.attained_by(peer) >= one.attained_by(ours) - _AS_MUCH
+    reversals = [mean([result.reversals_per_day for result in one.results[entry]]) for entry in (ours, peer)]
+    cells = (
+        one.case.name,
+        f"{one.attained_by(ours):.1%}",
+        f"{mean(one.dollars(ours)):,.1f}",
+        f"{one.against(ORACLE):.2f} ({one.attained_by(oracle):.1%})",
+        f"{peer.title}, {one.attained_by(peer):.1%}{'' if as_much else ' (none does)'}",
+        f"{ratio:.2f} ({low:.2f}-{high:.2f})",
+        " and ".join(f"{one:.0f}" for one in reversals),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _ordered(one: Judged) -> list[Entry]:
@@ -95,7 +124,7 @@ def _ordered(one: Judged) -> list[Entry]:
 def _row(one: Judged, entry: Entry) -> dict[str, Any]:
     results = one.results[entry]
     # Parts of ours are tried with the first seeds alone.
-    ours = one.dollars(one._entry(OURS))[: len(results)]
+    ours = one.dollars(one.tuned(OURS))[: len(results)]
     recoveries = [result.recovery_seconds for result in results if result.recovery_seconds is not None]
     return {
         "policy": entry.title,
