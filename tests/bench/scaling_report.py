@@ -76,7 +76,7 @@ class Judged:
         as_good = [entry for entry in peers if self.attained_by(entry) >= enough]
         if as_good:
             return min(as_good, key=lambda entry: mean(self.dollars(entry)))
-        return max(peers, key=self._attained)
+        return max(peers, key=self.attained_by)
 
     @property
     def against_best_peer(self) -> float:
