@@ -72,6 +72,7 @@ class Cluster:
         )
         self.pods: dict[str, Json] = {}
         self.deployments = {"chat"}
+        self.labels: dict[str, str] = {}
         self.has_policy = True
         self._due: Due | None = None
 
@@ -101,14 +102,14 @@ class Cluster:
         for name in self.deployments:
             due.saw(MODEL_DEPLOYMENT, _deployment(name), False)
         due.saw(GUARDRAIL_POLICY, {"metadata": {"name": "house", "uid": "uid"}}, False)
-        due.saw_namespace(None, {"metadata": {"name": "team"}})
+        due.saw_namespace(None, self.namespace())
         for one in self.pods.values():
             due.saw_pod(None, one)
         self._due = due
         due.begin()
         due.recorder.saw(self.house, "uid", 1, None)
         due.findings.hold(_HOUSE, self.house)
-        parts = (due.pods.run(), due.recorder.run(self.world.still_leads))
+        parts = (due.findings.run(), due.pods.run(), due.recorder.run(self.world.still_leads))
         running = [asyncio.create_task(part) for part in parts]
         try:
             yield due
@@ -125,7 +126,12 @@ class Cluster:
         assert due.pods is not None
         assert due.recorder is not None
         pods, recorder = due.pods, due.recorder
-        await eventually_async(lambda: pods.is_idle and recorder.is_idle, 30, "all is written")
+        await eventually_async(
+            lambda: due.findings.is_idle and pods.is_idle and recorder.is_idle, 30, "all is written"
+        )
+
+    def namespace(self) -> Json:
+        return {"metadata": {"name": "team", "labels": self.labels}}
 
     def _recorder(self, due: Due) -> Recorder:
         return Recorder(
@@ -262,9 +268,11 @@ async def test_a_policy_that_is_not_for_their_namespace_any_more_says_nothing_of
     async with cluster.led() as due:
         await cluster.settled()
         assert cluster.told() == []
-        due.saw_namespace(None, {"metadata": {"name": "team", "labels": {"stage": "prod"}}})
+        cluster.labels = {"stage": "prod"}
+        due.saw_namespace(None, cluster.namespace())
         await cluster.settled()
-        due.saw_namespace(None, {"metadata": {"name": "team"}})
+        cluster.labels = {}
+        due.saw_namespace(None, cluster.namespace())
 
     assert cluster.told() == [("chat", "pass"), ("chat", "gone")]
 
@@ -279,3 +287,21 @@ async def test_a_report_of_the_record_names_them(cluster: Cluster) -> None:
         ("Pod team/chat/debug", "fail"),
         (f"Pod team/chat@{template[:12]}", "pass"),
     ]
+
+
+@pytest.mark.parametrize("is_led", [True, False])
+async def test_an_object_whose_namespace_leaves_a_policy_is_gone(is_led: bool, tmp_path: Path) -> None:
+    selector = {"matchLabels": {"stage": "prod"}}
+    cluster = Cluster(tmp_path, rules=[rule("LIC-1")], appliesTo={"namespaceSelector": selector})
+    cluster.labels = {"stage": "prod"}
+    async with cluster.led() as due:
+        await cluster.settled()
+        assert [one[0] for one in cluster.world.verdicts()] == ["chat"]
+        if is_led:
+            cluster.labels = {}
+            due.saw_namespace(None, cluster.namespace())
+    cluster.labels = {}
+    async with cluster.led():
+        pass
+
+    assert [one.get("gone", False) for one in cluster.world.bodies("verdict")] == [False, True]

@@ -79,6 +79,8 @@ class Findings:
         """None: every object; there are none in memory for each of many policies before it is its turn."""
         self._unfinished: set[ObjectKey] = set()
         """Policies of which not every object was looked at since they are what they are."""
+        self._outside: dict[Place, None] = {}
+        """Of this turn, what the policy is not for; told at once, as of many policies most objects are."""
         self._seen: dict[Place, int] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._crowd_seconds = crowd_seconds
@@ -114,7 +116,7 @@ class Findings:
 
     def begin(self) -> None:
         """Nothing is known: who leads from now on says which policies there are."""
-        for known in (self._policies, self._found, self._due, self._unfinished, self._seen):
+        for known in (self._policies, self._found, self._due, self._unfinished, self._outside, self._seen):
             known.clear()
         if self._pods is not None:
             self._pods.begin()
@@ -265,6 +267,7 @@ class Findings:
             await asyncio.sleep(0)
             if self._recorder is not None:
                 await self._recorder.room()
+        self._tell_of_outside(policy)
         left = self._places(policy)
         self._due.pop(policy, None)
         if left:
@@ -317,6 +320,12 @@ class Findings:
         if places:
             self._tell({namespace_of(place) for place in places})
 
+    def _tell_of_outside(self, policy: ObjectKey) -> None:
+        compiled, places = self._policies.get(policy), list(self._outside)
+        self._outside.clear()
+        if self._recorder is not None and compiled is not None and places:
+            self._recorder.outside(compiled, [Looked(_KINDS[kind], key) for kind, key in places])
+
     def _live(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         if kind != NAMESPACE:
             return self._look(kind, key)
@@ -338,7 +347,9 @@ class Findings:
         if compiled.namespaces is not None and not compiled.namespaces.matches(
             self._namespaces.get(name, {})
         ):
+            self._outside[place] = None
             return ()  # of many policies most are for other namespaces, and an object takes a while to read
+        self._outside.pop(place, None)
         beside = None
         if self._beside is not None and any(kind.kind in look.kinds for look in compiled.looks):
             beside = self._beside(kind, key, live)

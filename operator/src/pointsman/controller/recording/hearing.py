@@ -40,6 +40,9 @@ class Hearing(Protocol):
 
     def judged(self, compiled: Compiled, looked: Looked) -> None: ...
 
+    def outside(self, compiled: Compiled, looked: Sequence[Looked]) -> None:
+        """What the policy is not for, and may have been for."""
+
     def judged_pods(
         self, compiled: Compiled, deployment: ObjectKey, looked: Sequence[PodLooked], *, may_return: bool
     ) -> None:

@@ -29,6 +29,7 @@ from pointsman.policy.evidence.known import (
     Known,
     News,
     ObjectJudged,
+    ObjectsOutside,
     PodsJudged,
     PolicyGone,
     PolicySeen,
@@ -170,6 +171,11 @@ class Recorder:
             uid, generation = str(metadata.get("uid", "")), int(metadata.get("generation") or 0)
             _, body = bodies.verdict(compiled.name, self._digest(compiled), seen, found, uid, generation)
         self._heard(ObjectJudged(self._now(), compiled.name, place, body))
+
+    def outside(self, compiled: Compiled, looked: Sequence[Looked]) -> None:
+        """A policy is not for these objects."""
+        places = tuple((kind_name(one.kind), one.key.namespace, one.key.name) for one in looked)
+        self._heard(ObjectsOutside(self._now(), compiled.name, places))
 
     def judged_pods(
         self, compiled: Compiled, deployment: ObjectKey, looked: Sequence[PodLooked], *, may_return: bool

@@ -78,7 +78,16 @@ class PodsJudged:
     may_return: bool
 
 
-News = PolicySeen | PolicyGone | ObjectJudged | PodsJudged
+@dataclass(frozen=True)
+class ObjectsOutside:
+    """What a policy is not for, or no longer."""
+
+    at: datetime
+    policy: str
+    places: tuple[Place, ...]
+
+
+News = PolicySeen | PolicyGone | ObjectJudged | ObjectsOutside | PodsJudged
 
 
 _Exception = tuple[str, bytes, Mapping[str, Any]]
@@ -210,6 +219,9 @@ class Known:
                 yield from self._of_gone(news.policy)
             case ObjectJudged():
                 yield from self._of_object(news)
+            case ObjectsOutside():
+                known = self._objects.get(news.policy, {})
+                yield from (bodies.gone(news.policy, *place) for place in news.places if place in known)
             case PodsJudged():
                 yield from self._of_pods(news)
 
