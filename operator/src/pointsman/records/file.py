@@ -44,12 +44,12 @@ class RecordFile:
         with _opened(self._path, os.O_RDWR | os.O_CREAT):
             segments = _segments(self._path)
             first, last = next(reversed(segments)), segments[next(reversed(segments))]
-            with _opened(last, os.O_RDWR, is_locked=True) as stream:
-                self.torn_bytes = _without_torn_line(stream)
+            with _opened(last, os.O_RDONLY, is_locked=True) as stream:
                 size = stream.seek(0, os.SEEK_END)
+                self.torn_bytes = size - _whole_bytes(stream)
             try:
                 count = first - 1
-                for entry in entries_from([] if is_whole else [*reversed(segments)][:-1], self._lines_from):
+                for entry in entries_from([] if is_whole else [*reversed(segments)][:-1], self._whole_lines):
                     count = entry.sequence
                     yield entry
                 self._end = last, size, count
@@ -64,6 +64,10 @@ class RecordFile:
             size = os.stat(last).st_size
             if (last, size, after.entries) != (self._end or (last, 0, 0)):
                 raise Moved
+            if self.torn_bytes:
+                size -= self.torn_bytes
+                os.truncate(last, size)
+                self._end, self.torn_bytes = (last, size, after.entries), 0
             if begins_segment:
                 last, size = f"{self._path}.{after.entries + 1:012}", 0
                 _make(last, lines)
@@ -83,6 +87,9 @@ class RecordFile:
     def where(self, line: int) -> str:
         begin, name = next(one for one in reversed(self._begins) if one[0] < line)
         return f"{name}:{line - begin}"
+
+    def _whole_lines(self, entry: int) -> Iterator[bytes]:
+        return (line for line in self._lines_from(entry) if line.endswith(b"\n"))
 
     def _lines_from(self, entry: int) -> Iterator[bytes]:
         """With the file that begins with this entry."""
@@ -145,21 +152,17 @@ def _write(stream: BinaryIO, lines: bytes) -> None:
         raise
 
 
-def _without_torn_line(stream: BinaryIO) -> int:
-    """Takes away what follows the last end of a line; how many bytes that were."""
-    size = end = stream.seek(0, os.SEEK_END)
+def _whole_bytes(stream: BinaryIO) -> int:
+    """Up to the last end of a line."""
+    end = stream.seek(0, os.SEEK_END)
     while end:
         begin = max(0, end - _BLOCK)
         stream.seek(begin)
         found = stream.read(end - begin).rfind(b"\n")
         if found >= 0:
-            end = begin + found + 1
-            break
+            return begin + found + 1
         end = begin
-    if end < size:
-        stream.truncate(end)
-        os.fsync(stream.fileno())
-    return size - end
+    return 0
 
 
 def _keep_name(file: Path) -> None:

@@ -23,12 +23,13 @@ class Place(Protocol):
 
     def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
         """The entries from the last checkpoint on, which is the first of them; all where there is none, or
-        `is_whole`. What a killed writer left of a line is taken away first.
+        `is_whole`. What a killed writer left of a line is none; it is taken away with the next append, which
+        is to say so.
         """
 
     @property
     def torn_bytes(self) -> int:
-        """How much of such a line the last reading took away."""
+        """How much of such a line the last reading found."""
 
     def append(self, after: Verified, lines: bytes, *, begins_segment: bool = False) -> None:
         """All of the lines, to a record that ends with `after`, or none of them. Raises Moved. A segment

@@ -222,6 +222,24 @@ async def test_an_incomplete_last_line_is_taken_away_and_said(world: World) -> N
     assert "an incomplete last line of" in gap["why"]
 
 
+async def test_an_incomplete_last_line_is_said_by_who_writes_next(world: World) -> None:
+    await first_write(world)
+    world.file.write_bytes(world.file.read_bytes() + b'{"at":')
+    world.leads = LeadershipLost("this replica does not lead")
+    lost = world.recorder()
+    world.judge(lost, model("chat", 2))
+    with pytest.raises(LeadershipLost):
+        await asyncio.wait_for(lost.run(world.still_leads), 30)
+    world.leads = None
+
+    async with leading(lost, world):
+        world.judge(lost, model("chat", 2))
+
+    assert [gap["why"] for gap in world.bodies("gap")] == [
+        "an incomplete last line of 6 bytes was taken away"
+    ]
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 async def test_an_end_that_was_cut_off_is_said_in_what_follows(world: World, is_restarted: bool) -> None:
     recorder = world.recorder()

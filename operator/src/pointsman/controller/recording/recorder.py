@@ -342,6 +342,8 @@ class Recorder:
         return known
 
     def _noticed(self, why: str) -> None:
+        if any(body["why"] == why for _, body in self._gaps):
+            return  # it was read again before that could be written
         _log.warning("evidence_gap", record=self._record.name, why=why)
         self._gaps.append(bodies.gap(None, self._now(), why))
 
