@@ -174,9 +174,18 @@ def test_a_break_is_told_by_its_line(lines: list[bytes], line: int, what: str) -
     assert len(str(found).splitlines()) == 1
 
 
-def test_an_incomplete_line_says_what_to_keep() -> None:
-    found = verify([*LINES[:4], LINES[4][:-9]])
-    assert "keep the 4 lines before it, which verify" in str(found)
+@pytest.mark.parametrize(
+    ("whole", "todo"),
+    [
+        (4, "keep the 4 lines before it, which verify, and append again"),
+        (1, "keep the line before it, which verifies, and append again"),
+        (0, "it has nothing else: see whether it is a record at all before you begin it anew"),
+    ],
+)
+def test_an_incomplete_line_says_what_to_keep(whole: int, todo: str) -> None:
+    found = verify([*LINES[:whole], LINES[whole][:-9]])
+    assert isinstance(found, Broken)
+    assert found.todo == todo
 
 
 @pytest.mark.parametrize("number", [2**60, float(2**60), float("nan")])

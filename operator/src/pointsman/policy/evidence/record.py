@@ -189,15 +189,22 @@ def begins_segment(line: bytes, sequence: int) -> bool:
     )
 
 
+def _kept(lines: int) -> str:
+    """What to do where these lines alone are whole."""
+    if not lines:
+        return "it has nothing else: see whether it is a record at all before you begin it anew"
+    kept = (
+        "the line before it, which verifies" if lines == 1 else f"the {lines} lines before it, which verify"
+    )
+    return f"keep {kept}, and append again"
+
+
 def _entry(number: int, line: bytes, end: Verified | None, *, is_thorough: bool = True) -> Entry:
     def broken(what: str, todo: str = "") -> RecordError:
         return RecordError(Broken(number, what, todo))
 
     if not line.endswith(b"\n"):
-        raise broken(
-            "is incomplete: its writer was ended or the disk was full",
-            f"keep the {number - 1} lines before it, which verify, and append again",
-        )
+        raise broken("is incomplete: its writer was ended or the disk was full", _kept(number - 1))
     try:
         read = loaded(line)
     except ValueError:
