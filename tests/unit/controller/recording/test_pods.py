@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trestle.oscal.assessment_results import Model
 
 from pointsman.api import FleetSettings, ObjectKey
+from pointsman.cli.main import main
 from pointsman.controller.due import Due
 from pointsman.controller.recording.fleet import WatchedFleet
 from pointsman.controller.recording.recorder import Recorder
@@ -277,16 +279,20 @@ async def test_a_policy_that_is_not_for_their_namespace_any_more_says_nothing_of
     assert cluster.told() == [("chat", "pass"), ("chat", "gone")]
 
 
-async def test_a_report_of_the_record_names_them(cluster: Cluster) -> None:
+async def test_a_report_of_the_record_names_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packs = [{"name": "baseline-security"}]
+    cluster = Cluster(tmp_path, rules=[], packs=packs)
     async with cluster.led():
         cluster.put(pod("chat-0"), pod("debug", _LOOSE, by=""))
 
-    judged = shown(cluster.world.entries(), cluster.world.now).judged
-    template = next(one.object.digest for one in judged if "@" in one.object.name)
-    assert sorted((str(one.object), one.verdict.outcome.value) for one in judged) == [
-        ("Pod team/chat/debug", "fail"),
-        (f"Pod team/chat@{template[:12]}", "pass"),
-    ]
+    command = ["policy", "report", "--record", str(cluster.world.file), "--at", NOW.isoformat()]
+    assert await asyncio.to_thread(main, [*command, "--framework", "kubescape"]) == 0
+    text = capsys.readouterr().out
+    template = next(body["name"] for body in cluster.world.bodies("verdict") if "@" in body["name"])
+    assert "Pod team/chat/debug" in text
+    assert f"Pod team/{template}" in text
+    assert await asyncio.to_thread(main, [*command, "-o", "oscal"]) == 0
+    Model.model_validate_json(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("is_led", [True, False])
