@@ -110,7 +110,10 @@ def _fill(admin: Admin, port: int) -> None:
             {
                 "apiVersion": _SLICE,
                 "kind": "EndpointSlice",
-                "metadata": {"name": name, "labels": {"pointsman.dev/deployment": name}},
+                "metadata": {
+                    "name": name,
+                    "labels": {"pointsman.dev/deployment": name, "kubernetes.io/service-name": name},
+                },
                 "addressType": "IPv4",
                 "ports": [_port(port)],
                 "endpoints": [

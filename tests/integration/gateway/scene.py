@@ -83,7 +83,10 @@ class Scene:
                     "kind": "EndpointSlice",
                     "metadata": {
                         "name": f"{deployment}-{engine.name}",
-                        "labels": {"pointsman.dev/deployment": deployment},
+                        "labels": {
+                            "pointsman.dev/deployment": deployment,
+                            "kubernetes.io/service-name": deployment,
+                        },
                     },
                     "addressType": "IPv4",
                     "ports": [{"name": "http", "port": engine.port, "protocol": "TCP"}],

@@ -136,6 +136,15 @@ def test_no_creation_brings_what_breaks_a_rule(editor: Admin, namespace: str) ->
             assert "[MODEL-1]" in said
 
 
+def test_what_costs_too_much_to_judge_is_refused_and_nothing_else(editor: Admin, namespace: str) -> None:
+    path = _MODELS.format(namespace)
+    args = [f"--{'a' * 4090}{number}" for number in range(64)]
+    costly = deployment("new", license="mit", engine={"name": "vllm", "args": args})
+
+    assert "cost limit exceeded" in _said(partial(editor.request, "POST", path, costly))
+    editor.create(deployment("kept", license="mit"), namespace)
+
+
 @pytest.mark.parametrize("kind", ["ModelDeployment", "ModelRoute"])
 def test_what_is_being_deleted_is_held_to_the_rules(editor: Admin, namespace: str, kind: str) -> None:
     """With a finalizer of one's own it stays for ever, and gateways route what is there."""

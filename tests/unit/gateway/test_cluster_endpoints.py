@@ -8,6 +8,7 @@ import pytest
 
 from pointsman.gateway.cluster.endpoints import ReadyEndpoints, in_pod, in_slice, kept_of_pod
 from pointsman.routing import Endpoint
+from pointsman.workloads import naming
 from tests.support.builders import key
 
 Json = dict[str, Any]
@@ -19,13 +20,21 @@ def endpoint(address: str, *, uid: str = "", **conditions: bool) -> Json:
 
 
 def slice_of(
-    *endpoints: Json, name: str = "s", deployment: str = "a", family: str = "IPv4", port: str = "http"
+    *endpoints: Json,
+    name: str = "s",
+    deployment: str = "a",
+    service: str = "",
+    family: str = "IPv4",
+    port: str = "http",
 ) -> Json:
     return {
         "metadata": {
             "name": name,
             "namespace": "default",
-            "labels": {"pointsman.dev/deployment": deployment},
+            "labels": {
+                "pointsman.dev/deployment": deployment,
+                "kubernetes.io/service-name": service or naming.base_name(deployment),
+            },
         },
         "addressType": family,
         "ports": [{"name": "agent", "port": 9465}, {"name": port, "port": 8000}],
@@ -52,6 +61,13 @@ def test_slices(endpoints: tuple[Json, ...], found: tuple[Endpoint, ...]) -> Non
 def test_a_slice_of_other_ports_or_of_names_holds_no_replica() -> None:
     assert in_slice(slice_of(endpoint("10.0.0.1"), port="grpc")) == ()
     assert in_slice(slice_of(endpoint("engine.example.com"), family="FQDN")) == ()
+
+
+def test_a_service_of_somebody_else_with_the_same_label_brings_no_replica() -> None:
+    """Its slices have the Service's labels, and its pods need not have any."""
+    assert in_slice(slice_of(endpoint("10.0.0.1"), service="b")) == ()
+    found = in_slice(slice_of(endpoint("10.0.0.1"), deployment="1.model"))
+    assert [one.endpoint for one in found] == [A]
 
 
 def test_a_pod_with_two_addresses_is_one_replica() -> None:

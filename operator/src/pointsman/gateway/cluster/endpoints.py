@@ -8,9 +8,10 @@ from typing import Any
 from pointsman.api import ObjectKey
 from pointsman.kube.objects import KubeObject, is_being_deleted, is_ready, key_of, labels_of, uid_of
 from pointsman.routing import Endpoint
-from pointsman.workloads.naming import DEPLOYMENT, LEADER, ROLE
+from pointsman.workloads.naming import DEPLOYMENT, LEADER, ROLE, base_name
 
 _PORT_NAME = "http"
+_SERVICE_NAME = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,7 +75,14 @@ class ReadyEndpoints:
 
 
 def in_slice(obj: KubeObject) -> tuple[Replica, ...]:
-    """The ready replicas of an EndpointSlice. What it does not say of an endpoint means ready (its API)."""
+    """The ready replicas of an EndpointSlice. What it does not say of an endpoint means ready (its API).
+
+    A slice has its Service's labels, which whoever makes one chooses, and any pods: the deployment's own
+    Service counts alone.
+    """
+    labels = labels_of(obj)
+    if labels.get(_SERVICE_NAME) != base_name(labels[DEPLOYMENT]):
+        return ()
     port = next((one.get("port") for one in obj.get("ports") or () if one.get("name") == _PORT_NAME), None)
     if not port or obj.get("addressType") not in ("IPv4", "IPv6"):
         return ()
