@@ -48,6 +48,9 @@ class Hearing(Protocol):
     ) -> None:
         """All pods of a deployment; see `PodsJudged`."""
 
+    def pods_outside(self, compiled: Compiled, deployments: Sequence[ObjectKey]) -> None:
+        """Deployments of whose pods the policy says nothing, and may have said something."""
+
     async def room(self) -> None:
         """Wait until what was heard is not too much."""
 

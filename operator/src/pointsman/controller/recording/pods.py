@@ -120,6 +120,7 @@ class JudgedPods:
                 policy, deployments = next(iter(self._due.items()))
                 # What is left of it waits behind the others.
                 del self._due[policy]
+                self._take_out(policy, deployments)
                 if deployments:
                     self._is_looking = True
                     deployment = next(iter(deployments))
@@ -134,14 +135,26 @@ class JudgedPods:
             self._due.setdefault(policy, {}).update(dict.fromkeys(deployments))
             self._something.set()
 
+    def _take_out(self, policy: ObjectKey, due: dict[ObjectKey, None]) -> None:
+        """What the policy is not for is told at once: of many policies that are most deployments."""
+        compiled = self._policies.get(policy)
+        if compiled is None:
+            return
+        inside = {name for name in {one.namespace for one in due} if self._is_for(compiled, name)}
+        outside = [one for one in due if one.namespace not in inside]
+        for one in outside:
+            del due[one]
+            self._known.get(policy, {}).pop(one, None)
+        if outside:
+            self._hearing.pods_outside(compiled, outside)
+
     async def _look(self, policy: ObjectKey, deployment: ObjectKey) -> None:
         compiled = self._policies.get(policy)
         if compiled is None:
             return
-        is_for = self._is_for(compiled, deployment.namespace)
         before = self._known.get(policy, {}).pop(deployment, {})
         found: dict[str, tuple[int, JudgedPod]] = {}
-        for key, pod in list(self._pods.get(deployment, {}).items()) if is_for else ():
+        for key, pod in list(self._pods.get(deployment, {}).items()):
             if _has_ended(pod):
                 continue
             known = before.get(uid_of(pod))
@@ -160,7 +173,7 @@ class JudgedPods:
         if found:
             self._known.setdefault(policy, {})[deployment] = found
         looked = gathered(deployment.namespace, deployment.name, (one for _, one in found.values()))
-        may_return = is_for and self._has_deployment(deployment)
+        may_return = self._has_deployment(deployment)
         self._hearing.judged_pods(compiled, deployment, looked, may_return=may_return)
 
     def _is_for(self, compiled: Compiled, namespace: str) -> bool:

@@ -31,6 +31,7 @@ from pointsman.policy.evidence.known import (
     ObjectJudged,
     ObjectsOutside,
     PodsJudged,
+    PodsOutside,
     PolicyGone,
     PolicySeen,
 )
@@ -187,6 +188,10 @@ class Recorder:
             for one in looked
         }
         self._heard(PodsJudged(self._now(), compiled.name, deployment, found, may_return))
+
+    def pods_outside(self, compiled: Compiled, deployments: Sequence[ObjectKey]) -> None:
+        """A policy's rules are not for their pods."""
+        self._heard(PodsOutside(self._now(), compiled.name, tuple(deployments)))
 
     async def room(self) -> None:
         """Wait while there is more to write than is kept. In trouble nobody waits: what is too much is lost,

@@ -87,7 +87,16 @@ class ObjectsOutside:
     places: tuple[Place, ...]
 
 
-News = PolicySeen | PolicyGone | ObjectJudged | ObjectsOutside | PodsJudged
+@dataclass(frozen=True)
+class PodsOutside:
+    """Of whose pods a policy says nothing, or no longer."""
+
+    at: datetime
+    policy: str
+    deployments: tuple[ObjectKey, ...]
+
+
+News = PolicySeen | PolicyGone | ObjectJudged | ObjectsOutside | PodsJudged | PodsOutside
 
 
 _Exception = tuple[str, bytes, Mapping[str, Any]]
@@ -224,6 +233,10 @@ class Known:
                 yield from (bodies.gone(news.policy, *place) for place in news.places if place in known)
             case PodsJudged():
                 yield from self._of_pods(news)
+            case PodsOutside():
+                of_pods = self._pods.get(news.policy, {})
+                for one in news.deployments:
+                    yield from (bodies.gone(news.policy, *place) for place in tuple(of_pods.get(one, ())))
 
     def _of_policy(self, news: PolicySeen) -> Iterator[Body]:
         name, known = news.policy, self._policies.get(news.policy, _Policy())
