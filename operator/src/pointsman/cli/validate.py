@@ -32,6 +32,7 @@ Examples:
   pointsman validate deploy/ --for cluster -o json
   kustomize build . | pointsman validate -
   pointsman validate deploy/ --policies platform/policies
+  kubectl get pgp -o yaml | pointsman validate deploy/ --policies -
 """
 
 
