@@ -200,6 +200,10 @@ def down() -> None:
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: place.pid() is None, _STOP_SECONDS, "the sandbox has ended", 0.1)
+    elif not place.folder.exists():
+        # One that was begun with another XDG_STATE_HOME runs on, and must not be taken for gone.
+        click.echo(f"there is no sandbox in {place.folder}; XDG_STATE_HOME says where one is looked for")
+        return
     shutil.rmtree(place.folder, ignore_errors=True)
     click.echo("the sandbox is gone")
 
