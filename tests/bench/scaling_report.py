@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 from typing import Any
 
 from pointsman_autoscaler.simulator.contenders import OURS
@@ -34,6 +35,12 @@ _SUMMARY = (
     "cheapest peer that attains as much",
     "ours to it (95 %)",
     "reversals/day, ours and theirs",
+)
+_OVER_ALL = (
+    "policy, at its best for each load",
+    "loads in which it attains as much as ours",
+    "ours to it there, in the mean",
+    "from … to",
 )
 
 
@@ -67,13 +74,16 @@ class Judged:
         """Our dollars to theirs."""
         return mean(self.dollars(self.tuned(OURS))) / mean(self.dollars(self.tuned(name)))
 
+    def attains_as_much(self, entry: Entry) -> bool:
+        """As ours, or as was promised."""
+        return self.attained_by(entry) >= min(self.promised, self.attained(OURS)) - _AS_MUCH
+
     @property
     def best_peer(self) -> Entry:
         """The cheapest of those that attain as much as ours, or as was promised; else who attains most."""
         peers = [self.tuned(name) for name in dict.fromkeys(entry.name for entry in self.results)]
         peers = [entry for entry in peers if entry.name not in (OURS, ORACLE)]
-        enough = min(self.promised, self.attained(OURS)) - _AS_MUCH
-        as_good = [entry for entry in peers if self.attained_by(entry) >= enough]
+        as_good = [entry for entry in peers if self.attains_as_much(entry)]
         if as_good:
             return min(as_good, key=lambda entry: mean(self.dollars(entry)))
         return max(peers, key=self.attained_by)
@@ -86,6 +96,7 @@ class Judged:
 def written(judged: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
     """Markdown, and the numbers."""
     parts = ["# Scaling policies compared", "", _header(_SUMMARY), *map(_summary, judged), ""]
+    parts += [_header(_OVER_ALL), *_over_all(judged), ""]
     numbers: dict[str, Any] = {}
     for one in judged:
         rows = [_row(one, entry) for entry in _ordered(one)]
@@ -99,7 +110,7 @@ def written(judged: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
 def _summary(one: Judged) -> str:
     ours, oracle, peer = one.tuned(OURS), one.tuned(ORACLE), one.best_peer
     ratio, low, high = paired_ratio(one.dollars(ours), one.dollars(peer))
-    as_much = one.attained_by(peer) >= one.attained_by(ours) - _AS_MUCH
+    as_much = one.attains_as_much(peer)
     reversals = [mean([result.reversals_per_day for result in one.results[entry]]) for entry in (ours, peer)]
     cells = (
         one.case.name,
@@ -108,9 +119,22 @@ def _summary(one: Judged) -> str:
         f"{one.against(ORACLE):.2f} ({one.attained_by(oracle):.1%})",
         f"{peer.title}, {one.attained_by(peer):.1%}{'' if as_much else ' (none does)'}",
         f"{ratio:.2f} ({low:.2f}-{high:.2f})",
-        " and ".join(f"{one:.0f}" for one in reversals),
+        " and ".join(f"{rate:.0f}" for rate in reversals),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _over_all(judged: Sequence[Judged]) -> list[str]:
+    """A line for each peer; the mean is that of ratios, the geometric one."""
+    lines = []
+    for name in dict.fromkeys(entry.name for one in judged for entry in one.results):
+        if name in (OURS, ORACLE):
+            continue
+        ratios = [one.against(name) for one in judged if one.attains_as_much(one.tuned(name))]
+        mean_of = f"{geometric_mean(ratios):.2f}" if ratios else "-"
+        ends = f"{min(ratios):.2f} … {max(ratios):.2f}" if ratios else "-"
+        lines.append(f"| {name} | {len(ratios)} of {len(judged)} | {mean_of} | {ends} |")
+    return lines
 
 
 def _ordered(one: Judged) -> list[Entry]:

@@ -77,21 +77,28 @@ def _why(decision: Decision, observation: Observation) -> str:
 
 def _sum(need: Need, rates: Sequence[float], pools: Sequence[Pool], decision: Decision) -> str:
     """`11.2 requests/s × 1.18 headroom ÷ 3.1 = 4.3`."""
-    text = f"{need.ahead.mean:.3g} requests/s × {need.headroom:.2f} headroom"
+    text = f"{_number(need.ahead.mean)} requests/s × {need.headroom:.2f} headroom"
     if need.clearing > 0:
-        text += f" (of which {need.clearing:.3g} requests/s work off the queue)"
+        text += f" (of which {_number(need.clearing)} requests/s work off the queue)"
     used = [place for place, pool in enumerate(pools) if decision.replicas[pool.name]]
     if len(used) == 1 and rates[used[0]] > 0:
         rate = rates[used[0]]
-        text += f" ÷ {rate:.3g} = {need.requests_per_second / rate:.2g}"
+        text += f" ÷ {_number(rate)} = {_number(need.requests_per_second / rate, 2)}"
     elif used:
-        each = ", ".join(f"{rates[place]:.3g} of {pools[place].name}" for place in used)
-        text += f" = {need.requests_per_second:.3g}, one replica serves {each}"
+        each = ", ".join(f"{_number(rates[place])} of {pools[place].name}" for place in used)
+        text += f" = {_number(need.requests_per_second)}, one replica serves {each}"
     if decision.reason not in (Reason.LOAD, Reason.MINIMUM):
         text += f", {_WHY.get(decision.reason, decision.reason.value)}"
     if len(pools) == 1:
         text += f" (start-up p90 {pools[0].flavour.startup.p90_seconds:.0f} s)"
     return text
+
+
+def _number(value: float, digits: int = 3) -> str:
+    """Without an exponent: of requests a second less than a thousandth is none."""
+    if value < 0.001:
+        return "0"
+    return f"{value:.0f}" if value >= 10**digits else f"{value:.{digits}g}"
 
 
 def _percent(share: float) -> str:

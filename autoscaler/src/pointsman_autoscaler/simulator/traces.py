@@ -248,4 +248,10 @@ def _rate(text: str) -> float:
 
 
 def _variation(text: str) -> float:
-    return 1.0 if text.lower() in ("", "nan") else max(0.0, _number(text))
+    """Empty or NaN is that of chance alone."""
+    if text.lower() in ("", "nan"):
+        return 1.0
+    value = _number(text)
+    if value < 0:
+        raise ValueError("is below zero")
+    return value

@@ -1,5 +1,7 @@
 """How careful a decision is: by what was attained, by what is promised, and at which scale."""
 
+import re
+
 from pointsman_autoscaler.decision import Tuning, decide
 from pointsman_autoscaler.settings import ScalingSettings
 from tests.support.observations import BOUNDS, load, observation, pool, settings
@@ -41,4 +43,12 @@ def test_bounds_of_settings_are_in_the_sentence_where_they_cannot_be_reached() -
 def test_a_load_that_has_faded_is_none() -> None:
     decision = decide(observation(pool(), load=load(1e-53, idle=9999.0), settings=settings(idle=600.0)))
     assert decision.attainment > 0.99
-    assert "× 1.00 headroom" in decision.detail
+    assert "0 requests/s × 1.00 headroom" in decision.detail
+
+
+def test_numbers_are_without_exponents_at_any_scale() -> None:
+    huge = settings(1, 99_999)
+    for requests_per_second in (1e-9, 0.02, 3.0, 12_345.0, 2e6):
+        plenty = pool(rate=2.5, maximum=99_999)
+        decision = decide(observation(plenty, load=load(requests_per_second), settings=huge))
+        assert not re.search(r"\de[-+]\d", decision.detail), decision.detail

@@ -76,6 +76,7 @@ def test_a_time_zone_is_read() -> None:
         ("time,rate\n0,1\nx,2\n", "t.csv:3: time: 'x' is neither seconds nor a date with a time"),
         ("time,rate\n0,1\n\n60,fast\n", "t.csv:4: rate: 'fast' is no number"),
         ("time,rate\n0,-1\n", "t.csv:2: rate: '-1' is below zero"),
+        ("time,rate,cv\n0,1,-1\n", "t.csv:2: cv: '-1' is below zero"),
         ("time,rate\n0\n", None),
         ("time,rate\nnan,1\n", "t.csv:2: time: 'nan' is neither seconds nor a date with a time"),
         ("time,rate\n5,1\n5,1\n", "t.csv: two rows have the same time (5 s)"),

@@ -127,7 +127,7 @@ def _cost(comparison: Comparison) -> Section:
     keys = tuple((one.name, one.colour) for one in series)
     text = f"{comparison.currency}, added up."
     if comparison.least_dollars is not None:
-        text += f" Nobody can serve every window for less than {comparison.least_dollars:,.0f}."
+        text += f" Nobody can serve every window for less than {comparison.least_dollars:,.2f}."
     drawn = lines("The cost of each policy over time", hours, series, comparison.currency, height=280)
     return Section("Cost", text, keys, (Plot("", drawn),), has_lines=True)
 
