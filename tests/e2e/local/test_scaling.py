@@ -1,8 +1,10 @@
 """Replicas follow the load, with real engines behind a real gateway."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import aiohttp
 import pytest
@@ -12,8 +14,9 @@ from tests.support import manifests
 from tests.support.polling import eventually_async
 
 Start = Callable[..., Up]
+SCALING = {"maxReplicas": 3, "objectives": {"ttft": {"p95": "20s"}}}
 SPEC = {
-    "scaling": {"maxReplicas": 3, "objectives": {"ttft": {"p95": "20s"}}},
+    "scaling": SCALING,
     "engine": {"maxConcurrency": 4},
     # Longer than the last answers take where engines share two cores with other tests.
     "drain": {"timeout": "200s"},
@@ -83,3 +86,39 @@ async def test_replicas_come_with_load_and_go_without(up: Start) -> None:
     assert one.condition("ModelDeployment", "chat", "ScalingActive")["status"] == "True"
     assert "from 1 to " in one.output
     assert (one.folder / "chat.yaml").read_bytes() == stated
+
+
+@pytest.mark.timeout(300)
+async def test_a_model_that_nobody_asks_goes_and_its_next_requests_wait_for_it(up: Start) -> None:
+    """Also after a restart, which starts nothing that nobody asks for."""
+    one = up(program="tests.e2e.local.quick_scaling")
+    resting = {**SCALING, "idle": {"after": "5m"}}
+    one.write("chat.yaml", gemma(spec={**SPEC, "scaling": resting}))
+    one.write("route.yaml", manifests.route("chat", ["chat"]))
+
+    def rests() -> bool:
+        ready = one.condition("ModelDeployment", "chat", "Ready")
+        return not one.engines() and (ready.get("status"), ready.get("reason")) == ("True", "Idle")
+
+    def said(line: str) -> bool:
+        return line in one.output
+
+    async with aiohttp.ClientSession() as session:
+        one.until_ready("chat", kind="ModelRoute")
+        await one.until_status(session, 200, 60)
+        await eventually_async(rests, DOWN_SECONDS, "nothing runs")
+        assert "nothing was asked for a while" in told(one)
+        answers = await asyncio.gather(*(one.ask(session) for _ in range(5)))
+        assert {status for status, _ in answers} == {200}
+        assert "from 0 to 1" in one.output
+        await eventually_async(rests, DOWN_SECONDS, "nothing runs any more")
+        one.send(signal.SIGTERM)
+        one.wait(45)
+
+        one = up(program="tests.e2e.local.quick_scaling")
+        # What the state folder says is of the former run at first.
+        for line in ("0 replicas ready", "route chat"):
+            await eventually_async(partial(said, line), 60, f"it says: {line}")
+        assert rests()
+        assert (await one.ask(session))[0] == 200
+        assert "from 0 to 1" in one.output

@@ -92,11 +92,10 @@ CASES = {
     ),
     "active scaling, which is the default": own("scaling: {maxReplicas: 2}"),
     "advised scaling": own("scaling: {mode: advise, maxReplicas: 2}"),
-    "scaling to zero": own("scaling: {minReplicas: 0, maxReplicas: 2}", local="spec.scaling"),
-    "scaling to zero when idle": own("scaling: {maxReplicas: 2, idle: {after: 30m}}", local="spec.scaling"),
+    "scaling to zero": own("scaling: {minReplicas: 0, maxReplicas: 2}"),
+    "scaling to zero when idle": own("scaling: {maxReplicas: 2, idle: {after: 30m}}"),
     "a budget": own("scaling: {maxReplicas: 2, budget: {perHour: '5'}}", local="spec.scaling"),
     "a budget of someone else": own("scaling: {mode: 'off', maxReplicas: 2, budget: {perHour: '5'}}"),
-    "zero by someone else": own("scaling: {mode: 'off', minReplicas: 0, maxReplicas: 2}"),
     "scaling by someone else": own("scaling: {mode: 'off', maxReplicas: 2}"),
     "routes of other namespaces": everywhere(
         "ModelDeployment", OWN + "allowedRoutes: {namespaces: All}", "spec.allowedRoutes.namespaces"

@@ -60,6 +60,15 @@ def test_a_restart_goes_on_from_what_was_decided_last() -> None:
     assert found.is_ours(M)
 
 
+def test_a_restart_starts_nothing_that_nobody_asked_for() -> None:
+    at_zero = ScalingStatus(for_replicas=0, state=ScalingState.ACTIVE)
+    resting = stated(2, scaling={"mode": "active", "maxReplicas": 5, "idle": {"after": "5m"}})
+    assert live(numbers(at_zero), resting) == [0]
+    # One that may not be at zero is not left there, nor one of which nothing was decided.
+    assert live(numbers(at_zero), stated(2)) == [2]
+    assert live(numbers(ScalingStatus(state=ScalingState.METRICS_BLIND)), resting) == [2]
+
+
 def test_advice_changes_nothing_neither_now_nor_after_a_restart() -> None:
     found = numbers(ScalingStatus(for_replicas=4, state=ScalingState.ADVISING))
     file = stated(1, mode="advise")

@@ -50,11 +50,6 @@ def _from(*schemes: str) -> Callable[[Any], bool]:
     return lambda source: str(source).startswith(tuple(f"{scheme}://" for scheme in schemes))
 
 
-def _keeps_one(scaling: Scaling) -> bool:
-    """Whether a replica is left, or all of it to somebody else."""
-    return scaling.mode is ScalingMode.OFF or (scaling.idle is None and scaling.min_replicas > 0)
-
-
 def _costs_nothing(scaling: Scaling) -> bool:
     return scaling.mode is ScalingMode.OFF or scaling.budget is None
 
@@ -75,14 +70,6 @@ _GAPS = (
         "spec.rules[].fallback.targets[].namespace",
         _BOTH,
         todo="name a deployment of the same namespace",
-    ),
-    _Gap(
-        "ModelDeployment",
-        "spec.scaling",
-        _LOCAL,
-        what="goes to zero, which is not supported in local mode yet",
-        todo="remove idle, and write minReplicas: 1 or more",
-        fits=_keeps_one,
     ),
     _Gap(
         "ModelDeployment",

@@ -83,6 +83,13 @@ class Numbers:
 
     def _first(self, stated: ModelDeployment) -> _Number:
         said = self._former(stated)
-        goes_on = said is not None and said.for_replicas > 0 and said.state != ScalingState.ADVISING
-        replicas = said.for_replicas if said is not None and goes_on else stated.spec.replicas
-        return _Number(stated.spec.replicas, replicas, goes_on, said)
+        if said is None or not _was_done(said, stated):
+            return _Number(stated.spec.replicas, stated.spec.replicas, False, said)
+        return _Number(stated.spec.replicas, said.for_replicas, True, said)
+
+
+def _was_done(said: ScalingStatus, stated: ModelDeployment) -> bool:
+    """Whether an earlier run had so many replicas. Zero is what nobody has decided yet, too."""
+    if said.for_replicas == 0:
+        return stated.may_rest and said.state == ScalingState.ACTIVE
+    return said.state != ScalingState.ADVISING
