@@ -241,16 +241,17 @@ def _rate(text: str) -> float:
     """Empty or NaN is a gap."""
     if text.lower() in ("", "nan"):
         return math.nan
-    value = _number(text)
-    if value < 0:
-        raise ValueError("is below zero")
-    return value
+    return _at_least_zero(text)
 
 
 def _variation(text: str) -> float:
     """Empty or NaN is that of chance alone."""
     if text.lower() in ("", "nan"):
         return 1.0
+    return _at_least_zero(text)
+
+
+def _at_least_zero(text: str) -> float:
     value = _number(text)
     if value < 0:
         raise ValueError("is below zero")
