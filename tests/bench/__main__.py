@@ -46,14 +46,14 @@ PROGRAMS: dict[str, Program] = {
 }
 
 LONG = {"autoscaler_cost"}
-"""An hour or so: only by name."""
+"""Two and a half hours of a core: only by name."""
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(PROGRAMS)))
 @click.option("--quick", is_flag=True, help="Fewer rounds, to try a program out; nothing is judged.")
 def main(names: tuple[str, ...], quick: bool) -> None:
-    """Run the named benchmark programs; by default all but autoscaler_cost, which takes an hour."""
+    """Run the named benchmark programs; by default all but autoscaler_cost, which takes hours."""
     ranges = load_ranges(RANGES_FILE.read_text())
     click.echo(f"load generator: {generator_name()}")
     verdicts: list[Verdict] = []

@@ -1,7 +1,7 @@
 """What our scaling costs beside the one who knows the future, and beside peers at their best.
 
 Every policy's knob is swept on training load; the cheapest setting that keeps the promise of 99 % of the
-5-minute windows is played on other load with ten seeds, which takes hours on two cores. Load by load the
+5-minute windows is played on other load with ten seeds: two and a half hours of a core. Load by load the
 tables go to out/autoscaler/report.md and the numbers to report.json beside it. What was played is kept in
 out/autoscaler/played: a comparison that was ended goes on there.
 """
