@@ -26,10 +26,6 @@ class BearerStore(LoopbackServer):
     given: int = 0
     port: int = 0
 
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/computeMetadata/{rest:.+}", self._of_a_node)

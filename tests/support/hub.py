@@ -49,10 +49,6 @@ class Hub(LoopbackServer):
     questions: int = 0
     port: int = 0
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/models/{owner}/{name}", self._info)

@@ -14,6 +14,10 @@ class LoopbackServer(ABC):
 
     port: int
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     @abstractmethod
     def _app(self) -> web.Application:
         """What is served."""

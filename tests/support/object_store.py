@@ -36,10 +36,6 @@ class ObjectStore(LoopbackServer):
     lost_answers: int = 0
     port: int = 0
 
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/{bucket}", self._list)

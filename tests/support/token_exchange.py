@@ -28,7 +28,7 @@ class TokenExchange(LoopbackServer):
     port: int = 0
 
     @property
-    def endpoint(self) -> str:
+    def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
     def _encryption(self) -> SSLContext:

@@ -20,7 +20,7 @@ def settings(store: ObjectStore, **changes: str) -> str:
             "access_key_id": ACCESS_KEY,
             "secret_access_key": "hush",
             "region": "eu-1",
-            "endpoint": store.endpoint,
+            "endpoint": store.url,
             **changes,
         }
     )

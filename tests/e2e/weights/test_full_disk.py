@@ -24,7 +24,7 @@ async def _from_the_hub(into: Path, most_bytes: int | None = None) -> Ended:
 async def _from_a_bucket(into: Path, most_bytes: int | None = None) -> Ended:
     async with ObjectStore({"b": {"m/a": CONTENT}}) as store:
         keys = {"access_key_id": ACCESS_KEY, "secret_access_key": "s", "region": "r"}
-        secret = json.dumps(keys | {"endpoint": store.endpoint})
+        secret = json.dumps(keys | {"endpoint": store.url})
         return await run_within(most_bytes, {"source": "s3://b/m", "into": str(into)}, credential=secret)
 
 

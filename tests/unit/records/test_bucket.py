@@ -25,7 +25,7 @@ def lines(after: Verified, *names: str) -> tuple[bytes, Verified]:
 
 
 def credentials(folder: Path, store: ObjectStore, key: str = ACCESS_KEY) -> str:
-    stated = {"access_key_id": key, "secret_access_key": "x", "region": "r", "endpoint": store.endpoint}
+    stated = {"access_key_id": key, "secret_access_key": "x", "region": "r", "endpoint": store.url}
     file = folder / "credentials.json"
     file.write_text(json.dumps(stated))
     return str(file)

@@ -40,18 +40,18 @@ async def amazon(
         authority.write_bytes(exchange.authority.certificate_pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
         monkeypatch.setenv("AWS_REGION", "eu-west-1")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", store.endpoint)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
         yield store, exchange
 
 
 def by_role(monkeypatch: pytest.MonkeyPatch, exchange: TokenExchange, token: Path) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", exchange.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", exchange.url)
     monkeypatch.setenv("AWS_ROLE_ARN", _ROLE)
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
 
 
 def by_pod_identity(monkeypatch: pytest.MonkeyPatch, exchange: TokenExchange, token: Path) -> None:
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{exchange.endpoint}/v1/credentials")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{exchange.url}/v1/credentials")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
 
 
@@ -80,7 +80,7 @@ async def test_a_file_may_say_where_the_store_is_and_the_pod_who_asks(
     by_role(monkeypatch, exchange, token)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     file = tmp_path / "store.json"
-    file.write_text(json.dumps({"endpoint": store.endpoint}))
+    file.write_text(json.dumps({"endpoint": store.url}))
 
     await asyncio.to_thread(write, RecordBucket(URL, str(file)))
 
@@ -104,10 +104,10 @@ async def test_a_token_that_is_refused_is_one_line(
 @pytest.fixture
 async def other(token: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BearerStore]:
     async with BearerStore("for-an-hour", "of-the-pod") as store:
-        monkeypatch.setenv("GCE_METADATA_HOST", store.endpoint.removeprefix("http://"))
-        monkeypatch.setenv("GOOGLE_BASE_URL", store.endpoint)
-        monkeypatch.setenv("AZURE_AUTHORITY_HOST", store.endpoint)
-        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", store.endpoint)
+        monkeypatch.setenv("GCE_METADATA_HOST", store.url.removeprefix("http://"))
+        monkeypatch.setenv("GOOGLE_BASE_URL", store.url)
+        monkeypatch.setenv("AZURE_AUTHORITY_HOST", store.url)
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", store.url)
         monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "audits")
         monkeypatch.setenv("AZURE_CLIENT_ID", "operator")
         monkeypatch.setenv("AZURE_TENANT_ID", "tenant")

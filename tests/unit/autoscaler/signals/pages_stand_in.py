@@ -59,10 +59,6 @@ class PrometheusStandIn(LoopbackServer):
         self.queries: list[str] = []
         self.authorizations: list[str] = []
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/v1/query", self._query)
