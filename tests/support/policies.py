@@ -38,3 +38,17 @@ def rule(id_: str, **stated: Any) -> Json:
         "message": "it is wrong",
         **stated,
     }
+
+
+LICENSED = rule("LIC-1", message="no license is stated")
+
+
+def policy_for(namespace: str, *, name: str = "", mode: str = "enforce", **spec: Any) -> Json:
+    """As one writes it, for one namespace, by whose name it goes where no `name` is said."""
+    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    return {
+        "apiVersion": "pointsman.dev/v1alpha1",
+        "kind": "GuardrailPolicy",
+        "metadata": {"name": name or namespace},
+        "spec": {"mode": mode, "appliesTo": selector, **spec},
+    }

@@ -8,6 +8,7 @@ from pointsman.policy.packs import shipped_library
 from tests.integration.policies.saying import deployment
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import OperatorProcess
+from tests.support.policies import policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -18,16 +19,8 @@ _API = "pointsman.dev/v1alpha1"
 def test_what_is_beside_an_object_is_found_and_mended(
     admin: Admin, namespace: str, operator: OperatorProcess
 ) -> None:
-    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
     packs = [_alone("reliability", "REL-10"), _alone("cost", "COST-02-SUM", maxNamespaceAccelerators=3)]
-    admin.create(
-        {
-            "apiVersion": _API,
-            "kind": "GuardrailPolicy",
-            "metadata": {"name": namespace},
-            "spec": {"mode": "enforce", "appliesTo": selector, "packs": packs},
-        }
-    )
+    admin.create(policy_for(namespace, packs=packs))
     route = {
         "apiVersion": _API,
         "kind": "ModelRoute",

@@ -12,6 +12,7 @@ from pointsman.policy.packs import shipped_library
 from tests.integration.policies.saying import deployment, note_of, refusal, wait_ready, withdraw
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import OperatorProcess
+from tests.support.policies import policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -24,16 +25,9 @@ _OTHERS = [name for name in shipped_library().packs["cost"].rules if name != "CO
 def names(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[tuple[str, str]]:
     """A policy that warns above 8 replicas, and one that refuses above 4."""
     made = (f"{namespace}-wide", f"{namespace}-strict")
-    label = {"kubernetes.io/metadata.name": namespace}
     for name, mode, most in zip(made, ("warn", "enforce"), (8, 4), strict=True):
-        spec = {
-            "mode": mode,
-            "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-            "packs": [{"name": "cost", "exclude": _OTHERS, "parameters": {"maxReplicas": most}}],
-        }
-        admin.create(
-            {"apiVersion": _API, "kind": "GuardrailPolicy", "metadata": {"name": name}, "spec": spec}
-        )
+        pack = {"name": "cost", "exclude": _OTHERS, "parameters": {"maxReplicas": most}}
+        admin.create(policy_for(namespace, name=name, mode=mode, packs=[pack]))
     for name in made:
         wait_ready(admin, name)
     yield made

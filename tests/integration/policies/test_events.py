@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.policies import LICENSED, policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -22,13 +23,6 @@ _ADMISSION = "admissionregistration.k8s.io/v1"
 @pytest.fixture
 def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[Json]:
     """One rule of the test's namespace, with an exception that ends tomorrow: in force."""
-    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-    rule = {
-        "id": "LIC-1",
-        "kinds": ["ModelDeployment"],
-        "expression": "has(object.spec.license)",
-        "message": "no license is stated",
-    }
     exception = {
         "id": "EXC-1",
         "rules": ["LIC-1"],
@@ -37,14 +31,7 @@ def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[
         "reason": "a migration",
         "approvedBy": "security",
     }
-    yield admin.create(
-        {
-            "apiVersion": _API,
-            "kind": "GuardrailPolicy",
-            "metadata": {"name": namespace},
-            "spec": {"mode": "enforce", "appliesTo": selector, "rules": [rule], "exceptions": [exception]},
-        }
-    )
+    yield admin.create(policy_for(namespace, rules=[LICENSED], exceptions=[exception]))
     admin.delete(_API, "GuardrailPolicy", namespace)
 
 

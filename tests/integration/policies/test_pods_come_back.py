@@ -11,6 +11,7 @@ from tests.integration.policies.saying import API, deployment, refusal, wait_rea
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.installation import OperatorProcess
+from tests.support.policies import policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -41,7 +42,6 @@ def test_pods_of_an_exception_that_ended_are_made_again(
 
 
 def _policy(namespace: str, until: datetime) -> Json:
-    label = {"kubernetes.io/metadata.name": namespace}
     rules = [
         {"id": id_, "kinds": [kind], "expression": "has(object.metadata.annotations)", "message": "refused"}
         for id_, kind in (("MODEL-1", "ModelDeployment"), ("POD-1", "Pod"))
@@ -54,13 +54,7 @@ def _policy(namespace: str, until: datetime) -> Json:
         "reason": "a migration",
         "approvedBy": "security",
     }
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "rules": rules,
-        "exceptions": [exception],
-    }
-    return {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
+    return policy_for(namespace, rules=rules, exceptions=[exception])
 
 
 def _pod(name: str) -> Json:

@@ -13,6 +13,7 @@ import yaml
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.policies import LICENSED, policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -29,26 +30,7 @@ _EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "r
 @pytest.fixture
 def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[Json]:
     """A license must be stated in the test's namespace: in force."""
-    label = {"kubernetes.io/metadata.name": namespace}
-    made = admin.create(
-        {
-            "apiVersion": _API,
-            "kind": "GuardrailPolicy",
-            "metadata": {"name": namespace},
-            "spec": {
-                "mode": "enforce",
-                "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-                "rules": [
-                    {
-                        "id": "LIC-1",
-                        "kinds": ["ModelDeployment"],
-                        "expression": "has(object.spec.license)",
-                        "message": "no license is stated",
-                    }
-                ],
-            },
-        }
-    )
+    made = admin.create(policy_for(namespace, rules=[LICENSED]))
     eventually(lambda: _condition(admin, namespace, "Ready") == "True", 60, "the policy is enforced")
     yield made
     if admin.find(_API, "GuardrailPolicy", namespace) is not None:
@@ -157,22 +139,7 @@ def test_old_objects_that_break_a_rule_are_listed_until_they_are_mended(
     admin: Admin, namespace: str, operator: OperatorProcess
 ) -> None:
     admin.create(_deployment("old"), namespace)
-    label = {"kubernetes.io/metadata.name": namespace}
-    spec = {
-        "mode": "audit",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "rules": [
-            {
-                "id": "LIC-1",
-                "kinds": ["ModelDeployment"],
-                "expression": "has(object.spec.license)",
-                "message": "no license is stated",
-            }
-        ],
-    }
-    admin.create(
-        {"apiVersion": _API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    admin.create(policy_for(namespace, mode="audit", rules=[LICENSED]))
 
     found = eventually(lambda: _violations(admin, namespace), 60, "the violation is listed")
     assert found == [

@@ -23,6 +23,7 @@ from tests.integration.policies.saying import (
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.installation import Installation, OperatorProcess
+from tests.support.policies import policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -108,15 +109,7 @@ def _with_a_bad_default(folder: Path) -> Path:
 
 
 def _hold(admin: Admin, namespace: str, pack: Json) -> None:
-    label = {"kubernetes.io/metadata.name": namespace}
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "packs": [pack],
-    }
-    admin.create(
-        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    admin.create(policy_for(namespace, packs=[pack]))
 
 
 def _refused(admin: Admin, policy: str) -> str:

@@ -15,6 +15,7 @@ from tests.support.chart import render
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.definitions import wait_served
 from tests.support.cluster.installation import SYSTEM, Installation
+from tests.support.policies import LICENSED, policy_for
 from tests.support.polling import eventually
 from tests.support.report_definitions import OPEN_REPORTS, POLICY_WORKING_GROUP
 
@@ -94,16 +95,4 @@ def _failures(admin: Admin, namespace: str) -> int:
 
 
 def _policy(namespace: str) -> Json:
-    selector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-    rule = {
-        "id": "LIC-1",
-        "kinds": ["ModelDeployment"],
-        "expression": "has(object.spec.license)",
-        "message": "no license is stated",
-    }
-    return {
-        "apiVersion": _API,
-        "kind": "GuardrailPolicy",
-        "metadata": {"name": namespace},
-        "spec": {"mode": "warn", "appliesTo": selector, "rules": [rule]},
-    }
+    return policy_for(namespace, mode="warn", rules=[LICENSED])

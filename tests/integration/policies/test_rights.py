@@ -21,6 +21,7 @@ from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import MERGE, ApiError
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OperatorProcess
+from tests.support.policies import LICENSED, policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -38,23 +39,7 @@ _RBAC = "rbac.authorization.k8s.io"
 @pytest.fixture
 def policy(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[str]:
     """A license must be stated, and defaults are set, in the test's namespace."""
-    label = {"kubernetes.io/metadata.name": namespace}
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "packs": [{"name": "baseline-security"}],
-        "rules": [
-            {
-                "id": "LIC-1",
-                "kinds": ["ModelDeployment"],
-                "expression": "has(object.spec.license)",
-                "message": "no license is stated",
-            }
-        ],
-    }
-    admin.create(
-        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    admin.create(policy_for(namespace, packs=[{"name": "baseline-security"}], rules=[LICENSED]))
     wait_ready(admin, namespace)
     yield namespace
     withdraw(admin, namespace)

@@ -8,6 +8,7 @@ from tests.integration.policies.saying import API, deployment, refusal, wait_rea
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OperatorProcess
+from tests.support.policies import LICENSED, policy_for
 
 Json = dict[str, Any]
 
@@ -21,21 +22,7 @@ def test_an_old_violator_is_migrated(
     control_plane: ControlPlane, admin: Admin, namespace: str, operator: OperatorProcess
 ) -> None:
     old = admin.create(deployment("old"), namespace)
-    label = {"kubernetes.io/metadata.name": namespace}
-    rule = {
-        "id": "LIC-1",
-        "kinds": ["ModelDeployment"],
-        "expression": "has(object.spec.license)",
-        "message": "no license is stated",
-    }
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "rules": [rule],
-    }
-    admin.create(
-        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    admin.create(policy_for(namespace, rules=[LICENSED]))
     wait_ready(admin, namespace)
     assert "LIC-1" in refusal(admin, deployment("new"), namespace)
 

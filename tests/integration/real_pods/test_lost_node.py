@@ -18,6 +18,7 @@ from tests.support.cluster.api_client import ApiError
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OperatorProcess
 from tests.support.cluster.process_node import NodeSettings, RunningNode
+from tests.support.policies import policy_for
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -29,20 +30,12 @@ _LONG = timedelta(days=1)
 @pytest.fixture
 def excepted(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[str]:
     """A policy that no model and no pod keeps, with an exception for the model `chat`, which lasts."""
-    label = {"kubernetes.io/metadata.name": namespace}
     rules = [
         {"id": id_, "kinds": [kind], "expression": "object.metadata.name == 'kept'", "message": "refused"}
         for id_, kind in (("MODEL-1", "ModelDeployment"), ("POD-1", "Pod"))
     ]
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "rules": rules,
-        "exceptions": [_exception(datetime.now(UTC) + _LONG)],
-    }
-    admin.create(
-        {"apiVersion": API, "kind": "GuardrailPolicy", "metadata": {"name": namespace}, "spec": spec}
-    )
+    exceptions = [_exception(datetime.now(UTC) + _LONG)]
+    admin.create(policy_for(namespace, rules=rules, exceptions=exceptions))
     wait_ready(admin, namespace)
     yield namespace
     withdraw(admin, namespace)
