@@ -123,9 +123,10 @@ def asking(gateway: GatewayProcess, *models: str) -> Iterator[list[str]]:
     def ask(model: str, want: str) -> None:
         while not done.is_set():
             try:
-                answers.append(asked_for(gateway, model))
-                if answers[-1] != want:
-                    failures.append(f"{model} was answered as {answers[-1]}")
+                answer = asked_for(gateway, model)
+                answers.append(answer)
+                if answer != want:
+                    failures.append(f"{model} was answered as {answer}")
             except (urllib.error.URLError, OSError) as error:
                 failures.append(f"{model}: {error}")
 
