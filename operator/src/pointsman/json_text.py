@@ -6,9 +6,12 @@ from typing import Any
 import orjson
 
 
-def dumped(value: Any, *, is_sorted: bool = False) -> bytes:
-    """The value as JSON without blanks, the same bytes for the same value where `is_sorted`."""
-    return orjson.dumps(value, default=_as_dict, option=orjson.OPT_SORT_KEYS if is_sorted else None)
+def dumped(value: Any, *, is_sorted: bool = False, is_exact: bool = False) -> bytes:
+    """The value as JSON without blanks, the same bytes for the same value where `is_sorted`. TypeError for an
+    integer that other readers take for another one, where `is_exact`.
+    """
+    option = (orjson.OPT_SORT_KEYS if is_sorted else 0) | (orjson.OPT_STRICT_INTEGER if is_exact else 0)
+    return orjson.dumps(value, default=_as_dict, option=option)
 
 
 def loaded(text: bytes | str) -> Any:

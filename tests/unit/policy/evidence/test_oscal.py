@@ -13,8 +13,9 @@ import pytest
 from pydantic import ValidationError
 from trestle.oscal.assessment_results import Model
 
+from pointsman.policy.evidence.canonical import canonical
 from pointsman.policy.evidence.oscal import assessment_results, control_id
-from pointsman.policy.evidence.record import BEFORE_THE_FIRST, canonical
+from pointsman.policy.evidence.record import BEFORE_THE_FIRST
 from pointsman.policy.evidence.report import Recorded
 from pointsman.policy.packs import shipped_library
 from tests.unit.policy.evidence.test_report import BAD, EXCEPTION, GOOD, LICENCES, library, reported, rule

@@ -13,15 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.errors import PointsmanError
+from pointsman.policy.evidence.canonical import canonical, digest
 from pointsman.policy.evidence.record import (
     BEFORE_THE_FIRST,
     EMPTY,
     Broken,
     EntryKind,
     Verified,
-    canonical,
     chained,
-    digest,
     entries_of,
     verify,
 )

@@ -32,8 +32,8 @@ from pointsman.kube.objects import (
 )
 from pointsman.policy.compiled import Compiled, compile_policy
 from pointsman.policy.contradictions import Contradictions
+from pointsman.policy.evidence.canonical import digest
 from pointsman.policy.evidence.known import Held
-from pointsman.policy.evidence.record import digest
 from pointsman.policy.native import SYSTEM_NAMESPACES
 from pointsman.policy.packs import Library
 

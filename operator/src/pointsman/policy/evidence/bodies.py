@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from pointsman.policy.compiled import BoundRule, Compiled
+from pointsman.policy.evidence.canonical import digest
 from pointsman.policy.evidence.judged import Judged, Object
-from pointsman.policy.evidence.record import EntryKind, digest, time_text
+from pointsman.policy.evidence.record import EntryKind, time_text
 from pointsman.policy.exemptions import Exemption
 from pointsman.policy.verdicts import Outcome
 

@@ -16,7 +16,7 @@ from pointsman.json_text import dumped
 from pointsman.policy.background import NAMESPACE, Beside
 from pointsman.policy.cel import EvaluationError, program
 from pointsman.policy.compiled import Compiled
-from pointsman.policy.evidence.record import digest
+from pointsman.policy.evidence.canonical import digest
 from pointsman.policy.verdicts import Outcome, Verdict, verdicts
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from pointsman.policy.evidence.bodies import scope
+from pointsman.policy.evidence.canonical import digest
 from pointsman.policy.evidence.judged import Judged, Object
-from pointsman.policy.evidence.record import digest, time_text
+from pointsman.policy.evidence.record import time_text
 from pointsman.policy.evidence.report import Control, Framework, LiveException, Report, RuleFound, State
 from pointsman.policy.evidence.shown import document, said
 

@@ -12,8 +12,8 @@ from typing import Any
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.errors import PointsmanError
 from pointsman.json_text import dumped
+from pointsman.policy.evidence.canonical import digest
 from pointsman.policy.evidence.judged import Judged, Object
-from pointsman.policy.evidence.record import digest
 
 KIND = PolicyKind.POD.value
 _OF_A_TEMPLATE = "@"
