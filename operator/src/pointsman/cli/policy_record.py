@@ -17,7 +17,7 @@ from pointsman.policy.evidence.record import EMPTY, Broken, Entry, Verified, cha
 from pointsman.policy.evidence.record import verify as verified
 from pointsman.records.file import append as append_to
 from pointsman.records.opening import is_bucket, record_at
-from pointsman.records.place import broken
+from pointsman.records.place import broken, start_with
 
 
 class _Hash(click.ParamType[str]):
@@ -89,7 +89,14 @@ def _news(case: Case, known: Known, now: datetime) -> Iterator[Body]:
 @CREDENTIALS
 @click.option("--head", type=_Hash(), help="The hash of an entry that it is known to have had.")
 @click.option("--entries", type=click.IntRange(min=0), help="How many entries it is known to have had.")
-def verify(record: str, credentials: str | None, head: str | None, entries: int | None) -> int:
+@click.option(
+    "--since",
+    type=_Hash(),
+    help="The hash of an entry up to which it was verified before: read no further back than its segment.",
+)
+def verify(
+    record: str, credentials: str | None, head: str | None, entries: int | None, since: str | None
+) -> int:
     """Verify a record: that nothing in it was changed, removed, inserted or moved.
 
     RECORD is a file, or the prefix of a bucket: s3://BUCKET/PREFIX, gs:// and az:// likewise.
@@ -98,11 +105,21 @@ def verify(record: str, credentials: str | None, head: str | None, entries: int 
     --entries), which must come from elsewhere: the status of GuardrailPolicies and the operator's log have
     it.
 
+    With --since, which is for the head of last time, that entry and all behind it are verified, and what is
+    before it in its segment. Of what is in segments before nothing is said.
+
     Exits with 1 at the first break, and says in which line it is.
     """
     opened = record_at(record, credentials)
-    found = verified(opened.lines(), head or "", entries)
+    start = start_with(opened, since) if since else 1
+    found = verified(opened.lines(start), head or "", entries, since=since or "", start=start)
     if isinstance(found, Broken):
         raise broken(opened, found.line, found.what, found.todo)
-    click.echo(f"{record}: {found.entries} entries, chain verified, head {found.head}")
+    part = f" from entry {start} on" if start > 1 else ""
+    click.echo(f"{record}: {found.entries} entries, chain verified{part}, head {found.head}")
+    if start > 1:
+        click.echo(
+            f"{record}: not read: entries 1 to {start - 1}; that they are there, and unchanged, is shown "
+            "without --since alone"
+        )
     return 0

@@ -64,7 +64,7 @@ class RecordBucket:
     def read(self, *, is_whole: bool = False) -> Iterator[Entry]:
         """See `Place`."""
         try:
-            yield from entries_from([] if is_whole else self._checkpoints(), self._lines_from)
+            yield from entries_from([] if is_whole else self.starts(), self._lines_from)
         except RecordError as error:
             raise broken(self, error.broken.line, error.broken.what, error.broken.todo) from None
 
@@ -84,12 +84,12 @@ class RecordBucket:
                 if bytes(obstore.get(store, key).bytes()) != lines:
                     raise Moved from None
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, start: int = 1) -> Iterator[bytes]:
         """See `Lines`."""
-        return self._lines_from(1)
+        return self._lines_from(start)
 
-    def _checkpoints(self) -> list[int]:
-        """Entries with which a segment begins, or was to begin; the newest first."""
+    def starts(self) -> list[int]:
+        """See `Lines`."""
         with self._told():
             listed = obstore.list(self._opened(), f"{self._prefix}{_CHECKPOINTS}")
             names = [str(one["path"]).rpartition("/")[2] for page in listed for one in page]

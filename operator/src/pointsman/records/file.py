@@ -79,13 +79,18 @@ class RecordFile:
                 _keep_name(Path(last))
             self._end = last, size + len(lines), after.entries + lines.count(b"\n")
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, start: int = 1) -> Iterator[bytes]:
         """See `Lines`."""
         with _opened(self._path, os.O_RDONLY):
-            yield from self._lines_from(1)
+            yield from self._lines_from(start)
+
+    def starts(self) -> list[int]:
+        """See `Lines`."""
+        with _opened(self._path, os.O_RDONLY):
+            return [*reversed(_segments(self._path))][:-1]
 
     def where(self, line: int) -> str:
-        begin, name = next(one for one in reversed(self._begins) if one[0] < line)
+        begin, name = next((one for one in reversed(self._begins) if one[0] < line), (0, self._path))
         return f"{name}:{line - begin}"
 
     def _whole_lines(self, entry: int) -> Iterator[bytes]:

@@ -1,11 +1,11 @@
 """What every place of a record can do. All of it waits for a disk or a network: not on an event loop."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
 from pointsman.errors import PointsmanError
-from pointsman.policy.evidence.record import Entry, Verified, begins_segment, continued
+from pointsman.policy.evidence.record import Entry, Verified, begins_segment, continued, has_hash
 
 
 class Moved(Exception):
@@ -40,8 +40,17 @@ class Place(Protocol):
 class Lines(Protocol):
     """A record for one who verifies it."""
 
-    def lines(self) -> Iterator[bytes]:
-        """With their ends. Raises PointsmanError where one cannot be read."""
+    @property
+    def name(self) -> str:
+        """As people write it."""
+
+    def lines(self, start: int = 1) -> Iterator[bytes]:
+        """With their ends, from the segment on that begins with the entry `start`. Raises PointsmanError
+        where one cannot be read.
+        """
+
+    def starts(self) -> list[int]:
+        """Entries with which a later segment begins, or was to begin, the newest first."""
 
     def where(self, line: int) -> str:
         """Where a line stands, of those that were read: `record.jsonl:7`."""
@@ -61,6 +70,28 @@ def entries_from(starts: Iterable[int], lines_from: Callable[[int], Iterator[byt
         if begins_segment(first, start):
             return continued(chain([first], lines), is_whole=False)
     return continued(lines_from(1))
+
+
+def start_with(record: Lines, head: str) -> int:
+    """The entry with which the segment begins that has the entry of this hash. PointsmanError where none has.
+
+    Nothing is verified for it: what a line says of itself is looked at alone.
+    """
+    end: int | None = None
+    for start in [*record.starts(), 1]:
+        lines = record.lines(start)
+        first = next(lines, b"")
+        if start > 1 and not begins_segment(first, start):
+            continue
+        length = None if end is None else end - start
+        if any(has_hash(line, head) for line in islice(chain([first], lines), length)):
+            return start
+        end = start
+    raise PointsmanError(
+        f"has no entry of hash {head}",
+        where=record.name,
+        todo="see whether it is one of this record; without --since all of it is read, and a break named",
+    )
 
 
 def broken(place: Lines, line: int, what: str, todo: str) -> PointsmanError:

@@ -147,6 +147,16 @@ def test_an_end_that_was_cut_needs_the_head_or_the_count() -> None:
     assert isinstance(verify([], head=END.head), Broken)
 
 
+def test_from_an_entry_on_it_is_a_known_hash_that_shows_whose_record_it_is() -> None:
+    known = json.loads(LINES[9])["hash"]
+    assert verify(LINES[6:], since=known, start=7) == END
+    assert verify(LINES[6:], since="f" * 64, start=7) == Broken(
+        15, f"the record ends here and has no entry of hash {'f' * 64} from entry 7 on"
+    )
+    assert isinstance(verify(LINES[6:], since=known, start=6), Broken)
+    assert isinstance(verify([], since=known, start=7), Broken)
+
+
 @pytest.mark.parametrize(
     ("lines", "line", "what"),
     [

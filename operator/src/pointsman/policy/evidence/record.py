@@ -111,21 +111,29 @@ def chained_each(
     return b"".join(lines), Verified(entries, head)
 
 
-def verify(lines: Iterable[bytes], head: str = "", entries: int | None = None) -> Verified | Broken:
+def verify(
+    lines: Iterable[bytes], head: str = "", entries: int | None = None, *, since: str = "", start: int = 1
+) -> Verified | Broken:
     """What a record holds, or the first break in it. `lines` come with their ends, as a file gives them;
     `head` and `entries` are how it is known to end or to have ended at some time before.
+
+    Where they begin with the entry `start`, nothing is said of those before it, and it is the hash `since` of
+    one behind it, known from elsewhere, that shows whose record it is.
     """
+    awaited = dict.fromkeys(one for one in (since, head) if one not in ("", BEFORE_THE_FIRST))
+    end = _before(start)
     try:
-        end, has_passed = EMPTY, head in ("", BEFORE_THE_FIRST)
-        for entry in entries_of(lines):
+        for entry in entries_of(lines, start):
             end = Verified(entry.sequence, entry.hash)
-            has_passed = has_passed or entry.hash == head
+            awaited.pop(entry.hash, None)
     except RecordError as error:
         return error.broken
+    behind_it = end.entries - start + 2
     if entries is not None and end.entries < entries:
-        return Broken(end.entries + 1, f"the record ends here and is known to have {entries} entries")
-    if not has_passed:
-        return Broken(end.entries + 1, f"the record ends here and has no entry of hash {head}")
+        return Broken(behind_it, f"the record ends here and is known to have {entries} entries")
+    for missing in awaited:
+        part = f" from entry {start} on" if start > 1 else ""
+        return Broken(behind_it, f"the record ends here and has no entry of hash {missing}{part}")
     return end
 
 
@@ -137,13 +145,20 @@ class RecordError(PointsmanError):
         self.broken = broken
 
 
-def entries_of(lines: Iterable[bytes]) -> Iterator[Entry]:
-    """The entries, each once all before it was found to be whole. RecordError at the first break."""
-    end = EMPTY
+def entries_of(lines: Iterable[bytes], start: int = 1) -> Iterator[Entry]:
+    """The entries, each once all before it, from `start` on, was found to be whole. RecordError at the first
+    break.
+    """
+    end = _before(start)
     for number, line in enumerate(lines, start=1):
         entry = _entry(number, line, end)
         end = Verified(entry.sequence, entry.hash)
         yield entry
+
+
+def _before(start: int) -> Verified:
+    """How the record ends before that entry, "" where the hash is not known."""
+    return EMPTY if start == 1 else Verified(start - 1, "")
 
 
 def continued(lines: Iterable[bytes], *, is_whole: bool = True) -> Iterator[Entry]:
@@ -160,6 +175,17 @@ def continued(lines: Iterable[bytes], *, is_whole: bool = True) -> Iterator[Entr
         yield entry
     if last:
         _entry(number, last, before)
+
+
+def has_hash(line: bytes, head: str) -> bool:
+    """Whether the line says to be the entry of that hash."""
+    if head.encode() not in line:
+        return False
+    try:
+        read = loaded(line)
+    except ValueError:
+        return False
+    return isinstance(read, dict) and read.get("hash") == head
 
 
 def begins_segment(line: bytes, sequence: int) -> bool:
@@ -203,7 +229,7 @@ def _entry(number: int, line: bytes, end: Verified | None, *, is_thorough: bool 
             f"is entry {read['sequence']} where entry {end.entries + 1} belongs: entries were removed, "
             "inserted or moved"
         )
-    if end is not None and read["previous"] != end.head:
+    if end is not None and end.head and read["previous"] != end.head:
         raise broken("does not follow the entry before it: that one was changed or replaced")
     said = read["hash"]
     made = Entry(read["sequence"], read["at"], EntryKind(read["kind"]), read["body"], read["previous"], said)
