@@ -1,6 +1,7 @@
 """What the deployments of a namespace take together."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pointsman.policy.background.looked import HOLDS, NOT_FOR_IT, Judgement, Looked
@@ -36,7 +37,16 @@ def accelerators(deployment: Mapping[str, Any]) -> int:
     replicas = int(spec.get("replicas", 1))
     if scaling is not None and scaling.get("mode") != "off":
         replicas = max(replicas, int(scaling["maxReplicas"]))
-    return int(parallelism.get("tensor", 1)) * int(parallelism.get("pipeline", 1)) * replicas
+    split = int(parallelism.get("tensor", 1)) * int(parallelism.get("pipeline", 1))
+    return max([split, *_stated(spec)]) * replicas
+
+
+def _stated(spec: Mapping[str, Any]) -> Iterator[int]:
+    """Devices that the pods' own resources ask for; what is no plain number is too many, as in COST-02."""
+    limits = ((spec.get("template") or {}).get("resources") or {}).get("limits") or {}
+    for key, amount in limits.items():
+        if "/" in key and "kubernetes.io/" not in key:
+            yield int(str(amount)) if re.fullmatch("[0-9]{1,6}", str(amount)) else 1_000_000
 
 
 def _name(deployment: Mapping[str, Any]) -> str:
