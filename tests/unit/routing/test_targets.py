@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from pointsman.api import ModelDeployment, Secret
+from pointsman.gateway.bootstrap import bootstrap
 from pointsman.routing import Resource
 from pointsman.routing.resources import CLUSTER, SECRET
+from pointsman.routing.settings import ProxySettings
 from pointsman.routing.targets import (
     HostedAddress,
     can_answer_as,
@@ -122,6 +124,25 @@ def test_a_hosted_target_has_its_host_and_behind_it_the_tombstone() -> None:
     cluster = as_json(cluster_of(hosted("a", "https://api.example.com:8443/v1")))
     assert cluster["type"] == "STRICT_DNS"
     assert addresses(cluster) == [[("api.example.com", 8443)], [("127.0.0.1", 8081)]]
+
+
+@pytest.mark.parametrize(
+    ("host", "searches"),
+    [
+        ("api.example.com", False),
+        ("chat.team-a", False),  # as the cluster's search domains have it, a Service
+        ("vllm.models.svc", True),
+        ("vllm", True),
+        ("10.1.2.3", False),
+    ],
+)
+def test_only_a_private_name_is_looked_for_in_the_domains_of_the_cluster(host: str, searches: bool) -> None:
+    cluster = as_json(cluster_of(hosted("a", f"https://{host}/v1")))
+    resolver = cluster.get(
+        "typed_dns_resolver_config", bootstrap(ProxySettings())["typed_dns_resolver_config"]
+    )
+    options = resolver["typed_config"]["dns_resolver_options"]
+    assert options.get("no_default_search_domain", False) is not searches
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 from pointsman.routing.metrics import histogram_buckets
 from pointsman.routing.settings import ProxySettings
-from pointsman.routing.typed import known
+from pointsman.routing.typed import dns_resolver, known
 
 ADMIN_SOCKET = "admin.sock"
 DISCOVERY_SOCKET = "discovery.sock"
@@ -47,6 +47,8 @@ def bootstrap(settings: ProxySettings) -> dict[str, Any]:
     return {
         "node": {"id": "gateway", "cluster": "pointsman"},
         "admin": {"address": {"pipe": {"path": ADMIN_SOCKET, "mode": 0o600}}},
+        # A public name is nobody's Service, whatever the cluster's search domains make of it.
+        "typed_dns_resolver_config": dns_resolver(searches=False),
         "dynamic_resources": {"lds_config": ads, "cds_config": ads, "ads_config": grpc},
         "static_resources": {"clusters": [_discovery()]},
         "stats_config": {

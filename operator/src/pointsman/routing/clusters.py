@@ -6,6 +6,7 @@ from typing import Any
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from pointsman.api import ModelDeployment, ObjectKey
+from pointsman.api.checks import is_private
 from pointsman.routing.credentials import TargetSecrets
 from pointsman.routing.endpoints import OVERPROVISIONING, TOMBSTONE_MATCH, replica, socket, with_tombstone
 from pointsman.routing.names import endpoints_name
@@ -18,7 +19,7 @@ from pointsman.routing.targets import (
     hosted_address,
     requests_in_flight,
 )
-from pointsman.routing.typed import ADS, known, parse, seconds
+from pointsman.routing.typed import ADS, dns_resolver, known, parse, seconds
 from pointsman.routing.upstream_filters import protocol_options
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -110,6 +111,9 @@ def _hosted(
             "policy": {"overprovisioning_factor": OVERPROVISIONING},
         },
     }
+    if is_private(address.host) and _san_type(address) == "DNS":
+        # Allowed by its name, which may be a short one; Envoy's own way is to take others as they stand.
+        placed["typed_dns_resolver_config"] = dns_resolver(searches=True)
     if address.tls:
         placed["transport_socket"] = _tls_socket(address, secrets, settings)
         placed["transport_socket_matches"] = [

@@ -19,6 +19,7 @@ for _module in (
     "envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2",
     "envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2",
     "envoy.extensions.http.early_header_mutation.header_mutation.v3.header_mutation_pb2",
+    "envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2",
     "envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2",
     "envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2",
     "envoy.extensions.transport_sockets.tls.v3.tls_pb2",
@@ -34,6 +35,7 @@ for _module in (
 ADS = {"ads": {}, "resource_api_version": "V3"}
 """Where Envoy gets a resource that is named elsewhere: on the stream that it has anyway."""
 
+_RESOLVER = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 _PREFIX = "type.googleapis.com/"
 _M = TypeVar("_M", bound=Message)
 
@@ -46,6 +48,14 @@ def known(message: str, value: Mapping[str, Any] | None = None) -> dict[str, Any
 def newer(message: str, value: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """An Any in JSON form, of a message or field that only Envoy knows."""
     return known("xds.type.v3.TypedStruct", {"type_url": _PREFIX + message, "value": dict(value or {})})
+
+
+def dns_resolver(*, searches: bool) -> dict[str, Any]:
+    """How names are looked up: as they stand, or also below the domains of the machine's own settings, which
+    in a pod are the cluster's: "chat.team" is a Service there.
+    """
+    options = {"dns_resolver_options": {"no_default_search_domain": not searches}}
+    return {"name": "envoy.network.dns_resolver.cares", "typed_config": known(_RESOLVER, options)}
 
 
 def parse(value: Mapping[str, Any], into: _M) -> _M:
