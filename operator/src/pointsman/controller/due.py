@@ -65,11 +65,10 @@ class Due:
         self.recorder = None if recorder is None else recorder(self)
         self.pods: JudgedPods | None = None
         """For the record alone: nobody else asks what rules say of pods that are there."""
-        if self.recorder is not None:
-            self.pods = JudgedPods(self.recorder, self._has_deployment, now, pods_gather_seconds)
-        self.findings = Findings(
-            self._look, self._places, self._found_something, now, self.recorder, self.pods
-        )
+        heard = None if self.recorder is None else self.recorder.heard
+        if heard is not None:
+            self.pods = JudgedPods(heard, self._has_deployment, now, pods_gather_seconds)
+        self.findings = Findings(self._look, self._places, self._found_something, now, heard, self.pods)
         self.book = RouteBook(fleet)
         self.is_leading = False
         self._looks_for_room: asyncio.TimerHandle | None = None

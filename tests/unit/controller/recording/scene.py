@@ -130,7 +130,7 @@ class World:
             self.there[name] = one
             live, namespace = as_admitted(_KIND, one), {"metadata": {"name": "team"}}
             found = verdicts([HOUSE], _KIND, live, namespace, self.now)
-            recorder.judged(HOUSE, Looked(_KIND, ObjectKey("team", name), live, namespace, found))
+            recorder.heard.judged(HOUSE, Looked(_KIND, ObjectKey("team", name), live, namespace, found))
 
     def entries(self) -> list[Entry]:
         """What verifies, all of it."""

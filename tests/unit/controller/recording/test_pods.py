@@ -109,7 +109,7 @@ class Cluster:
             due.saw_pod(None, one)
         self._due = due
         due.begin()
-        due.recorder.saw(self.house, "uid", 1, None)
+        due.recorder.heard.saw(self.house, "uid", 1, None)
         due.findings.hold(_HOUSE, self.house)
         parts = (due.findings.run(), due.pods.run(), due.recorder.run(self.world.still_leads))
         running = [asyncio.create_task(part) for part in parts]

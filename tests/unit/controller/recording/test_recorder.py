@@ -36,7 +36,7 @@ def world(tmp_path: Path) -> World:
 
 async def first_write(world: World) -> None:
     async with leading(world.recorder(), world) as recorder:
-        recorder.saw(HOUSE, "uid", 1, Held("digest"))
+        recorder.heard.saw(HOUSE, "uid", 1, Held("digest"))
         world.judge(recorder, model("chat"), model("other", license="mit"))
 
 
@@ -63,8 +63,8 @@ async def test_nothing_is_written_while_nothing_changes(world: World) -> None:
 
     async with leading(world.recorder("operator-1"), world) as recorder:
         for _ in range(3):
-            recorder.saw(HOUSE, "uid", 1, None)
-            recorder.saw(HOUSE, "uid", 1, Held("digest"))
+            recorder.heard.saw(HOUSE, "uid", 1, None)
+            recorder.heard.saw(HOUSE, "uid", 1, Held("digest"))
             world.judge(recorder, model("chat"), model("other", license="mit"))
             await settled(recorder)
 
@@ -100,7 +100,7 @@ async def test_a_policy_that_went_unseen_is_deleted_in_the_record(world: World) 
 async def test_a_full_disk_is_said_once_and_nothing_is_lost(world: World) -> None:
     world.disk.full_for = _LONG
     async with leading(world.recorder(), world) as recorder:
-        recorder.saw(HOUSE, "uid", 1, None)
+        recorder.heard.saw(HOUSE, "uid", 1, None)
         await eventually_async(lambda: recorder.recording.why, 30, "it is in trouble")
         assert recorder.recording.why == f"{world.file}: No space left on device"
         world.judge(recorder, model("chat"))
@@ -133,11 +133,11 @@ async def test_trouble_is_a_number_of_who_leads(world: World) -> None:
 async def test_what_is_too_much_to_keep_is_counted_and_looked_at_again(world: World) -> None:
     world.disk.full_for = _LONG
     async with leading(world.recorder(most_waiting=3), world) as recorder:
-        recorder.saw(HOUSE, "uid", 1, None)
+        recorder.heard.saw(HOUSE, "uid", 1, None)
         await eventually_async(lambda: recorder.recording.why, 30, "it is in trouble")
         world.judge(recorder, *(model(f"model-{number}") for number in range(10)))
-        await asyncio.wait_for(recorder.room(), 30)
-        assert (recorder.waiting, recorder.lost) == (3, 8)
+        await asyncio.wait_for(recorder.heard.room(), 30)
+        assert (len(recorder.heard), recorder.heard.lost) == (3, 8)
         world.disk.full_for = 0
 
     # Those that were lost while the write was under way that worked are told after it.
@@ -166,7 +166,7 @@ async def test_what_an_evaluator_says_of_a_value_is_in_no_record(world: World) -
 
     async with leading(world.recorder(), world) as recorder:
         key = ObjectKey("team", "chat")
-        recorder.judged(stumbling, Looked(PolicyKind.MODEL_DEPLOYMENT, key, live, {}, found))
+        recorder.heard.judged(stumbling, Looked(PolicyKind.MODEL_DEPLOYMENT, key, live, {}, found))
 
     (said,) = world.bodies("verdict")
     assert (said["outcomes"], said["messages"]) == (
@@ -178,7 +178,7 @@ async def test_what_an_evaluator_says_of_a_value_is_in_no_record(world: World) -
 async def test_without_trouble_who_judges_waits_for_room(world: World) -> None:
     recorder = world.recorder(most_waiting=2)
     world.judge(recorder, model("one"), model("two"))
-    waiting = asyncio.create_task(recorder.room())
+    waiting = asyncio.create_task(recorder.heard.room())
     await asyncio.sleep(0)
     assert not waiting.done()
     running = asyncio.create_task(recorder.run(world.still_leads))
@@ -313,8 +313,8 @@ async def test_an_object_that_goes_is_said_once(world: World) -> None:
     async with leading(world.recorder(), world) as recorder:
         world.judge(recorder, model("chat"))
         for _ in range(2):
-            recorder.judged(HOUSE, Looked(PolicyKind.MODEL_DEPLOYMENT, ObjectKey("team", "chat")))
-            recorder.judged(HOUSE, Looked(PolicyKind.MODEL_DEPLOYMENT, ObjectKey("team", "never")))
+            recorder.heard.judged(HOUSE, Looked(PolicyKind.MODEL_DEPLOYMENT, ObjectKey("team", "chat")))
+            recorder.heard.judged(HOUSE, Looked(PolicyKind.MODEL_DEPLOYMENT, ObjectKey("team", "never")))
 
     assert world.verdicts() == [("chat", 1, "fail"), ("chat", None, None)]
 

@@ -22,7 +22,7 @@ def world(tmp_path: Path) -> World:
 async def grown(world: World) -> None:
     """One write after the other, over several segments."""
     async with leading(world.recorder(segment=_SEGMENT), world) as recorder:
-        recorder.saw(HOUSE, "uid", 1, Held("digest"))
+        recorder.heard.saw(HOUSE, "uid", 1, Held("digest"))
         for number in range(10):
             world.judge(recorder, model("chat", number), model("other", number, license="mit"))
             await settled(recorder)
@@ -74,7 +74,7 @@ async def test_who_begins_reads_the_last_segment_and_repeats_nothing(world: Worl
     world.disk.read_entries = 0
 
     async with leading(world.recorder("operator-1", segment=_SEGMENT), world) as recorder:
-        recorder.saw(HOUSE, "uid", 1, Held("digest"))
+        recorder.heard.saw(HOUSE, "uid", 1, Held("digest"))
         world.judge(recorder, model("chat", 9), model("other", 9, license="mit"))
 
     assert {file: file.read_bytes() for file in files(world)} == before

@@ -115,7 +115,7 @@ class GuardrailPolicyReconciler:
             self._natives_said.pop(key, None)
             self._tell(self._contradictions.forget(key.name))
             if self._recorder is not None:
-                self._recorder.gone(key)
+                self._recorder.heard.gone(key)
             return None
         policy = read(GuardrailPolicy, live)
         if isinstance(policy, Unreadable):
@@ -129,7 +129,7 @@ class GuardrailPolicyReconciler:
         again = await self._actor.act(plan, key, self._policies)
         if self._recorder is not None and not isinstance(policy, Unreadable):
             known = self._known[key]
-            self._recorder.saw(known.compiled, known.uid, known.generation, self._held(plan, key))
+            self._recorder.heard.saw(known.compiled, known.uid, known.generation, self._held(plan, key))
         return 0.0 if again else plan.again_after_seconds
 
     def _snapshot(self, policy: GuardrailPolicy, live: KubeObject, key: ObjectKey) -> PolicySnapshot:
@@ -178,7 +178,7 @@ class GuardrailPolicyReconciler:
         self._known[key] = replace(known, ended=ended, day=day, apart=known.apart | self._actor.invalid(key))
         if self._recorder is not None:
             # Before what its rules find: how it is held shows once that is written.
-            self._recorder.saw(known.compiled, known.uid, known.generation, None)
+            self._recorder.heard.saw(known.compiled, known.uid, known.generation, None)
         return known.compiled
 
     def _held(self, plan: Plan, key: ObjectKey) -> Held | None:

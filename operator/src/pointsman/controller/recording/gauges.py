@@ -13,6 +13,9 @@ def make_gauges(metrics: OperatorMetrics, recorder: Recorder, leads: Callable[[]
         return float(leads() and bool(recorder.recording.why))
 
     metrics.gauge("evidence_entries", "In the record, as it was last.", lambda: recorder.recording.entries)
-    metrics.gauge("evidence_waiting", "News that are not in the record yet.", lambda: recorder.waiting)
+    heard = recorder.heard
+    metrics.gauge("evidence_waiting", "News that are not in the record yet.", lambda: len(heard))
     metrics.gauge("evidence_failing", "Whether the last try failed.", failing)
-    metrics.gauge("evidence_lost", "News that were too many to keep while it failed.", lambda: recorder.lost)
+    metrics.gauge(
+        "evidence_lost", "News that were too many to keep while it failed.", lambda: recorder.heard.lost
+    )

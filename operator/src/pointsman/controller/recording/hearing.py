@@ -71,12 +71,19 @@ class Judging(Protocol):
     def forget(self, policy: ObjectKey) -> None: ...
 
 
-class Policies(Protocol):
+class HearsPolicies(Protocol):
     """Hears of every look at a policy."""
 
     def saw(self, compiled: Compiled, uid: str, generation: int, held: Held | None) -> None: ...
 
     def gone(self, policy: ObjectKey) -> None: ...
+
+
+class Policies(Protocol):
+    """Is told of policies, and says how the record is doing, for their statuses."""
+
+    @property
+    def heard(self) -> HearsPolicies: ...
 
     @property
     def recording(self) -> Recording: ...
