@@ -13,6 +13,7 @@ from pointsman.cli.main import main
 from tests.integration.policies.saying import API, condition, deployment, wait_ready, withdraw
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.installation import Installation
+from tests.support.policies import LICENSED, policy_for, rule
 from tests.support.polling import eventually
 
 Json = dict[str, Any]
@@ -71,29 +72,13 @@ def test_each_change_is_recorded_once_whatever_becomes_of_the_operator(
         "reason": "it is being asked for",
         "approvedBy": "legal",
     }
-    policy = {
-        "apiVersion": API,
-        "kind": "GuardrailPolicy",
-        "metadata": {"name": namespace},
-        "spec": {
-            "mode": "audit",
-            "appliesTo": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
-            "rules": [
-                {
-                    "id": "LIC-1",
-                    "kinds": [_KIND],
-                    "expression": "has(object.spec.license)",
-                    "message": "no license is stated",
-                },
-                {
-                    "id": "IMG-1",
-                    "kinds": ["Pod"],
-                    "expression": "object.spec.containers.all(c, c.image.contains('@sha256:'))",
-                    "message": "an image is not pinned",
-                },
-            ],
-        },
-    }
+    pinned = rule(
+        "IMG-1",
+        kinds=["Pod"],
+        expression="object.spec.containers.all(c, c.image.contains('@sha256:'))",
+        message="an image is not pinned",
+    )
+    policy = policy_for(namespace, mode="audit", rules=[LICENSED, pinned])
     with installation.operator(arguments=arguments) as operator:
         admin.create(policy)
         wait_ready(admin, namespace)

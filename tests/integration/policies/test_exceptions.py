@@ -15,6 +15,7 @@ from pointsman.policy.native.validating import validating
 from pointsman.policy.packs import shipped_library
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import APPLY, JSON_PATCH, MERGE, ApiError
+from tests.support.policies import LICENSED, policy_for
 from tests.support.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("definitions")
@@ -34,20 +35,9 @@ def enforce(admin: Admin, namespace: str) -> Iterator[Enforce]:
     made: list[Json] = []
 
     def enforce(*exceptions: Json, packs: Sequence[Json] = (), rules: Sequence[Json] = ()) -> None:
-        label = {"kubernetes.io/metadata.name": namespace}
-        spec: Json = {
-            "mode": "enforce",
-            "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-            "packs": list(packs),
-            "rules": [_LICENSE, *rules],
-            "exceptions": list(exceptions),
-        }
-        policy = {
-            "apiVersion": _API,
-            "kind": "GuardrailPolicy",
-            "metadata": {"name": namespace},
-            "spec": spec,
-        }
+        policy = policy_for(
+            namespace, packs=list(packs), rules=[LICENSED, *rules], exceptions=list(exceptions)
+        )
         compiled = compile_policy(GuardrailPolicy.model_validate(policy), shipped_library())
         assert not compiled.problems
         for manifest in validating(compiled, _now()):
@@ -60,14 +50,6 @@ def enforce(admin: Admin, namespace: str) -> Iterator[Enforce]:
     yield enforce
     for manifest in made:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
-
-
-_LICENSE = {
-    "id": "LIC-1",
-    "kinds": ["ModelDeployment"],
-    "expression": "has(object.spec.license)",
-    "message": "no license is stated",
-}
 
 
 def exception(until: datetime, **match: Any) -> Json:
@@ -207,7 +189,7 @@ def test_scaling_past_a_limit_is_refused_at_the_scale_subresource(
     admin: Admin, namespace: str, enforce: Enforce
 ) -> None:
     cost = {"name": "cost", "parameters": {"maxReplicas": 4}}
-    own = {**_LICENSE, "id": "OWN-2", "expression": "object.spec.replicas != 3", "message": "three is odd"}
+    own = {**LICENSED, "id": "OWN-2", "expression": "object.spec.replicas != 3", "message": "three is odd"}
     mixed = "object.spec.tier == 'longTail' || object.spec.replicas != 2"
     stated = {**own, "id": "OWN-3", "expression": mixed, "scale": "object.spec.replicas != 2"}
     _create(admin, namespace, "old")

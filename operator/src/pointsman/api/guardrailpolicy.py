@@ -13,6 +13,11 @@ from pointsman.api.record import Record, Rule
 from pointsman.api.resource import Resource
 from pointsman.api.scalars import IntOrText, Timestamp
 
+MOST_VIOLATIONS = 50
+"""So many are in a status, and all are counted: reports of every verdict have filled etcd elsewhere."""
+LONGEST_VIOLATION = 512
+"""Of a rule's message, in characters, in a status or a report."""
+
 
 class PolicyMode(StrEnum):
     ENFORCE = "enforce"
@@ -140,7 +145,7 @@ class Violation(Record):
 
 class Violations(Record):
     total: Count = 0
-    objects: Annotated[tuple[Violation, ...], Field(max_length=50)] = ()
+    objects: Annotated[tuple[Violation, ...], Field(max_length=MOST_VIOLATIONS)] = ()
 
 
 class ExceptionsStatus(Record):

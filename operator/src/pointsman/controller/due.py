@@ -10,6 +10,7 @@ from random import Random
 
 from pointsman.api import FleetSettings, ObjectKey
 from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.identity import Ident
 from pointsman.controller.modeldeployment import holding
 from pointsman.controller.modelroute.book import RouteBook
@@ -65,10 +66,11 @@ class Due:
         self.recorder = None if recorder is None else recorder(self)
         self.pods: JudgedPods | None = None
         """For the record alone: nobody else asks what rules say of pods that are there."""
+        self.in_force = InForce()
         heard = None if self.recorder is None else self.recorder.heard
         if heard is not None:
-            self.pods = JudgedPods(heard, self._has_deployment, now, pods_gather_seconds)
-        self.findings = Findings(self._look, self._places, self._found_something, now, heard, self.pods)
+            self.pods = JudgedPods(self.in_force, heard, self._has_deployment, now, pods_gather_seconds)
+        self.findings = Findings(self.in_force, self._look, self._places, self._found_something, now, heard)
         self.book = RouteBook(fleet)
         self.is_leading = False
         self._looks_for_room: asyncio.TimerHandle | None = None
@@ -76,7 +78,7 @@ class Due:
     def begin(self) -> None:
         """This replica leads from now on, until `end`."""
         self.is_leading = True
-        self.findings.begin()
+        self.in_force.begin()
         if self.recorder is not None:
             self.recorder.begin()
         for primaries in (self.deployments, self.routes, self.policies):
@@ -105,7 +107,7 @@ class Due:
 
     def saw_namespace(self, before: KubeObject | None, now: KubeObject | None) -> None:
         name = key_of(now if now is not None else before or {}).name
-        self.findings.saw_namespace(name, None if now is None else labels_of(now))
+        self.in_force.saw_namespace(name, None if now is None else labels_of(now))
         for key in self.book.saw_namespace(name, now):
             self._route_changed(Ident(MODEL_ROUTE.kind, key))
 

@@ -204,6 +204,7 @@ class Operator:
             self._natives,
             # What holds a rule is never left to who changes it.
             Actor(reader, writer, self._natives, announce, truce_seconds=0.0, each_alone=True),
+            self._due.in_force,
             self._due.findings,
             shipped_library,
             lambda: datetime.now(UTC),
@@ -250,7 +251,9 @@ class Operator:
         api = (self._settings.fleet.guardrails or GuardrailSettings()).reports
         if api is not None and self._has_policies:
             policies = self._due.policies
-            reporting = Reporting(REPORT_KINDS[api], reader, writer, self._due.findings, lambda: [*policies])
+            reporting = Reporting(
+                REPORT_KINDS[api], reader, writer, self._due.in_force, self._due.findings, lambda: [*policies]
+            )
             self._due.findings.listen(reporting.changed)
             await reporting.run()
 

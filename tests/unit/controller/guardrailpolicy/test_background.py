@@ -11,6 +11,7 @@ import pytest
 from pointsman.api import ObjectKey
 from pointsman.controller.children import Children
 from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.guardrailpolicy.surroundings import Surroundings
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NETWORK_POLICY, Kind, KubeObject
 from pointsman.policy.packs import shipped_library
@@ -38,7 +39,9 @@ class World:
         self.objects: dict[tuple[Kind, ObjectKey], KubeObject] = {}
         self.counted = 0
         self.children = Children(lambda _: None)
+        self.in_force = InForce()
         self.findings = Findings(
+            self.in_force,
             lambda kind, key: self.objects.get((kind, key)),
             lambda: list(self.objects),
             lambda _: None,
@@ -46,7 +49,7 @@ class World:
             crowd_seconds=crowd_seconds,
         )
         self.findings.look_beside(Surroundings(self, self.children).of)
-        self.findings.hold(_POLICY, compiled(spec))
+        self.in_force.hold(_POLICY, compiled(spec))
 
     def __iter__(self) -> Any:
         """Each time that all are asked for."""
@@ -170,6 +173,6 @@ async def test_what_ends_with_a_day_is_found_on_the_next() -> None:
     assert await world.found() == {}
 
     world.now += timedelta(hours=12)
-    world.findings.again(_POLICY)
+    world.in_force.again(_POLICY)
 
     assert await world.found() == {"ModelDeployment chat": "it ended on 2026-11-30"}

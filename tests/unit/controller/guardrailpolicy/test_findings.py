@@ -10,6 +10,7 @@ import pytest
 
 from pointsman.api import ObjectKey
 from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.kube.objects import MODEL_DEPLOYMENT, Kind, KubeObject
 from tests.support.policies import compiled, rule
 from tests.support.polling import eventually_async
@@ -29,7 +30,10 @@ class World:
         }
         self.told: list[ObjectKey] = []
         self.looks = 0
-        self.findings = Findings(self._look, self._places, self.told.append, lambda: datetime.now(UTC))
+        self.in_force = InForce()
+        self.findings = Findings(
+            self.in_force, self._look, self._places, self.told.append, lambda: datetime.now(UTC)
+        )
 
     def _look(self, kind: Kind, key: ObjectKey) -> KubeObject | None:
         self.looks += 1
@@ -58,7 +62,7 @@ def _deployment(name: str, **spec: Any) -> Json:
 @pytest.mark.asyncio
 async def test_all_are_counted_and_fifty_are_shown() -> None:
     world = World(60)
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
 
     await world.settled()
 
@@ -71,7 +75,7 @@ async def test_all_are_counted_and_fifty_are_shown() -> None:
 @pytest.mark.asyncio
 async def test_a_change_is_one_look_and_is_told_only_if_it_changes_what_is_found() -> None:
     world = World(3)
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
     await world.settled()
     key = ObjectKey("team", "model-001")
     world.findings.saw(MODEL_DEPLOYMENT, key)
@@ -99,11 +103,11 @@ async def test_a_change_is_one_look_and_is_told_only_if_it_changes_what_is_found
 async def test_labels_of_a_namespace_decide_which_policies_are_for_it() -> None:
     world = World(1)
     selector = {"namespaceSelector": {"matchLabels": {"stage": "prod"}}}
-    world.findings.hold(_POLICY, compiled({"appliesTo": selector, "rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"appliesTo": selector, "rules": [rule("OWN-1")]}))
     await world.settled()
     assert world.findings.of(_POLICY).total == 0
 
-    world.findings.saw_namespace("team", {"stage": "prod"})
+    world.in_force.saw_namespace("team", {"stage": "prod"})
     await world.settled()
 
     assert world.findings.of(_POLICY).total == 1
@@ -112,10 +116,10 @@ async def test_labels_of_a_namespace_decide_which_policies_are_for_it() -> None:
 @pytest.mark.asyncio
 async def test_a_policy_that_is_gone_finds_nothing() -> None:
     world = World(1)
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
     await world.settled()
 
-    world.findings.forget(_POLICY)
+    world.in_force.forget(_POLICY)
 
     assert world.findings.of(_POLICY).total == 0
 
@@ -124,13 +128,13 @@ async def test_a_policy_that_is_gone_finds_nothing() -> None:
 async def test_a_policy_that_changes_all_the_time_holds_up_no_other() -> None:
     world = World(300)
     other = ObjectKey("", "other")
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
     running = asyncio.create_task(world.findings.run())
-    world.findings.hold(other, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(other, compiled({"rules": [rule("OWN-1")]}))
 
     async def edited() -> None:
         while other not in world.told:
-            world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+            world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
             await asyncio.sleep(0)
 
     await asyncio.wait_for(edited(), 30)
@@ -145,7 +149,7 @@ async def test_a_policy_that_changes_all_the_time_holds_up_no_other() -> None:
 async def test_an_object_that_cannot_be_judged_ends_nothing() -> None:
     world = World(3)
     world.objects[ObjectKey("team", "model-001")] = {"metadata": {"name": 1}, "spec": "no mapping"}
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
 
     await world.settled()
 
@@ -158,7 +162,7 @@ async def test_an_object_that_cannot_be_judged_ends_nothing() -> None:
 @pytest.mark.asyncio
 async def test_no_rule_is_for_a_namespace_that_is_left_out() -> None:
     world = World(3)
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}), ["team"])
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}), ["team"])
 
     await world.settled()
 
@@ -168,9 +172,9 @@ async def test_no_rule_is_for_a_namespace_that_is_left_out() -> None:
 @pytest.mark.asyncio
 async def test_who_leads_again_begins_with_nothing() -> None:
     world = World(3)
-    world.findings.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
+    world.in_force.hold(_POLICY, compiled({"rules": [rule("OWN-1")]}))
 
-    world.findings.begin()
+    world.in_force.begin()
     world.findings.saw(MODEL_DEPLOYMENT, ObjectKey("team", "model-001"))
     await world.settled()
 

@@ -12,6 +12,7 @@ import pytest
 
 from pointsman.api import ObjectKey
 from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.guardrailpolicy.reporting import Reporting
 from pointsman.controller.guardrailpolicy.reports import MOST_SHOWN, NAME, Failure, report
 from pointsman.kube.errors import KindNotServed, LeadershipLost, NotFound
@@ -81,14 +82,18 @@ class Cluster:
         self.writing: dict[str, Exception] = {}
         self.waits: list[float] = []
         self.policies = [_POLICY]
+        self.in_force = InForce()
         self.findings = Findings(
+            self.in_force,
             lambda _, key: self.objects.get(key),
             lambda: [(MODEL_DEPLOYMENT, key) for key in self.objects],
             lambda _: None,
             lambda: datetime.now(UTC),
         )
         api: Any = self
-        self.reporting = Reporting(REPORT, api, api, self.findings, lambda: self.policies, sleep=self.slept)
+        self.reporting = Reporting(
+            REPORT, api, api, self.in_force, self.findings, lambda: self.policies, sleep=self.slept
+        )
         self.findings.listen(self.reporting.changed)
 
     def put(self, name: str, **spec: Any) -> None:
@@ -141,7 +146,7 @@ class Cluster:
 @pytest.mark.asyncio
 async def test_a_report_comes_with_failures_and_goes_with_them() -> None:
     cluster = Cluster("a/one", "a/two", "b/one")
-    cluster.findings.hold(_POLICY, compiled(_RULES))
+    cluster.in_force.hold(_POLICY, compiled(_RULES))
     await cluster.reach(a=2, b=1)
 
     cluster.put("b/one", license="mit")
@@ -149,7 +154,7 @@ async def test_a_report_comes_with_failures_and_goes_with_them() -> None:
     await cluster.reach(a=2)
 
     cluster.policies.clear()
-    cluster.findings.forget(_POLICY)
+    cluster.in_force.forget(_POLICY)
     await cluster.reach()
 
 
@@ -165,7 +170,7 @@ async def test_reports_of_a_former_leader_stay_until_everything_was_looked_at() 
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
-    cluster.findings.hold(_POLICY, compiled(_RULES))
+    cluster.in_force.hold(_POLICY, compiled(_RULES))
     await cluster.reach(a=1)
 
 
@@ -173,7 +178,7 @@ async def test_reports_of_a_former_leader_stay_until_everything_was_looked_at() 
 async def test_a_kind_that_is_not_there_is_asked_for_again() -> None:
     cluster = Cluster("a/one")
     cluster.listing = [KindNotServed("no"), KindNotServed("no")]
-    cluster.findings.hold(_POLICY, compiled(_RULES))
+    cluster.in_force.hold(_POLICY, compiled(_RULES))
 
     await cluster.reach(a=1)
 
@@ -184,7 +189,7 @@ async def test_a_kind_that_is_not_there_is_asked_for_again() -> None:
 async def test_a_namespace_that_goes_holds_up_no_other_and_is_tried_again() -> None:
     cluster = Cluster("a/one", "b/one")
     cluster.writing = {"a": NotFound("the namespace is gone")}
-    cluster.findings.hold(_POLICY, compiled(_RULES))
+    cluster.in_force.hold(_POLICY, compiled(_RULES))
 
     await cluster.reach(a=1, b=1)
 

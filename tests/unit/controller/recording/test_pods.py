@@ -110,7 +110,7 @@ class Cluster:
         self._due = due
         due.begin()
         due.recorder.heard.saw(self.house, "uid", 1, None)
-        due.findings.hold(_HOUSE, self.house)
+        due.in_force.hold(_HOUSE, self.house)
         parts = (due.findings.run(), due.pods.run(), due.recorder.run(self.world.still_leads))
         running = [asyncio.create_task(part) for part in parts]
         try:
@@ -253,7 +253,7 @@ async def test_pods_that_an_exception_admitted_fail_in_a_report_once_it_is_over(
     async with cluster.led() as due:
         await cluster.settled()
         cluster.world.now += timedelta(hours=2)
-        due.findings.again(_HOUSE)
+        due.in_force.again(_HOUSE)
 
     assert cluster.told() == [("chat", "exempt")]
     entries = cluster.world.entries()

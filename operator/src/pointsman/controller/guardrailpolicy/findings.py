@@ -7,17 +7,17 @@ loop has others waiting. What was found once is kept until the object or the pol
 import asyncio
 import heapq
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 import structlog
 
 from pointsman.api import ObjectKey
-from pointsman.api.guardrailpolicy import PolicyKind, Violation
+from pointsman.api.guardrailpolicy import LONGEST_VIOLATION, MOST_VIOLATIONS, PolicyKind, Violation
 from pointsman.controller.children import deployment_of
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.guardrailpolicy.snapshot import Found
-from pointsman.controller.recording.hearing import Hearing, Judging, Looked
+from pointsman.controller.recording.hearing import Hearing, Looked
 from pointsman.json_text import dumped
 from pointsman.kube.objects import MODEL_DEPLOYMENT, MODEL_ROUTE, NAMESPACE, Kind, KubeObject, metadata
 from pointsman.kube.packed import same_member
@@ -26,8 +26,6 @@ from pointsman.policy.background import Beside
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.verdicts import verdicts
 
-_MOST_SHOWN = 50
-_LONGEST = 512
 _AT_A_TIME = 5_000
 """Objects that are judged by one policy before it is the turn of the next. Many, so that its rules stay
 compiled, and what it finds is said before all others are through.
@@ -53,27 +51,25 @@ _log = structlog.get_logger(__name__)
 
 class Findings:
     """`look` gives an object as it is, `all_objects` every place; `changed` is told of which policy there is
-    something else to say. `pods` is told of policies and namespaces as this is.
+    something else to say.
     """
 
     def __init__(
         self,
+        in_force: InForce,
         look: Look,
         all_objects: Callable[[], Iterable[Place]],
         changed: Callable[[ObjectKey], None],
         now: Callable[[], datetime],
         recorder: Hearing | None = None,
-        pods: Judging | None = None,
         crowd_seconds: float = _CROWD_SECONDS,
     ) -> None:
+        self._in_force = in_force
         self._look = look
         self._all = all_objects
         self._changed = changed
         self._now = now
         self._recorder = recorder
-        self._pods = pods
-        self._policies: dict[ObjectKey, Compiled] = {}
-        self._left_out: frozenset[str] = frozenset()
         self._found: dict[ObjectKey, dict[Place, _Broken]] = {}
         self._due: dict[ObjectKey, set[Place] | None] = {}
         """None: every object; there are none in memory for each of many policies before it is its turn."""
@@ -82,13 +78,13 @@ class Findings:
         self._outside: dict[Place, None] = {}
         """Of this turn, what the policy is not for; told at once, as of many policies most objects are."""
         self._seen: dict[Place, int] = {}
-        self._namespaces: dict[str, Mapping[str, str]] = {}
         self._crowd_seconds = crowd_seconds
         self._crowded: set[ObjectKey] = set()
         """Namespaces to look at once the crowd has passed."""
         self._something = asyncio.Event()
         self._beside: BesideOf | None = None
         self._tell: Callable[[Iterable[str]], None] = lambda _: None
+        in_force.listen(self)
 
     def look_beside(self, beside: BesideOf) -> None:
         """`beside` gives what is around an object, without which no rule in the background has a verdict."""
@@ -100,10 +96,6 @@ class Findings:
         """
         self._tell = tell
 
-    def holds(self, policy: ObjectKey) -> bool:
-        """Whether it is judged by."""
-        return policy in self._policies
-
     @property
     def is_complete(self) -> bool:
         """Whether every object was looked at by every policy."""
@@ -111,21 +103,19 @@ class Findings:
 
     def everything(self) -> Iterator[tuple[Compiled, Mapping[Place, _Broken]]]:
         """Each policy with all that it finds, which may be much."""
-        for policy, compiled in list(self._policies.items()):
+        for policy, compiled in self._in_force.all():
             yield compiled, dict(self._found.get(policy, {}))
 
     def begin(self) -> None:
-        """Nothing is known: who leads from now on says which policies there are."""
-        for known in (self._policies, self._found, self._due, self._unfinished, self._outside, self._seen):
+        """See `Judging`."""
+        for known in (self._found, self._due, self._unfinished, self._outside, self._seen):
             known.clear()
-        if self._pods is not None:
-            self._pods.begin()
 
     def saw(self, kind: Kind, key: ObjectKey) -> bool:
         """An object came, changed or went; True where it came or went. Of a status only the number of
         replicas is a matter of rules.
         """
-        if kind not in _KINDS or not self._policies:
+        if kind not in _KINDS or not self._in_force:
             return False
         place = kind, key
         live = self._look(kind, key)
@@ -144,12 +134,12 @@ class Findings:
 
     def look_again(self, kind: Kind, key: ObjectKey) -> None:
         """What is beside an object changed."""
-        for policy in self._policies:
+        for policy in self._in_force:
             self._note([(kind, key)], policy)
 
     def _look_at_namespace(self, key: ObjectKey) -> None:
         """Something in it changed; all that is in it is looked at once for a crowd of changes."""
-        if not any(map(_looks_at_namespaces, self._policies.values())):
+        if not any(_looks_at_namespaces(compiled) for _, compiled in self._in_force.all()):
             return
         if not self._crowded:
             asyncio.get_running_loop().call_later(self._crowd_seconds, self._crowd_passed)
@@ -158,7 +148,7 @@ class Findings:
     def _crowd_passed(self) -> None:
         places = [(NAMESPACE, key) for key in self._crowded]
         self._crowded.clear()
-        for policy, compiled in self._policies.items():
+        for policy, compiled in self._in_force.all():
             if places and _looks_at_namespaces(compiled):
                 self._note(places, policy)
 
@@ -170,32 +160,16 @@ class Findings:
             if owner is not None:
                 self.look_again(MODEL_DEPLOYMENT, owner)
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
-        """A namespace has these labels; None: it is gone."""
-        if self._pods is not None:
-            self._pods.saw_namespace(name, labels)
-        if self._namespaces.get(name) == labels:
-            return
-        if labels is None:
-            self._namespaces.pop(name, None)
-        else:
-            self._namespaces[name] = labels
-        if self._policies:
+    def saw_namespace(self, name: str) -> None:
+        """See `Judging`."""
+        if self._in_force:
             places = [place for place in self._all() if place[1].namespace == name]
-            for policy in self._policies:
+            for policy in self._in_force:
                 self._note(places, policy)
             self._look_at_namespace(ObjectKey("", name))
 
-    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str] = ()) -> None:
-        """These are the policy's rules and exceptions from now on; the same again changes nothing.
-        `left_out` are namespaces that no rule is for.
-        """
-        self._left_out = frozenset(left_out)
-        if self._pods is not None:
-            self._pods.hold(policy, compiled, left_out)
-        if self._policies.get(policy) is compiled:
-            return
-        self._policies[policy] = compiled
+    def holds(self, policy: ObjectKey) -> None:
+        """See `Judging`."""
         self._tell_of(policy)
         self._found[policy] = {}
         if next(iter(self._all()), None) is not None:
@@ -203,18 +177,12 @@ class Findings:
             self.again(policy)
 
     def again(self, policy: ObjectKey) -> None:
-        """Time passed that its rules know of: an exception ended."""
-        if policy in self._policies:
-            self._due[policy] = None
-            self._something.set()
-            if self._pods is not None:
-                self._pods.again(policy)
+        """See `Judging`."""
+        self._due[policy] = None
+        self._something.set()
 
     def forget(self, policy: ObjectKey) -> None:
-        """The policy is gone."""
-        if self._pods is not None:
-            self._pods.forget(policy)
-        self._policies.pop(policy, None)
+        """See `Judging`."""
         self._tell_of(policy)
         self._found.pop(policy, None)
         self._due.pop(policy, None)
@@ -225,15 +193,19 @@ class Findings:
         by_place = self._found.get(policy, {})
         total = sum(map(len, by_place.values()))
         places = heapq.nsmallest(
-            _MOST_SHOWN, by_place, key=lambda place: (place[1].namespace, place[1].name, place[0].kind)
+            MOST_VIOLATIONS, by_place, key=lambda place: (place[1].namespace, place[1].name, place[0].kind)
         )
         first = [
             Violation(
-                kind=kind.kind, namespace=key.namespace, name=key.name, rule=rule, message=message[:_LONGEST]
+                kind=kind.kind,
+                namespace=key.namespace,
+                name=key.name,
+                rule=rule,
+                message=message[:LONGEST_VIOLATION],
             )
             for kind, key in places
             for rule, message in by_place[kind, key]
-        ][:_MOST_SHOWN]
+        ][:MOST_VIOLATIONS]
         return Found(total, tuple(first), is_complete=policy not in self._unfinished)
 
     @property
@@ -287,7 +259,8 @@ class Findings:
         if places is None:
             # What is there, and what was: an object that went is found no more.
             places = self._due[policy] = {*self._all(), *self._found.get(policy, ())}
-            if _looks_at_namespaces(self._policies[policy]):
+            compiled = self._in_force.get(policy)
+            if compiled is not None and _looks_at_namespaces(compiled):
                 namespaces = {key.namespace for kind, key in places if kind == MODEL_DEPLOYMENT}
                 places.update((NAMESPACE, ObjectKey("", name)) for name in namespaces)
         return places
@@ -300,7 +273,7 @@ class Findings:
 
     def _judge(self, place: Place, policy: ObjectKey) -> bool:
         """Whether there is something else to say than before."""
-        compiled = self._policies.get(policy)
+        compiled = self._in_force.get(policy)
         if compiled is None:
             return False
         found = self._found[policy]
@@ -321,7 +294,7 @@ class Findings:
             self._tell({namespace_of(place) for place in places})
 
     def _tell_of_outside(self, policy: ObjectKey) -> None:
-        compiled, places = self._policies.get(policy), list(self._outside)
+        compiled, places = self._in_force.get(policy), list(self._outside)
         self._outside.clear()
         if self._recorder is not None and compiled is not None and places:
             self._recorder.outside(compiled, [Looked(_KINDS[kind], key) for kind, key in places])
@@ -332,21 +305,16 @@ class Findings:
         has_deployments = any(
             kind == MODEL_DEPLOYMENT and one.namespace == key.name for kind, one in self._all()
         )
-        return self._namespace(key.name) if has_deployments else None
-
-    def _namespace(self, name: str) -> dict[str, Any]:
-        return {"metadata": {"name": name, "labels": dict(self._namespaces.get(name, {}))}}
+        return self._in_force.namespace(key.name) if has_deployments else None
 
     def _violations(self, compiled: Compiled, place: Place, live: KubeObject | None) -> _Broken:
         kind, key = place
         judging, name = _KINDS[kind], namespace_of(place)
-        if live is None or name in self._left_out:
+        if live is None or self._in_force.leaves_out(name):
             if self._recorder is not None:
                 self._recorder.judged(compiled, Looked(judging, key))
             return ()
-        if compiled.namespaces is not None and not compiled.namespaces.matches(
-            self._namespaces.get(name, {})
-        ):
+        if not self._in_force.is_for(compiled, name):
             self._outside[place] = None
             return ()  # of many policies most are for other namespaces, and an object takes a while to read
         self._outside.pop(place, None)
@@ -354,7 +322,7 @@ class Findings:
         if self._beside is not None and any(kind.kind in look.kinds for look in compiled.looks):
             beside = self._beside(kind, key, live)
         obj = dict(live) if judging is None else as_admitted(judging, dict(live))
-        namespace = self._namespace(name)
+        namespace = self._in_force.namespace(name)
         judged = verdicts([compiled], judging, obj, namespace, self._now(), beside)
         if self._recorder is not None:
             self._recorder.judged(compiled, Looked(judging, key, obj, namespace, judged))

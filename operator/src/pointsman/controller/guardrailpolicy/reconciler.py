@@ -11,6 +11,7 @@ from pointsman.controller.children import Children
 from pointsman.controller.guardrailpolicy.by_hand import Standing, standing
 from pointsman.controller.guardrailpolicy.decide import decide, looks_at_dates
 from pointsman.controller.guardrailpolicy.findings import Findings
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.guardrailpolicy.snapshot import PolicySnapshot
 from pointsman.controller.plan import Plan
 from pointsman.controller.reading import Unreadable, read, said_of
@@ -73,6 +74,7 @@ class GuardrailPolicyReconciler:
         policies: Statuses,
         natives: Children,
         actor: Actor,
+        in_force: InForce,
         findings: Findings,
         library: Callable[[], Library],
         now: Callable[[], datetime],
@@ -87,6 +89,7 @@ class GuardrailPolicyReconciler:
         self._policies = policies
         self._natives = natives
         self._actor = actor
+        self._in_force = in_force
         self._findings = findings
         self._library = library
         self._now = now
@@ -108,7 +111,7 @@ class GuardrailPolicyReconciler:
         live = self._policies.get(key)
         if live is None:
             self._actor.forget(key)
-            self._findings.forget(key)
+            self._in_force.forget(key)
             self._known.pop(key, None)
             self._as_they_are.pop(key, None)
             self._stood.pop(key, None)
@@ -171,9 +174,9 @@ class GuardrailPolicyReconciler:
         self._tell(self._contradictions.hold(known.compiled))
         ended = sum(one.until <= now for one in known.compiled.exemptions)
         day = now.date() if looks_at_dates(known.compiled) else None
-        self._findings.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
+        self._in_force.hold(key, known.compiled, (*SYSTEM_NAMESPACES, *self._left_out))
         if (ended, day) != (known.ended, known.day):
-            self._findings.again(key)
+            self._in_force.again(key)
             self._tell(self._contradictions.concerned(key.name))
         self._known[key] = replace(known, ended=ended, day=day, apart=known.apart | self._actor.invalid(key))
         if self._recorder is not None:

@@ -15,6 +15,7 @@ import structlog
 from pointsman.api import ObjectKey
 from pointsman.controller.acting import MANAGER
 from pointsman.controller.guardrailpolicy.findings import Findings, namespace_of
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.guardrailpolicy.reports import LABELS, NAME, Failure, report
 from pointsman.controller.work_queue import RETRIES
 from pointsman.kube.clock import Clock, elapsed_seconds
@@ -43,6 +44,7 @@ class Reporting:
         kind: Kind,
         reader: Reader,
         writer: Writer,
+        in_force: InForce,
         findings: Findings,
         policies: Callable[[], Collection[ObjectKey]],
         *,
@@ -52,6 +54,7 @@ class Reporting:
         self._kind = kind
         self._reader = reader
         self._writer = writer
+        self._in_force = in_force
         self._findings = findings
         self._policies = policies
         self._sleep = sleep
@@ -116,7 +119,7 @@ class Reporting:
         if not self._findings.is_complete:
             return False
         is_late = self._clock() - self._began > _PATIENCE_SECONDS
-        return is_late or all(self._findings.holds(policy) for policy in self._policies())
+        return is_late or all(policy in self._in_force for policy in self._policies())
 
     async def _failing(self) -> frozenset[str]:
         """The namespaces in which anything breaks a rule."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pointsman.api.fleet import ReportsApi
+from pointsman.api.guardrailpolicy import LONGEST_VIOLATION
 from pointsman.controller.guardrailpolicy.findings import Place
 from pointsman.kube.objects import NAMESPACE, POLICY_REPORT, REPORT, Kind, KubeObject
 from pointsman.policy.compiled import BoundRule
@@ -20,7 +21,6 @@ MOST_SHOWN = 200
 """Some hundred kilobytes; the summary counts all."""
 
 _SOURCE = "pointsman"
-_LONGEST = 512
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def _result(failure: Failure) -> dict[str, Any]:
         "result": "fail",
         "scored": True,
         "resources": [subject],
-        "message": failure.message[:_LONGEST],
+        "message": failure.message[:LONGEST_VIOLATION],
         "properties": properties,
     }

@@ -45,7 +45,7 @@ class WatchedFleet:
         return {head for one in statuses if (head := (one.get("evidence") or {}).get("head"))}
 
     def look_again(self, policy: ObjectKey) -> None:
-        self._due.findings.again(policy)
+        self._due.in_force.again(policy)
         self._due.record_says(policy, 0.0)
 
     def changed(self, policy: ObjectKey, *, is_urgent: bool) -> None:

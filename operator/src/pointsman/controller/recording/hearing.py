@@ -55,22 +55,6 @@ class Hearing(Protocol):
         """Wait until what was heard is not too much."""
 
 
-class Judging(Protocol):
-    """Judges something by the policies that hold; none do after `begin`."""
-
-    def begin(self) -> None: ...
-
-    def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
-        """A namespace has these labels; None: it is gone."""
-
-    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str]) -> None:
-        """See `Findings`, as of all of these."""
-
-    def again(self, policy: ObjectKey) -> None: ...
-
-    def forget(self, policy: ObjectKey) -> None: ...
-
-
 class HearsPolicies(Protocol):
     """Hears of every look at a policy."""
 

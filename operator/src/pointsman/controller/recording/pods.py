@@ -14,6 +14,7 @@ import structlog
 from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.controller.children import deployment_of
+from pointsman.controller.guardrailpolicy.in_force import InForce
 from pointsman.controller.recording.hearing import Hearing
 from pointsman.json_text import dumped
 from pointsman.kube.objects import KubeObject, key_of, metadata, uid_of
@@ -34,30 +35,30 @@ class JudgedPods:
 
     def __init__(
         self,
+        in_force: InForce,
         hearing: Hearing,
         has_deployment: Callable[[ObjectKey], bool],
         now: Callable[[], datetime],
         gather_seconds: float,
     ) -> None:
+        self._in_force = in_force
         self._hearing = hearing
         self._has_deployment = has_deployment
         self._now = now
         self._gather_seconds = gather_seconds
         self._pods: dict[ObjectKey, dict[ObjectKey, KubeObject]] = {}
         """By the deployment of their label."""
-        self._policies: dict[ObjectKey, Compiled] = {}
-        self._left_out: frozenset[str] = frozenset()
-        self._namespaces: dict[str, Mapping[str, str]] = {}
         self._known: dict[ObjectKey, dict[ObjectKey, dict[str, tuple[int, JudgedPod]]]] = {}
         """Of pods, by their uid, what they were when they were judged, and what was found."""
         self._due: dict[ObjectKey, dict[ObjectKey, None]] = {}
         self._something = asyncio.Event()
         self._is_looking = False
+        in_force.listen(self)
 
     def begin(self) -> None:
-        """Nothing is known of policies: who leads from now on says which there are."""
-        for known in (self._policies, self._known, self._due):
-            known.clear()
+        """See `Judging`."""
+        self._known.clear()
+        self._due.clear()
         self._is_looking = False
 
     def saw(self, before: KubeObject | None, now: KubeObject | None) -> None:
@@ -75,30 +76,23 @@ class JudgedPods:
         """It came or went."""
         self._note([deployment])
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str] | None) -> None:
-        """A namespace has these labels; None: it is gone."""
-        self._namespaces[name] = labels or {}
-        if labels is None:
-            del self._namespaces[name]
+    def saw_namespace(self, name: str) -> None:
+        """See `Judging`."""
         self._note([one for one in self._pods if one.namespace == name])
 
-    def hold(self, policy: ObjectKey, compiled: Compiled, left_out: Collection[str]) -> None:
-        """These are the policy's rules and exceptions from now on."""
-        self._left_out = frozenset(left_out)
-        if self._policies.get(policy) is not compiled:
-            self._policies[policy] = compiled
-            self.again(policy)
+    def holds(self, policy: ObjectKey) -> None:
+        """See `Judging`."""
+        self.again(policy)
 
     def again(self, policy: ObjectKey) -> None:
-        """Say all of it again."""
-        if policy in self._policies:
-            self._due[policy] = dict.fromkeys(self._pods)
-            self._something.set()
+        """See `Judging`."""
+        self._due[policy] = dict.fromkeys(self._pods)
+        self._something.set()
 
     def forget(self, policy: ObjectKey) -> None:
-        """The policy is gone."""
-        for known in (self._policies, self._known, self._due):
-            known.pop(policy, None)
+        """See `Judging`."""
+        self._known.pop(policy, None)
+        self._due.pop(policy, None)
 
     def has(self, deployment: ObjectKey, pod: str = "") -> bool:
         """Whether a pod of that label is there, or that very one."""
@@ -131,13 +125,13 @@ class JudgedPods:
                 self._is_looking = False
 
     def _note(self, deployments: Collection[ObjectKey]) -> None:
-        for policy in self._policies if deployments else ():
+        for policy in self._in_force if deployments else ():
             self._due.setdefault(policy, {}).update(dict.fromkeys(deployments))
             self._something.set()
 
     def _take_out(self, policy: ObjectKey, due: dict[ObjectKey, None]) -> None:
         """What the policy is not for is told at once: of many policies that are most deployments."""
-        compiled = self._policies.get(policy)
+        compiled = self._in_force.get(policy)
         if compiled is None:
             return
         inside = {name for name in {one.namespace for one in due} if self._is_for(compiled, name)}
@@ -149,7 +143,7 @@ class JudgedPods:
             self._hearing.pods_outside(compiled, outside)
 
     async def _look(self, policy: ObjectKey, deployment: ObjectKey) -> None:
-        compiled = self._policies.get(policy)
+        compiled = self._in_force.get(policy)
         if compiled is None:
             return
         before = self._known.get(policy, {}).pop(deployment, {})
@@ -158,7 +152,7 @@ class JudgedPods:
             if _has_ended(pod):
                 continue
             known = before.get(uid_of(pod))
-            content = _content(pod, self._namespaces.get(key.namespace, {}))
+            content = _content(pod, self._in_force.namespace(key.namespace))
             if known is None or known[0] != content:
                 try:
                     known = content, self._judge(compiled, key, pod)
@@ -168,7 +162,7 @@ class JudgedPods:
                     continue
                 await asyncio.sleep(0)
             found[uid_of(pod)] = known
-        if self._policies.get(policy) is not compiled:
+        if self._in_force.get(policy) is not compiled:
             return  # it is due again, or gone
         if found:
             self._known.setdefault(policy, {})[deployment] = found
@@ -177,15 +171,12 @@ class JudgedPods:
         self._hearing.judged_pods(compiled, deployment, looked, may_return=may_return)
 
     def _is_for(self, compiled: Compiled, namespace: str) -> bool:
-        if namespace in self._left_out or not any(PolicyKind.POD in rule.checks for rule in compiled.rules):
-            return False
-        labels = self._namespaces.get(namespace, {})
-        return compiled.namespaces is None or compiled.namespaces.matches(labels)
+        has_rules = any(PolicyKind.POD in rule.checks for rule in compiled.rules)
+        return has_rules and self._in_force.is_for(compiled, namespace)
 
     def _judge(self, compiled: Compiled, key: ObjectKey, pod: KubeObject) -> JudgedPod:
         live = {name: value for name, value in pod.items() if name != "status"}
-        labels = dict(self._namespaces.get(key.namespace, {}))
-        namespace: dict[str, Any] = {"metadata": {"name": key.namespace, "labels": labels}}
+        namespace = self._in_force.namespace(key.namespace)
         said = verdicts([compiled], PolicyKind.POD, live, namespace, self._now())
         template = template_digest(live)
         seen = Object(KIND, key.namespace, key.name, template)
@@ -207,8 +198,8 @@ def _has_ended(pod: KubeObject) -> bool:
     return (pod.get("status") or {}).get("phase") in _ENDED
 
 
-def _content(pod: KubeObject, labels: Mapping[str, str]) -> int:
+def _content(pod: KubeObject, namespace: Mapping[str, Any]) -> int:
     """Of a pod and its namespace what rules may look at, as a hash for this process."""
     spec = pod.text("spec") if isinstance(pod, Packed) else dumped(pod.get("spec"))
     read = [metadata(pod).get(name) for name in _READ]
-    return hash((spec, dumped([read, labels])))
+    return hash((spec, dumped([read, namespace])))

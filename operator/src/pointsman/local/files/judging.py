@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 
 from pointsman.api import GuardrailPolicy, ObjectKey
 from pointsman.api.findings import Finding
-from pointsman.api.guardrailpolicy import ExceptionsStatus, Violation, Violations
+from pointsman.api.guardrailpolicy import (
+    LONGEST_VIOLATION,
+    MOST_VIOLATIONS,
+    ExceptionsStatus,
+    Violation,
+    Violations,
+)
 from pointsman.api.located import Located, Stated
 from pointsman.api.verdicts import TRUE, Verdict
 
 if TYPE_CHECKING:
     from pointsman.policy.compiled import Compiled
 
-_MOST_SHOWN = 50
-_LONGEST = 512
 _NOT_BROKEN = Verdict("Compiled", TRUE, "Compiled", "")
 
 
@@ -89,7 +93,7 @@ class Judge:
                     namespace=finding.namespace,
                     name=finding.name,
                     rule=verdict.rule.id,
-                    message=verdict.message[:_LONGEST],
+                    message=verdict.message[:LONGEST_VIOLATION],
                 )
             )
         for one in stated:
@@ -129,6 +133,6 @@ def _judged(compiled: Compiled, broken: Iterable[Violation], now: datetime) -> J
         rules=len(compiled.rules),
         compiled=compiled.verdict,
         unheld=compiled.unheld,
-        violations=Violations(total=len(violations), objects=violations[:_MOST_SHOWN]),
+        violations=Violations(total=len(violations), objects=violations[:MOST_VIOLATIONS]),
         exceptions=exceptions_status(compiled.exemptions, now),
     )
