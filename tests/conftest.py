@@ -1,6 +1,7 @@
 """What holds for every test: hypothesis' profiles, and that no test may pass by not running."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,10 @@ settings.register_profile("local", deadline=None, print_blob=True)
 # The same examples in each run: a red CI is about the change, and a lucky example is found locally.
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ADVICE = "a test never skips itself: make what it needs, or leave it to `make test-all` with the mark `long`"
 

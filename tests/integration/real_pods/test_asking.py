@@ -129,11 +129,11 @@ def test_a_watch_prints_what_changes(admin: Admin, namespace: str, person: Perso
     ):
         admin.create(own("chat"), namespace)
         printed = (tmp_path / "out").read_text
-        eventually(lambda: "chat " in printed(), 30, "it prints what came")
+        eventually(lambda: "chat " in printed(), 60, "it prints what came")
         admin.patch(API, "ModelDeployment", "chat", {"spec": {"replicas": 7}}, namespace)
-        eventually(lambda: " 7 " in printed(), 30, "it prints what changed")
+        eventually(lambda: " 7 " in printed(), 60, "it prints what changed")
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 130
+        assert watching.wait(60) == 130
 
 
 @pytest.mark.usefixtures("installation")
