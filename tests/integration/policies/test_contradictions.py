@@ -38,7 +38,8 @@ def names(admin: Admin, namespace: str, operator: OperatorProcess) -> Iterator[t
 def test_the_stricter_wins_and_both_say_so(admin: Admin, namespace: str, names: tuple[str, str]) -> None:
     wide, strict = names
 
-    assert "more than 4 replicas" in refusal(admin, deployment("chat", replicas=6), namespace)
+    refused = partial(refusal, admin, deployment("chat", replicas=6), namespace)
+    eventually(lambda: "more than 4 replicas" in refused(), 60, "it is refused")
     said = eventually(partial(note_of, admin, wide, strict), 60, "the weaker says so")
     assert f"COST-04: maxReplicas is 8 here and 4 in policy {strict}: both hold, the stricter wins" in said
     assert f"warn here, enforce in policy {strict}, which wins" in said
@@ -48,6 +49,4 @@ def test_the_stricter_wins_and_both_say_so(admin: Admin, namespace: str, names: 
     admin.delete(_API, "GuardrailPolicy", strict)
 
     eventually(lambda: strict not in note_of(admin, wide), 60, "nothing contradicts it any more")
-    eventually(
-        lambda: not refusal(admin, deployment("chat", replicas=6), namespace), 20, "nobody refuses any more"
-    )
+    eventually(lambda: not refused(), 60, "nobody refuses any more")

@@ -32,7 +32,7 @@ def in_force(admin: Admin, namespace: str) -> Iterator[None]:
     assert made
     for manifest in made:
         admin.apply(manifest)
-    eventually(lambda: _tokenless(_applied(admin, namespace, dry=True)), 20, "the defaults are set")
+    eventually(lambda: _tokenless(_applied(admin, namespace, dry=True)), 60, "the defaults are set")
     yield
     for manifest in made:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])

@@ -44,7 +44,7 @@ def test_an_exception_that_ends_soon_is_told_once_also_over_a_restart(
     status = admin.get(_API, "GuardrailPolicy", namespace)["status"]
     assert status["exceptions"]["endingSoon"] == ["EXC-1"]
     counted = f'pointsman_operator_exceptions_ending{{policy="{namespace}"}} 1.0'
-    eventually(lambda: counted in operator.page(), 20, "it is counted")
+    eventually(lambda: counted in operator.page(), 60, "it is counted")
     operator.kill()
     told = [one for one in _events(admin, namespace) if one["reason"] == "ExceptionEndsSoon"]
     admin.delete("events.k8s.io/v1", "Event", told[0]["metadata"]["name"])

@@ -95,11 +95,19 @@ def policies(control_plane: ControlPlane, definitions: None) -> Iterator[Mapping
         admin.create(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace, "labels": labels}}
         )
+    pods = {case.namespace for case in CASES if case.example.object["kind"] == "Pod"}
+    eventually(lambda: pods <= _with_account(admin), 120, "pods are taken in their namespaces")
     yield compiled
     for manifest in native:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
     for case in CASES:
         admin.delete("v1", "Namespace", case.namespace)
+
+
+def _with_account(admin: Admin) -> set[str]:
+    """The namespaces that have the account of pods that name none: a controller makes it a moment later."""
+    found = admin.list("v1", "ServiceAccount", fields="metadata.name=default")
+    return {one["metadata"]["namespace"] for one in found}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -119,7 +127,7 @@ def test_both_give_the_promised_verdict(case: Judged, policies: Mapping[str, Com
         assert _refusal(admin, case, obj) == ""
     else:
         # The API server hears of a new policy by a watch, and of its binding by another.
-        refusal = eventually(lambda: _refusal(admin, case, obj), 20, "the API server knows the policy")
+        refusal = eventually(lambda: _refusal(admin, case, obj), 60, "the API server knows the policy")
         assert f"[{case.rule.id}]" in refusal
         assert ours[0].message in refusal
 

@@ -50,7 +50,7 @@ def production(admin: Admin, namespace: str) -> Iterator[str]:
     made = [*mutating(rules), *scaling]
     for manifest in made:
         admin.apply(manifest)
-    eventually(lambda: "4711" in str(_dry(admin, namespace, _pod())), 20, "the defaults are set")
+    eventually(lambda: "4711" in str(_dry(admin, namespace, _pod())), 60, "the defaults are set")
     yield namespace
     for manifest in made:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
@@ -121,7 +121,7 @@ def test_replicas_are_held_at_the_scale_subresource(admin: Admin, production: st
     """A scale of zero replicas has no field for them, before or after."""
     for name, replicas in (("chat", 3), ("resting", 0)):
         admin.create(_deployment(name, replicas), production)
-    eventually(lambda: _scaled(admin, production, "chat", 10_000) != "", 20, "scaling is held")
+    eventually(lambda: _scaled(admin, production, "chat", 10_000) != "", 60, "scaling is held")
 
     said = {
         (name, replicas): re.findall(r"\[([A-Z]+-[0-9]+)\]", _scaled(admin, production, name, replicas))

@@ -63,10 +63,10 @@ def test_a_native_object_that_is_changed_or_deleted_is_put_back(
     before = admin.get(*_VAP, name)["spec"]
     for _ in range(3):
         admin.patch(*_VAP, name, {"spec": {"failurePolicy": "Ignore"}})
-        eventually(lambda: admin.get(*_VAP, name)["spec"] == before, 20, "the policy is put back")
+        eventually(lambda: admin.get(*_VAP, name)["spec"] == before, 60, "the policy is put back")
     admin.delete(*_BINDING, name)
 
-    eventually(lambda: admin.find(*_BINDING, name), 20, "the binding is made again")
+    eventually(lambda: admin.find(*_BINDING, name), 60, "the binding is made again")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_what_somebody_adds_to_a_native_object_is_taken_out(
     admin.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": {"name": name}, "spec": added})
     assert admin.get(*kind, name)["metadata"]["generation"] > 1
 
-    eventually(lambda: admin.get(*kind, name)["spec"] == before, 20, "it is as it was")
-    eventually(lambda: _is_refused(admin, namespace), 20, "the rule is held again")
+    eventually(lambda: admin.get(*kind, name)["spec"] == before, 60, "it is as it was")
+    eventually(lambda: _is_refused(admin, namespace), 60, "the rule is held again")
 
 
 def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
@@ -105,12 +105,12 @@ def test_a_rule_that_the_api_server_refuses_holds_up_no_other(
     eventually(lambda: _said(admin, namespace, "Enforced").startswith("[BAD-1] "), 60, "the rule is named")
     why = "the API server does not compile the expression: invalid matches argument"
     assert _said(admin, namespace, "Enforced").endswith(f": {why}")
-    eventually(lambda: _is_refused(admin, namespace, "late", "LATE-1", license="mit"), 20, "others are held")
+    eventually(lambda: _is_refused(admin, namespace, "late", "LATE-1", license="mit"), 60, "others are held")
     assert _is_refused(admin, namespace)
     admin.patch(_API, "GuardrailPolicy", namespace, {"spec": {"rules": [good, late]}})
     eventually(lambda: _condition(admin, namespace, "Ready") == "True", 60, "it is mended")
     labels = f"pointsman.dev/guardrail-policy={namespace}"
-    eventually(lambda: len(admin.list(*_VAP, labels=labels)) == 1, 20, "they share one again")
+    eventually(lambda: len(admin.list(*_VAP, labels=labels)) == 1, 60, "they share one again")
     assert _is_refused(admin, namespace, "late", "LATE-1", license="mit")
 
 
@@ -177,11 +177,11 @@ def test_policies_of_the_fleet_settings_are_kept_and_go_with_their_entry(
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("policies: {baseline: {mode: warn, packs: [{name: baseline-security}]}}")
     with installation.operator("operator-with-rules", arguments=("--fleet", str(fleet))):
-        eventually(lambda: admin.find(_API, "GuardrailPolicy", "baseline"), 60, "the policy is written")
+        eventually(lambda: admin.find(_API, "GuardrailPolicy", "baseline"), 120, "the policy is written")
         eventually(lambda: _condition(admin, "baseline", "Ready") == "True", 60, "it is in force")
     fleet.write_text("{}")
     with installation.operator("operator-without", arguments=("--fleet", str(fleet))):
-        eventually(lambda: not admin.find(_API, "GuardrailPolicy", "baseline"), 60, "it went")
+        eventually(lambda: not admin.find(_API, "GuardrailPolicy", "baseline"), 120, "it went")
     _gone(admin, "baseline")
 
 

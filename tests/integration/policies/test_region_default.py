@@ -45,7 +45,7 @@ def written(admin: Admin, namespace: str) -> Iterator[Callable[[Json], Json]]:
         found: Json = answer["spec"].get("template", {})
         return found
 
-    eventually(lambda: write({}) != {}, 20, "the API server knows the policies")
+    eventually(lambda: write({}) != {}, 60, "the API server knows the policies")
     yield write
     for manifest in made:
         admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
