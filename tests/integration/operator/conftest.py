@@ -15,13 +15,18 @@ from tests.support.cluster.faults import FaultProxy
 from tests.support.cluster.installation import SYSTEM, Installation
 from tests.support.cluster.process_node import gpu_labels
 
-_ARGUMENTS = {"kube-controller-manager": ("--horizontal-pod-autoscaler-sync-period=2s",)}
+_OPTIONS = Options(
+    kwok=True,
+    # Who plays the nodes is stopped for a while by a test: none of them is lost by that.
+    node_grace_seconds=600,
+    arguments={"kube-controller-manager": ("--horizontal-pod-autoscaler-sync-period=2s",)},
+)
 
 
 @pytest.fixture(scope="package")
 def control_plane() -> Iterator[ControlPlane]:
     """One of its own: what KWOK plays would be ready in other tests too."""
-    with ControlPlane.start(Options(kwok=True, arguments=_ARGUMENTS)) as started:
+    with ControlPlane.start(_OPTIONS) as started:
         make_fake_nodes(
             started.admin, 3, gpus=8, labels=gpu_labels("NVIDIA-L4", memory_mebibytes=23034, count=8)
         )

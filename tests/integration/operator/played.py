@@ -28,7 +28,7 @@ CHILDREN = {
     "ConfigMap": "v1",
     "ControllerRevision": "apps/v1",
 }
-_SEEN_SECONDS = 60.0
+_SEEN_SECONDS = 120.0
 
 
 class Played:

@@ -19,7 +19,7 @@ from tests.integration.operator.deployments import (
     wait_for_replicas,
     wait_until,
 )
-from tests.integration.operator.lease import holder
+from tests.integration.operator.lease import holder, resume_until_lost
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.faults import Forward
@@ -72,8 +72,7 @@ def test_what_the_next_leader_wrote_stays(
             assert stopped.is_through.wait(60)
             wait_for_replicas(admin, namespace, 3)
             before = proxy.count("PATCH")
-            former.resume()
-            eventually(lambda: "leadership_lost" in former.log_tail(), 60, "it knows that it lost")
+            resume_until_lost(former)
             assert proxy.count("PATCH") == before
             assert holder(admin) == "operator-next"
             found = wait_until(admin, "chat", namespace, 60, Progressing=("True", "Complete"))

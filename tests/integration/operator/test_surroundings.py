@@ -66,7 +66,8 @@ def test_kinds_of_other_projects_are_used_once_they_are_installed(
     names = [installed(admin, file) for file in ("leaderworkerset.yaml", "podmonitor.yaml")]
     try:
         wait_until(admin, "big", namespace, _NOTICED_SECONDS, Placed=("True", "Placed"))
-        [group] = admin.list("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", namespace)
+        made_of = ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", namespace)
+        [group] = eventually(lambda: admin.list(*made_of), 60, "the group is made")
         assert group["spec"]["leaderWorkerTemplate"]["size"] == 2
         kind = ("monitoring.coreos.com/v1", "PodMonitor")
         admin.wait_for(*kind, "small", namespace, within_seconds=_NOTICED_SECONDS)
@@ -153,7 +154,7 @@ def test_a_rollout_without_an_accelerator_to_spare_goes_one_by_one_and_ends(
             leaving = [pod for pod in pods if "deletionTimestamp" in pod["metadata"]]
             return (len(leaving), sum(lacks(pod, "nvidia.com/gpu") for pod in pods)) == (1, 1)
 
-        eventually(waits, 30, "a pod waits for the accelerator of one that leaves")
+        eventually(waits, 60, "a pod waits for the accelerator of one that leaves")
         found = wait_until(admin, "chat", namespace, Progressing=("True", "ReplacingOneByOne"))
         assert conditions(found)["Placed"] == ("True", "Placed")
         assert "no accelerator is free" in message(found, "Progressing")

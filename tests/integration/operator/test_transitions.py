@@ -27,7 +27,7 @@ from tests.support.polling import eventually
 from tests.support.transitions import Transition, transitions
 
 LENGTH = 40
-_SETTLED_SECONDS = 60.0
+_SETTLED_SECONDS = 120.0
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_who_was_taken_over_from_names_the_other_and_leaves_it_alone(
             return any(f"lease {SYSTEM}/another " in note for note in notes)
 
         eventually(is_said, 60, "the first installation names the other")
-        assert "another_installation" in operator.log_tail()
+        eventually(lambda: "another_installation" in operator.log_tail(), 30, "it logs it")
         changed = admin.patch(API, KIND, "chat", {"spec": {"replicas": 2}}, namespace)
         eventually(lambda: _is_seen(admin, namespace, changed), 60, "the other goes on with it")
         assert holder(admin.get(*POLICY, "chat", namespace)) == f"{SYSTEM}/another"

@@ -27,7 +27,7 @@ def asked_for(gateway: GatewayProcess, model: str) -> str:
     request = urllib.request.Request(
         f"http://127.0.0.1:{gateway.port}/v1/chat/completions", body, {"content-type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return str(json.load(answer)["model"])
 
 

@@ -29,7 +29,7 @@ from tests.support.polling import eventually
 Json = dict[str, Any]
 
 REPLICAS = 2
-SEEN_SECONDS = 30.0
+SEEN_SECONDS = 60.0
 READY = ("True", "ReplicasReady")
 GERMAN, FRENCH = "support-de", "acme/support-fr:v1.5"
 DE, DE_LATER, FR, NOWHERE = (f"hf://acme/support-{word}" for word in ("de", "de-2", "fr", "it"))
@@ -167,18 +167,21 @@ def test_adapters_come_change_and_go_in_running_pods(
         eventually(lambda: answers(gateway, "live-french") == FRENCH, SEEN_SECONDS, "the gateway knows it")
 
         relist(admin, namespace, {GERMAN: DE_LATER, FRENCH: FR, "support-it": NOWHERE})
-        found = wait_until(
-            admin,
-            "chat",
-            namespace,
+        trouble = {"WeightsAvailable": ("False", "AdapterNotLoaded"), "Ready": READY}
+
+        def why() -> str:
+            found = wait_until(admin, "chat", namespace, SEEN_SECONDS, **trouble)
+            return message(found, "WeightsAvailable")
+
+        # An agent that is slow to answer is a trouble as well, for a moment.
+        missing = "support-it: RepositoryNotFound: hf://acme/support-it"
+        eventually(lambda: why().startswith(missing), SEEN_SECONDS, "it is said which and why")
+        # One replica tells of what it has not, while the other may still be loading.
+        eventually(
+            lambda: all("support-de-2" in roots(engine).get(GERMAN, "") for engine in before.values()),
             SEEN_SECONDS,
-            WeightsAvailable=("False", "AdapterNotLoaded"),
-            Ready=READY,
+            "both have the later one",
         )
-        assert message(found, "WeightsAvailable").startswith(
-            "support-it: RepositoryNotFound: hf://acme/support-it"
-        )
-        assert all("support-de-2" in roots(engine)[GERMAN] for engine in before.values())
         hub.repositories = {**hub.repositories, "acme/support-it": repository()}
         until_loaded(admin, namespace, GERMAN, FRENCH, "support-it")
         wait_until(admin, "chat", namespace, SEEN_SECONDS, WeightsAvailable=("True", "Available"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conditions import facts
 from tests.integration.operator.deployments import message, own, wait_until
 from tests.integration.real_pods.conftest import START_SECONDS
 from tests.support.cluster.admin import Admin
@@ -83,7 +84,10 @@ def test_one_fetches_for_all_and_for_those_who_come_later(admin: Admin, namespac
         admin.delete("v1", "Pod", name, namespace)
 
     def replaced() -> bool:
-        return not former & {pod["metadata"]["name"] for pod in admin.list("v1", "Pod", namespace)}
+        # The status may say for a while yet that all of the former ones serve.
+        found = admin.list("v1", "Pod", namespace)
+        ready = {pod["metadata"]["name"] for pod in found if facts(pod)["ready"]}
+        return len(ready) == len(found) == 2 and not former & ready
 
     eventually(replaced, START_SECONDS, "other pods are there")
     wait_until(admin, "chat", namespace, START_SECONDS, Progressing=("True", "Complete"))

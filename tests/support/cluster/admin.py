@@ -14,7 +14,7 @@ from tests.support.cluster.api_client import APPLY, MERGE, ApiClient, ApiError, 
 from tests.support.event_loop_thread import EventLoopThread
 from tests.support.polling import eventually
 
-_DELETED_SECONDS = 60.0
+_DELETED_SECONDS = 120.0
 _LOOK_AGAIN_SECONDS = 0.05
 
 

@@ -44,8 +44,15 @@ class Component:
 
     def kill(self) -> None:
         """kill -9."""
+        # Somebody else may start it again as soon as it has ended: that one is not waited for.
+        killed = self._process
         self._send(signal.SIGKILL)
-        self._wait(_STOP_SECONDS)
+        if killed is not None:
+            killed.wait(_STOP_SECONDS)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, without waiting."""
+        self._send(signal.SIGTERM)
 
     def stop(self) -> None:
         """SIGTERM, and kill -9 if it takes too long."""

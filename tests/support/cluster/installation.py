@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -111,10 +110,6 @@ class GatewayProcess(Component):
             folder / f"{name}.log",
         )
 
-    def ask_to_end(self) -> None:
-        """SIGTERM, without waiting."""
-        self._send(signal.SIGTERM)
-
     def __enter__(self) -> GatewayProcess:
         self.start()
         return self
@@ -164,7 +159,7 @@ class _Controller(Component):
 
     def page(self) -> str:
         """Its metrics."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             return str(answer.read().decode())
 
 
