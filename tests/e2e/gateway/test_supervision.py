@@ -239,8 +239,12 @@ async def test_stopping_and_starting_leaves_no_file_open(scene: Scene) -> None:
             await other.envoy.admin.get("/ready")
         finally:
             await other.stop(0)
-        opened.append(len(os.listdir("/proc/self/fd")))
-    assert opened[1] == opened[2], opened
+        if len(opened) < 2:
+            opened.append(len(os.listdir("/proc/self/fd")))
+    # The other ends of its connections are closed a moment later.
+    await eventually_async(
+        lambda: len(os.listdir("/proc/self/fd")) <= opened[1], 30, f"no more files than {opened}"
+    )
 
 
 async def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_a_request_ends_when_its_time_is_over(scene: Scene, fault: Fault, 
 
 
 async def test_a_stream_that_talks_past_its_time_is_cut_and_shows_it(scene: Scene) -> None:
-    engine = await serve(scene, Behaviour(chunks=1000, gap_seconds=0.05), request="700ms")
+    engine = await serve(scene, Behaviour(chunks=1000, gap_seconds=0.05), request="3s")
     answer = await scene.client.stream_chat("chat")
     assert answer.ending is Ending.TRUNCATED
     assert answer.had_content

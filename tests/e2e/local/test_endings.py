@@ -63,7 +63,7 @@ def _ends(one: Talking, number: signal.Signals, folder: Path) -> None:
     engines = list(one.state.engines.glob("*.json"))
     assert engines
     one.process.send_signal(number)
-    assert one.process.wait(30) == 0
+    assert one.process.wait(60) == 0
     assert one.process.stderr is not None
     assert one.process.stderr.read() == b""
     assert list(one.state.engines.glob("*.json")) == []

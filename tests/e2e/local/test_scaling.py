@@ -88,7 +88,7 @@ async def test_replicas_come_with_load_and_go_without(up: Start) -> None:
     assert (one.folder / "chat.yaml").read_bytes() == stated
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_model_that_nobody_asks_goes_and_its_next_requests_wait_for_it(up: Start) -> None:
     """Also after a restart, which starts nothing that nobody asks for."""
     one = up(program="tests.e2e.local.quick_scaling")
@@ -119,6 +119,7 @@ async def test_a_model_that_nobody_asks_goes_and_its_next_requests_wait_for_it(u
         # What the state folder says is of the former run at first.
         for line in ("0 replicas ready", "route chat"):
             await eventually_async(partial(said, line), 60, f"it says: {line}")
-        assert rests()
+        assert not one.engines()
+        await eventually_async(rests, 60, "the status says so")
         assert (await one.ask(session))[0] == 200
         assert "from 0 to 1" in one.output

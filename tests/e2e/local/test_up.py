@@ -139,7 +139,7 @@ async def _replaces_replicas_without_a_failed_request(one: Up, session: aiohttp.
 def _ends_with_ctrl_c(one: Up) -> None:
     engines, tree = one.engines(), one.tree()
     one.send(signal.SIGINT)
-    assert one.wait(30) == 0, one.output
+    assert one.wait(60) == 0, one.output
     assert not any(runs(pid) for pid in engines)
     assert not any(process.is_running() for process in tree)
     assert not running_with(str(one.state.path))
@@ -159,10 +159,10 @@ async def test_the_next_start_takes_over_the_engines_of_one_that_was_killed(up: 
 
     second = up()
     async with aiohttp.ClientSession() as session:
-        await second.until_status(session, 200, 30)
+        await second.until_status(session, 200, 60)
     assert second.engines() == before
     second.send(signal.SIGTERM)
-    assert second.wait(30) == 0
+    assert second.wait(60) == 0
     assert not any(runs(pid) for pid in before)
 
 
@@ -178,14 +178,14 @@ async def test_a_start_after_a_kill_ends_the_engine_that_is_one_too_many(up: Sta
     os.mkfifo(first.folder / "pipe.yaml")
 
     second = up({"OPENAI_API_KEY": HUSH})
-    eventually(lambda: sum(map(runs, before)) == 1, 30, "one engine is ended")
+    eventually(lambda: sum(map(runs, before)) == 1, 60, "one engine is ended")
     second.until_ready("chat")
     second.until_settled()
     assert set(second.engines()) == {pid for pid in before if runs(pid)}
     assert f"{second.folder}/pipe.yaml: not a regular file; remove or replace it" in second.output
     assert HUSH not in second.envoy().environ().values()
     second.send(signal.SIGTERM)
-    assert second.wait(30) == 0
+    assert second.wait(60) == 0
     assert not any(runs(pid) for pid in before)
 
 
@@ -264,7 +264,7 @@ async def test_a_second_signal_ends_at_once_while_a_stream_runs(up: Start, secon
             # Two of one kind that wait together are one to the kernel.
             await eventually_async(lambda: "ending" in one.output, 30, "the first signal is noticed")
             one.send(second)
-            assert await asyncio.to_thread(one.wait, 30) == 0, one.output
+            assert await asyncio.to_thread(one.wait, 60) == 0, one.output
             with suppress(aiohttp.ClientPayloadError):
                 assert b"[DONE]" not in await response.read(), "it was waited for"
     assert "envoy_drain_cut" not in one.state.log_path("up").read_text(), "its time was waited for"

@@ -176,7 +176,7 @@ class Scene:
         """So many clients, each asking again as soon as it has its answer, or after a pause, at the URL of a
         gateway or at the replicas, which they share out; gives how many answers were good, and how many not.
         """
-        stop = threading.Event()
+        stop, counting = threading.Event(), threading.Lock()
         answers: Counter[bool] = Counter()
 
         def ask(number: int) -> None:
@@ -185,7 +185,8 @@ class Scene:
                 turn += 1
                 engines = [gateway] if gateway else self.engines(name)
                 good = bool(engines) and answered(engines[turn % len(engines)], name, streams=streams)
-                answers[good] += 1
+                with counting:
+                    answers[good] += 1
                 stop.wait(pause_seconds if good else max(0.1, pause_seconds))
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
@@ -245,7 +246,7 @@ class Scene:
         return [one for one in found if one["reason"] == reason]
 
 
-def answered(url: str, name: str, within_seconds: float = 10.0, *, streams: bool = False) -> bool:
+def answered(url: str, name: str, within_seconds: float = 60.0, *, streams: bool = False) -> bool:
     """Whether an engine did, to the end."""
     asked = {"model": name, "messages": [{"role": "user", "content": "hi"}], "stream": streams}
     request = urllib.request.Request(

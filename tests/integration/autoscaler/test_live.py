@@ -65,6 +65,7 @@ def test_replicas_follow_the_load_from_zero_to_three_and_back_and_no_request_fai
                 assert prometheus.url in message(found, "ScalingActive")
                 prometheus.start()
                 scene.wait(3, ready=3, state=("True", "Active"))
+                eventually(lambda: scene.writes(since), 30, "that is written")
                 assert {one.resource for one in scene.writes(since)} == {"modeldeployments/status"}
             scene.wait(1, ready=1, state=("True", "Active"), within_seconds=300.0)
             more = few[True] + 1

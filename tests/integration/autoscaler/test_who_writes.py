@@ -42,12 +42,13 @@ def test_in_mode_advise_it_only_says_and_off_is_no_pin_afterwards(scene: Scene) 
     found = scene.wait(1, ready=1, state=("False", "Advising"))
     assert found["status"]["scaling"]["forReplicas"] == 2
     assert sum(values(autoscaler.page(), "pointsman_autoscaler_desired_replicas").values()) == 2
+    eventually(lambda: scene.writes(since), 30, "that is written")
     assert {one.resource for one in scene.writes(since)} == {"modeldeployments/status"}
     switch(scene, "active")
     scene.wait(2, ready=2, state=("True", "Active"))
     # What is written while it is off is no pin afterwards.
     switch(scene, "off")
-    eventually(lambda: scene.get()["status"]["scaling"]["state"] == "Off", 30, "it is noted")
+    eventually(lambda: scene.get()["status"]["scaling"]["state"] == "Off", 60, "it is noted")
     scene.kubectl("scale", "modeldeployments.pointsman.dev/chat", "--replicas=1")
     switch(scene, "active")
     scene.wait(2, state=("True", "Active"))
@@ -65,12 +66,12 @@ def test_of_two_one_leads_and_the_other_takes_over_without_a_write(scene: Scene)
     first = scene.autoscaler("autoscaler-0")
     scene.wait(1, ready=1, state=("True", "Active"))
     second = scene.autoscaler("autoscaler-1")
-    eventually(lambda: "_writes_total" in page(second), 30, "the second runs")
-    assert (leads(first), leads(second)) == (1.0, 0.0)
+    eventually(lambda: "_writes_total" in page(second), 60, "the second runs")
+    eventually(lambda: (leads(first), leads(second)) == (1.0, 0.0), 60, "the first leads")
     assert values(second.page(), "pointsman_autoscaler_desired_replicas") == {}
     since = scene.installation.control_plane.audit.mark()
     first.stop()
-    eventually(lambda: leads(second) == 1.0, 30, "the second leads")
+    eventually(lambda: leads(second) == 1.0, 60, "the second leads")
     seen_by(second, scene)
     assert scene.writes(since) == []
     lease = scene.admin.get("coordination.k8s.io/v1", "Lease", AUTOSCALER, SYSTEM)

@@ -37,6 +37,7 @@ class Scene:
         self._stack.enter_context(self._engines)
         self.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         self._stack.callback(self.admin.delete, "v1", "Namespace", self.namespace)
+        self.admin.wait_for("v1", "ServiceAccount", "default", self.namespace)
         return self
 
     def __exit__(
@@ -136,7 +137,7 @@ def ask(gateway: GatewayProcess, model: str) -> tuple[int, str]:
         headers={"content-type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.headers.get("x-pointsman-target", "")
     except urllib.error.HTTPError as error:
         return error.code, ""
@@ -144,7 +145,7 @@ def ask(gateway: GatewayProcess, model: str) -> tuple[int, str]:
         return 0, ""
 
 
-def answers(gateway: GatewayProcess, model: str, status: int = 200, within_seconds: float = 30.0) -> str:
+def answers(gateway: GatewayProcess, model: str, status: int = 200, within_seconds: float = 60.0) -> str:
     """Wait until a request has this status; gives who answered it."""
 
     def asked() -> tuple[int, str]:
@@ -167,6 +168,6 @@ def status_of(gateway: GatewayProcess, path: str) -> int:
 
 def programming(gateway: GatewayProcess) -> Json:
     """What the gateway says of its routes."""
-    with urllib.request.urlopen(f"{gateway.metrics_url}/programming", timeout=5) as answer:
+    with urllib.request.urlopen(f"{gateway.metrics_url}/programming", timeout=30) as answer:
         said: Json = json.load(answer)["routes"]
     return said

@@ -37,6 +37,10 @@ OF_EVERY_ACCOUNT = {"authorization.k8s.io", "authentication.k8s.io"}
 def account(installation: Installation) -> Iterator[Admin]:
     """The API as a gateway sees it."""
     with Admin(installation.control_plane.account_access(SYSTEM, GATEWAY)) as admin:
+        # Other tests give it other rights; the authorizer hears of a change by a watch.
+        eventually(
+            lambda: rules(admin, SECRETS_OF) == EVERYWHERE | OPTED_IN, 30, "its rights are the chart's"
+        )
         yield admin
 
 
