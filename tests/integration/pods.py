@@ -61,7 +61,7 @@ def server(name: str = "main", port: int = 8080, **fields: Any) -> Json:
 
 
 def probe(path: str, **fields: Any) -> Json:
-    return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": 1, **fields}
+    return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": 1, "timeoutSeconds": 30, **fields}
 
 
 async def say(found: Json, code: int, path: str, port: int = 8080) -> None:

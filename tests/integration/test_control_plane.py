@@ -102,7 +102,17 @@ def test_a_service_account_may_what_its_role_says_and_nothing_else(
         namespace,
     )
     with Admin(control_plane.account_access(namespace, "reader")) as reader:
-        assert reader.list("v1", "ConfigMap", namespace)
+
+        def reads() -> bool:
+            # The authorizer hears of the role by a watch, and a controller makes the first object.
+            try:
+                return bool(reader.list("v1", "ConfigMap", namespace))
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+                return False
+
+        eventually(reads, 60, "what its role says is in use")
         with pytest.raises(ApiError) as refused:
             reader.list("v1", "Secret", namespace)
     assert refused.value.status == 403

@@ -90,7 +90,7 @@ async def test_one_leads_and_a_clean_stop_hands_over_at_once(
         renewals.add(lease["spec"]["renewTime"])
         return len(renewals) * QUICK.retry_seconds > QUICK.lease_seconds * 1.2
 
-    await eventually_async(renewed, 30, "the lease is renewed")
+    await eventually_async(renewed, 120, "the lease is renewed")
     assert first.leads
     assert not second.leads
     assert holder(admin, namespace) == "first"
@@ -209,7 +209,7 @@ async def test_a_leader_that_slept_past_its_lease_writes_nothing_when_it_wakes(
     """SIGSTOP in the middle of writing; another takes over and writes; SIGCONT."""
     command = python_module("tests.support.leading_writer", str(control_plane.kubeconfig()), namespace)
     with StartedProcess(command) as sleeper:
-        await eventually_async(lambda: counter(admin, namespace) > 5, 30, "the leader writes")
+        await eventually_async(lambda: counter(admin, namespace) > 5, 60, "the leader writes")
         sleeper.send(signal.SIGSTOP)
         replica = Replica(connection, namespace, "second")
         await eventually_async(lambda: replica.leads, 30, "the second leads")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -103,9 +104,14 @@ async def test_what_it_missed_is_told_after_a_new_list_deletions_too(
 
 
 async def test_a_watch_that_is_cut_goes_on_where_it_was(
-    troubled: KubeReader, proxy: FaultProxy, admin: Admin, namespace: str
+    control_plane: ControlPlane, proxy: FaultProxy, admin: Admin, namespace: str
 ) -> None:
-    async with following(troubled, watched(namespace)) as follower:
+    # Watches that were silent again and again are followed by a list, which is another test's.
+    patient = replace(HASTY, silence_seconds=60.0)
+    async with (
+        Connection(through(proxy, control_plane), patient) as connection,
+        following(KubeReader(connection), watched(namespace)) as follower,
+    ):
         await asyncio.wait_for(follower.informer.synced.wait(), 30)
         await follower.until(lambda: proxy.watches.open, "the watch is open")
         proxy.cut_watches()
