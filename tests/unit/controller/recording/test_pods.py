@@ -311,3 +311,13 @@ async def test_an_object_whose_namespace_leaves_a_policy_is_gone(is_led: bool, t
         pass
 
     assert [one.get("gone", False) for one in cluster.world.bodies("verdict")] == [False, True]
+
+
+async def test_rules_that_changed_judge_the_pods_anew(cluster: Cluster) -> None:
+    cluster.put(pod("chat-0", _LOOSE))
+    async with cluster.led() as due:
+        await cluster.settled()
+        lax = compiled({"rules": [rule("IMG-1", kinds=["Pod"], expression="true")]}, name="house")
+        due.in_force.hold(_HOUSE, lax)
+
+    assert cluster.told() == [("chat", "fail"), ("chat", "pass")]

@@ -81,7 +81,8 @@ class JudgedPods:
         self._note([one for one in self._pods if one.namespace == name])
 
     def holds(self, policy: ObjectKey) -> None:
-        """See `Judging`."""
+        """See `Judging`. What its rules said before they changed is no verdict of these."""
+        self._known.pop(policy, None)
         self.again(policy)
 
     def again(self, policy: ObjectKey) -> None:
