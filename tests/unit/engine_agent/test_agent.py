@@ -198,7 +198,7 @@ async def test_it_is_ready_once_the_engine_has_its_adapters(tmp_path: Path) -> N
     engine, port, drain_port = Engine(), free_port(), free_port()
     beside = EngineSettings(EngineName.VLLM, "127.0.0.1", engine.port, "m", (Task.CHAT,))
     loads = AdapterSettings(
-        tmp_path / "adapters.json", tmp_path, nothing_to_bring, look_seconds=0.02, held_back_seconds=0.5
+        tmp_path / "adapters.json", tmp_path, nothing_to_bring, look_seconds=0.02, held_back_seconds=3.0
     )
     settings = AgentSettings(beside, 60, "127.0.0.1", port, drain_port, loads)
     running = asyncio.create_task(Agent(settings, QUICK).run())

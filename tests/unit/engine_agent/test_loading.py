@@ -25,7 +25,7 @@ from tests.support.engines.vllm import Vllm
 from tests.support.polling import eventually_async
 from tests.support.ports import free_port
 
-SOON = 10.0
+SOON = 30.0
 HELD_BACK_SECONDS = 5.0
 
 
@@ -220,7 +220,7 @@ async def pod_says(pod: Pod, name: str, want: str) -> None:
 async def test_a_slow_load_keeps_no_other_requests_waiting_and_is_waited_for(pod: Pod) -> None:
     pod.wants(de="hf://acme/de")
     engine = await pod.start_engine()
-    engine.adapters.load_seconds = 0.3
+    engine.adapters.load_seconds = 2.0
     assert pod.loading.is_catching_up(0.0)
     async with aiohttp.ClientSession() as session:
         await eventually_async(lambda: engine.adapters.told == [("load", "de")], SOON, "it loads")
