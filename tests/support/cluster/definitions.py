@@ -14,7 +14,7 @@ from tests.support.processes import REPOSITORY
 
 CRDS = REPOSITORY / "crds"
 
-_SERVED_SECONDS = 30.0
+_SERVED_SECONDS = 60.0
 
 
 def install_definitions(admin: Admin, folder: Path = CRDS) -> None:

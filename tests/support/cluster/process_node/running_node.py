@@ -15,7 +15,7 @@ from tests.support.event_loop_thread import EventLoopThread
 
 _Found = TypeVar("_Found")
 
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 class RunningNode:
