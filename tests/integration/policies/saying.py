@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.cluster.admin import Admin
@@ -79,5 +80,14 @@ def refusal(admin: Admin, wanted: Json, namespace: str) -> str:
             raise AssertionError(str(error)) from error
         if error.status != 403:
             raise
+        return str(error)
+    return ""
+
+
+def said_by(ask: Callable[[], object]) -> str:
+    """What the API server says against it; "" if nothing."""
+    try:
+        ask()
+    except ApiError as error:
         return str(error)
     return ""

@@ -11,9 +11,9 @@ import pytest
 
 from pointsman.policy.native.validating import validating
 from pointsman.policy.packs import shipped_library
-from tests.integration.policies.saying import API, deployment, refusal
+from tests.integration.policies.saying import API, deployment, refusal, said_by
 from tests.support.cluster.admin import Admin
-from tests.support.cluster.api_client import APPLY, JSON_PATCH, MERGE, STRATEGIC, ApiError
+from tests.support.cluster.api_client import APPLY, JSON_PATCH, MERGE, STRATEGIC
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.policies import compiled, rule
 from tests.support.polling import eventually
@@ -87,7 +87,9 @@ def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
 
 def _refused(user: Admin, namespace: str, wanted: Json) -> str:
     path = _ROUTES if wanted["kind"] == "ModelRoute" else _PODS
-    return _said(partial(user.request, "POST", path.format(namespace), wanted, parameters={"dryRun": "All"}))
+    return said_by(
+        partial(user.request, "POST", path.format(namespace), wanted, parameters={"dryRun": "All"})
+    )
 
 
 _PATCHES: list[tuple[str, Any]] = [
@@ -117,7 +119,7 @@ def test_no_patch_makes_a_model_break_a_rule(editor: Admin, namespace: str, dry:
         name = body["metadata"]["name"] if is_applied else "kept"
         ask = partial(editor.request, "PATCH", f"{path}/{name}", body, content_type=content_type)
 
-        said = _said(partial(ask, parameters={**(applied if is_applied else {}), **dry}))
+        said = said_by(partial(ask, parameters={**(applied if is_applied else {}), **dry}))
 
         assert ("[MODEL-1]" in said) == ((content_type, body) in _PATCHES), said
         assert said
@@ -132,7 +134,7 @@ def test_no_creation_brings_what_breaks_a_rule(editor: Admin, namespace: str) ->
     for metadata in named:
         for also in ({}, {"status": {"readyReplicas": 1}}, {"scale": {"spec": {"replicas": 1}}}):
             wanted = {**deployment("new", metadata=metadata), **also}
-            said = _said(partial(editor.request, "POST", _MODELS.format(namespace), wanted))
+            said = said_by(partial(editor.request, "POST", _MODELS.format(namespace), wanted))
             assert "[MODEL-1]" in said
 
 
@@ -141,7 +143,7 @@ def test_what_costs_too_much_to_judge_is_refused_and_nothing_else(editor: Admin,
     args = [f"--{'a' * 4090}{number}" for number in range(64)]
     costly = deployment("new", license="mit", engine={"name": "vllm", "args": args})
 
-    assert "cost limit exceeded" in _said(partial(editor.request, "POST", path, costly))
+    assert "cost limit exceeded" in said_by(partial(editor.request, "POST", path, costly))
     editor.create(deployment("kept", license="mit"), namespace)
 
 
@@ -158,7 +160,7 @@ def test_what_is_being_deleted_is_held_to_the_rules(editor: Admin, namespace: st
     editor.delete(API, kind, "kept", namespace)
     spec: Json = {"license": None} if kind == "ModelDeployment" else {"authentication": None}
 
-    assert "-1]" in _said(partial(editor.patch, API, kind, "kept", {"spec": spec}, namespace))
+    assert "-1]" in said_by(partial(editor.patch, API, kind, "kept", {"spec": spec}, namespace))
     editor.patch(API, kind, "kept", {"metadata": {"finalizers": None}}, namespace)
     assert editor.find(API, kind, "kept", namespace) is None
 
@@ -182,10 +184,10 @@ def test_a_pod_that_is_labelled_later_is_held_to_the_rules(editor: Admin, namesp
     ]
     for content_type, body, parameters in patches:
         ask = partial(editor.request, "PATCH", path, body, content_type=content_type)
-        assert "[SUP-02]" in _said(partial(ask, parameters=parameters))
+        assert "[SUP-02]" in said_by(partial(ask, parameters=parameters))
     live = editor.get("v1", "Pod", "other", namespace)
     live["metadata"]["labels"] = _LABEL
-    assert "[SUP-02]" in _said(partial(editor.request, "PUT", path, live))
+    assert "[SUP-02]" in said_by(partial(editor.request, "PUT", path, live))
 
     editor.patch("v1", "Pod", "other", {"metadata": {"labels": {"any": "other"}}}, namespace)
 
@@ -194,7 +196,7 @@ def test_a_replica_whose_image_is_exchanged_is_held_to_the_rules(editor: Admin, 
     editor.create(_pod("replica", "registry.example.com/engine"), namespace)
     images = [{"op": "replace", "path": "/spec/containers/0/image", "value": "evil"}]
 
-    said = _said(partial(editor.patch, "v1", "Pod", "replica", images, namespace, content_type=JSON_PATCH))
+    said = said_by(partial(editor.patch, "v1", "Pod", "replica", images, namespace, content_type=JSON_PATCH))
 
     assert "[SUP-02]" in said
     moved = {"metadata": {"labels": {"pointsman.dev/deployment": "another"}}}
@@ -227,7 +229,7 @@ def test_a_container_for_debugging_is_held_to_the_rules(admin: Admin, editor: Ad
         )
 
     for container in wrong.values():
-        said = _said(partial(add, container))
+        said = said_by(partial(add, container))
         assert any(f"[{id_}]" in said for id_ in wrong), said
     add(good)
 
@@ -246,15 +248,6 @@ def test_an_old_pod_that_breaks_a_rule_can_be_labelled_adopted_and_freed(
     editor.patch("v1", "Pod", "old", {"metadata": {"finalizers": None}}, namespace)
 
     assert editor.find("v1", "Pod", "old", namespace) is None
-
-
-def _said(ask: Any) -> str:
-    """What the API server says against it; "" if nothing."""
-    try:
-        ask()
-    except ApiError as error:
-        return str(error)
-    return ""
 
 
 def _route(name: str, **spec: Any) -> Json:

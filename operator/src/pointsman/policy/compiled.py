@@ -77,6 +77,9 @@ class BoundRule:
     link: str = ""
     """Where it is read up; "" for one of a policy's own, whose message may say so."""
 
+    origin: str = ""
+    """What is said to who writes what pods come of and may not; "" where that is not asked."""
+
     @property
     def is_looked_for(self) -> bool:
         """Whether it is held in the background."""
@@ -190,6 +193,7 @@ def _bound(rule: RuleSource, pack: Pack, values: Mapping[str, Value], mode: Poli
             rule.waits_for or "",
             {name: values[name] for name in _parameters_of(rule)},
             rule.source[0] if rule.source else "",
+            rule.origin or "",
         )
     except KeyError as error:
         return None, [PointsmanError(f"params.{error.args[0]} is no parameter of the pack", where=where)]

@@ -179,6 +179,8 @@ def _rule(rule: RuleSource, library: Library) -> Iterator[str]:
     yield f"- {'refused with' if rule.checks else 'says'}: {rule.message}; {rule.todo}"
     yield f"- severity: {rule.severity.value}"
     yield f"- held: {_place(rule)}"
+    if rule.origin:
+        yield f"- also held for what pods come of (workloads, their scales, our ConfigMaps): {rule.origin}"
     if rule.mutations:
         yield f"- filled in where it is missing: {', '.join(rule.mutations)}"
     controls = [

@@ -93,6 +93,10 @@ class RuleSource(Record):
     source: tuple[OneLine, ...]
     checks: Mapping[PolicyKind, Check] = Field(default_factory=dict)
     mutations: Mapping[PolicyKind, Mutation] = Field(default_factory=dict)
+    origin: OneLine | None = None
+    """What is said to who writes, in Pointsman's stead, what the pods of a deployment come of; held for Pods
+    by native policies alone, as it asks who writes.
+    """
     background: OneLine | None = None
     """The name of a look beside the object or at the date, where the object does not say enough."""
     unseen: OneLine | None = None
@@ -114,6 +118,12 @@ class RuleSource(Record):
             ),
             what="exactly one of checks, background and runtime must be given",
             todo="state where the rule is held",
+        ),
+        Rule(
+            cel="",
+            holds=lambda rule: rule.origin is None or PolicyKind.POD in rule.checks,
+            what="origin is of pods",
+            todo="add a check of Pod, or remove it",
         ),
         Rule(
             cel="",

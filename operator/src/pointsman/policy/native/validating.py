@@ -15,6 +15,7 @@ from pointsman.policy.compiled import BoundRule, Compiled
 from pointsman.policy.exemptions import Exemption
 from pointsman.policy.native.clock import CLOCK, UNKNOWN
 from pointsman.policy.native.naming import native_metadata
+from pointsman.policy.native.origin import origins
 from pointsman.policy.native.scope import Manifest, conditions_of, constraints_of
 from pointsman.policy.native.selection import API, selector_as_cel
 from pointsman.policy.parameters import literal
@@ -64,6 +65,9 @@ def validating(
                 shared = native_metadata(compiled.name, piece.suffix)["name"] not in apart
                 for one in [piece] if shared else piece.each_alone():
                     made += _pair(one, left_out)
+    for mode in PolicyMode:
+        for policy in origins(compiled, mode, compiled.exemptions, left_out):
+            made += [policy, _binding(policy["metadata"], mode)]
     return tuple(made)
 
 
@@ -139,13 +143,16 @@ def _pair(piece: _Piece, left_out: Sequence[str]) -> list[Manifest]:
             ],
         },
     }
-    binding: Manifest = {
+    return [policy, _binding(metadata, piece.mode)]
+
+
+def _binding(metadata: Manifest, mode: PolicyMode) -> Manifest:
+    return {
         "apiVersion": API,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": metadata["name"], "validationActions": _ACTIONS[piece.mode]},
+        "spec": {"policyName": metadata["name"], "validationActions": _ACTIONS[mode]},
     }
-    return [policy, binding]
 
 
 def _exempting(exemptions: Iterable[Exemption], kind: PolicyKind) -> Iterator[Manifest]:
