@@ -147,7 +147,13 @@ def _read(address: str, credentials: str | None, at: datetime) -> Shown:
 
 def _recorded(read: Shown, *, is_all: bool) -> Recorded:
     return Recorded(
-        read.end.entries, read.end.head, read.counted, tuple(read.gaps), is_all=is_all, last_at=read.last_at
+        read.end.entries,
+        read.end.head,
+        read.counted,
+        tuple(read.gaps),
+        read.unnamed,
+        is_all=is_all,
+        last_at=read.last_at,
     )
 
 

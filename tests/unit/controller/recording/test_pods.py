@@ -18,6 +18,7 @@ from pointsman.controller.due import Due
 from pointsman.controller.recording.fleet import WatchedFleet
 from pointsman.controller.recording.recorder import Recorder
 from pointsman.kube.objects import GUARDRAIL_POLICY, MODEL_DEPLOYMENT
+from pointsman.policy.evidence.gathered import MOST_NAMED
 from pointsman.policy.evidence.recorded import shown
 from pointsman.policy.verdicts import Outcome
 from tests.support.policies import compiled, rule
@@ -311,6 +312,75 @@ async def test_an_object_whose_namespace_leaves_a_policy_is_gone(is_led: bool, t
         pass
 
     assert [one.get("gone", False) for one in cluster.world.bodies("verdict")] == [False, True]
+
+
+def written_to(number: int, image: str = _PINNED) -> Json:
+    """One of chat's pods, into which something wrote a spec of its own."""
+    one = pod(f"chat-{number}", image)
+    one["metadata"]["labels"]["pod-template-hash"] = "7d9c5b8f6"
+    one["spec"]["containers"][0]["name"] = f"engine-{number}"
+    return one
+
+
+async def test_pods_that_each_have_another_spec_are_one_entry_that_says_so(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.put(*(written_to(number) for number in range(4)))
+    async with cluster.led():
+        await cluster.settled()
+        assert cluster.told() == [("chat", "pass")] * 4
+        for number in range(4, 60, 8):
+            cluster.put(*(written_to(at) for at in range(number, number + 8)))
+            await cluster.settled()
+            cluster.remove(*sorted(cluster.pods)[:6])
+            await cluster.settled()
+    assert len(cluster.told()) <= 2 * MOST_NAMED + 1
+    (many,) = [one for one in cluster.world.bodies("verdict") if "unnamed" in one]
+    assert many["name"] == "chat@*ReplicaSet-7d9c5b8f6"
+    assert many["object"] == ""
+    assert many["unnamed"] > 1
+
+    before = len(cluster.told())
+    cluster.put(*(written_to(number) for number in range(100, 100 + MOST_NAMED)))
+    async with cluster.led():
+        pass
+    assert len(cluster.told()) == before, "who leads next repeats nothing"
+
+    command = ["policy", "report", "--record", str(cluster.world.file), "--at", NOW.isoformat()]
+    assert await asyncio.to_thread(main, command) == 0
+    said = f"not named each: Pod team/{many['name']} stands for pods that differ ({many['unnamed']} when"
+    assert said in capsys.readouterr().out
+
+
+async def test_pods_that_are_not_named_each_are_as_bad_as_the_worst(cluster: Cluster) -> None:
+    cluster.put(*(written_to(number) for number in range(20)))
+    async with cluster.led():
+        await cluster.settled()
+        cluster.put(written_to(20, _LOOSE), written_to(21, _LOOSE))
+        await cluster.settled()
+        cluster.remove("chat-20")
+        await cluster.settled()
+        assert cluster.told() == [("chat", "pass"), ("chat", "fail")]
+        cluster.remove("chat-21")
+        await cluster.settled()
+        cluster.put(pod("other-0"))
+        cluster.remove(*(f"chat-{number}" for number in range(20)))
+
+    assert cluster.told()[2:] == [("chat", "pass"), ("chat", "pass"), ("chat", "gone")]
+
+
+async def test_what_is_said_of_a_single_pod_is_not_in_the_entry_of_many(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, rules=[], packs=[{"name": "baseline-security"}])
+    async with cluster.led():
+        for begin in (0, 20, 40):
+            before = list(cluster.pods)
+            cluster.put(*(written_to(number) for number in range(begin, begin + 20)))
+            cluster.remove(*before)
+            await cluster.settled()
+
+    (many,) = [one for one in cluster.world.bodies("verdict") if "unnamed" in one]
+    assert "fail" in many["outcomes"].values()
+    assert "engine-" not in str(many["messages"])
 
 
 async def test_rules_that_changed_judge_the_pods_anew(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ from pointsman.api import ObjectKey
 from pointsman.controller.recording.hearing import Looked
 from pointsman.policy.compiled import Compiled
 from pointsman.policy.evidence import bodies
+from pointsman.policy.evidence.gathered import PodLooked
 from pointsman.policy.evidence.judged import Judged, applies, kind_name, seen_object
 from pointsman.policy.evidence.known import (
     Held,
@@ -25,7 +26,6 @@ from pointsman.policy.evidence.known import (
     PolicyGone,
     PolicySeen,
 )
-from pointsman.policy.evidence.pods import PodLooked
 
 
 class Heard:
@@ -96,7 +96,9 @@ class Heard:
         """A policy's rules were asked about all pods of a deployment."""
         rules = self._digest(compiled)
         found = {
-            one.name: bodies.verdict(compiled.name, rules, one.seen, one.found, one.uid, by=one.by)[1]
+            one.name: bodies.verdict(
+                compiled.name, rules, one.seen, one.found, one.uid, by=one.by, unnamed=one.unnamed
+            )[1]
             for one in looked
         }
         self._heard(PodsJudged(self._now(), compiled.name, deployment, found, may_return))

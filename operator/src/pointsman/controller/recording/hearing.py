@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from pointsman.api import ObjectKey
 from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.policy.compiled import Compiled
+from pointsman.policy.evidence.gathered import PodLooked
 from pointsman.policy.evidence.known import Held
-from pointsman.policy.evidence.pods import PodLooked
 from pointsman.policy.verdicts import Verdict
 
 

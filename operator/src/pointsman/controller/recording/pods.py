@@ -20,8 +20,9 @@ from pointsman.json_text import dumped
 from pointsman.kube.objects import KubeObject, key_of, metadata, uid_of
 from pointsman.kube.packed import Packed, same_member
 from pointsman.policy.compiled import Compiled
+from pointsman.policy.evidence.gathered import JudgedPod, Made, Variety, gathered
 from pointsman.policy.evidence.judged import Judged, Object, applies
-from pointsman.policy.evidence.pods import KIND, JudgedPod, controller_of, gathered, template_digest
+from pointsman.policy.evidence.pods import KIND, controller_of, revision_of, template_digest
 from pointsman.policy.verdicts import verdicts
 
 _READ = ("labels", "annotations", "ownerReferences")
@@ -50,6 +51,7 @@ class JudgedPods:
         """By the deployment of their label."""
         self._known: dict[ObjectKey, dict[ObjectKey, dict[str, tuple[int, JudgedPod]]]] = {}
         """Of pods, by their uid, what they were when they were judged, and what was found."""
+        self._varieties: dict[ObjectKey, dict[ObjectKey, Variety]] = {}
         self._due: dict[ObjectKey, dict[ObjectKey, None]] = {}
         self._something = asyncio.Event()
         self._is_looking = False
@@ -57,8 +59,8 @@ class JudgedPods:
 
     def begin(self) -> None:
         """See `Judging`."""
-        self._known.clear()
-        self._due.clear()
+        for known in (self._known, self._varieties, self._due):
+            known.clear()
         self._is_looking = False
 
     def saw(self, before: KubeObject | None, now: KubeObject | None) -> None:
@@ -83,6 +85,7 @@ class JudgedPods:
     def holds(self, policy: ObjectKey) -> None:
         """See `Judging`. What its rules said before they changed is no verdict of these."""
         self._known.pop(policy, None)
+        self._varieties.pop(policy, None)
         self.again(policy)
 
     def again(self, policy: ObjectKey) -> None:
@@ -92,8 +95,8 @@ class JudgedPods:
 
     def forget(self, policy: ObjectKey) -> None:
         """See `Judging`."""
-        self._known.pop(policy, None)
-        self._due.pop(policy, None)
+        for known in (self._known, self._varieties, self._due):
+            known.pop(policy, None)
 
     def has(self, deployment: ObjectKey, pod: str = "") -> bool:
         """Whether a pod of that label is there, or that very one."""
@@ -140,6 +143,7 @@ class JudgedPods:
         for one in outside:
             del due[one]
             self._known.get(policy, {}).pop(one, None)
+            self._varieties.get(policy, {}).pop(one, None)
         if outside:
             self._hearing.pods_outside(compiled, outside)
 
@@ -167,9 +171,21 @@ class JudgedPods:
             return  # it is due again, or gone
         if found:
             self._known.setdefault(policy, {})[deployment] = found
-        looked = gathered(deployment.namespace, deployment.name, (one for _, one in found.values()))
+        pods = [one for _, one in found.values()]
+        looked = gathered(deployment.namespace, deployment.name, pods, self._unlike(policy, deployment, pods))
         may_return = self._has_deployment(deployment)
         self._hearing.judged_pods(compiled, deployment, looked, may_return=may_return)
+
+    def _unlike(
+        self, policy: ObjectKey, deployment: ObjectKey, pods: Collection[JudgedPod]
+    ) -> Collection[Made]:
+        """See `Variety`; of a deployment that is gone with its pods nothing is kept."""
+        of_policy = self._varieties.setdefault(policy, {})
+        variety = of_policy.setdefault(deployment, Variety())
+        variety.saw(pods)
+        if not pods and not self._has_deployment(deployment):
+            del of_policy[deployment]
+        return variety.unlike
 
     def _is_for(self, compiled: Compiled, namespace: str) -> bool:
         has_rules = any(PolicyKind.POD in rule.checks for rule in compiled.rules)
@@ -182,7 +198,7 @@ class JudgedPods:
         template = template_digest(live)
         seen = Object(KIND, key.namespace, key.name, template)
         found = tuple(Judged(seen, one, applies(one, PolicyKind.POD, live, namespace)) for one in said)
-        return JudgedPod(key.name, uid_of(pod), controller_of(live), template, found)
+        return JudgedPod(key.name, uid_of(pod), controller_of(live), revision_of(live), template, found)
 
 
 def _same(before: KubeObject, now: KubeObject) -> bool:

@@ -157,8 +157,11 @@ def verdict(
     uid: str = "",
     generation: int = 0,
     by: str = "",
+    unnamed: int = 0,
 ) -> Body:
-    """Everything that one policy says of an object as it is now; `by` which kind of controller made it."""
+    """Everything that one policy says of an object as it is now; `by` which kind of controller made it. It
+    may stand for so many pods that differ and are `unnamed`, and say the worst of them.
+    """
     outcomes: dict[str, str] = {}
     messages: dict[str, str] = {}
     exceptions: dict[str, str] = {}
@@ -183,6 +186,8 @@ def verdict(
     }
     if by:
         body["by"] = by
+    if unnamed:
+        body["unnamed"] = unnamed
     if messages:
         body["messages"] = messages
     if exceptions:

@@ -3,7 +3,7 @@
 So a writer needs no memory of its own: whoever goes on with a record writes what is not in it, once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -139,7 +139,7 @@ class Known:
                 self._take_policy(name, body)
             case EntryKind.EXCEPTION:
                 state = str(body.get("state"))
-                entry = state, _content(body, "state"), body
+                entry = state, _content(body, ("state",)), body
                 self._policy(name).exceptions[str(body.get("id"))] = entry
             case EntryKind.VERDICT:
                 self._take_verdict(name, body)
@@ -161,7 +161,7 @@ class Known:
                 self._objects.pop(name, None)
                 self._pods.pop(name, None)
             case bodies.COMPILED:
-                self._policy(name).compiled = _content(body, "generation")
+                self._policy(name).compiled = _content(body, ("generation",))
             case _:
                 self._policy(name).held = _content(body)
 
@@ -191,7 +191,7 @@ class Known:
             self._policies[name] = _Policy(
                 bytes.fromhex(one["compiled"]),
                 bytes.fromhex(one["held"]),
-                {said["id"]: (said["state"], _content(said, "state"), said) for said in one["exceptions"]},
+                {said["id"]: (said["state"], _content(said, ("state",)), said) for said in one["exceptions"]},
             )
         for name, kind, namespace, of_object, packed in body.get("objects", ()):
             self._says(name, (kind, namespace, of_object), bytes.fromhex(packed))
@@ -241,7 +241,7 @@ class Known:
     def _of_policy(self, news: PolicySeen) -> Iterator[Body]:
         name, known = news.policy, self._policies.get(news.policy, _Policy())
         stated = bodies.compiled(news.compiled, news.rules, news.uid, news.generation)
-        if known.compiled != _content(stated[1], "generation"):
+        if known.compiled != _content(stated[1], ("generation",)):
             yield stated
         yield from _of_exceptions(news, dict(known.exceptions))
         if news.held is not None:
@@ -290,7 +290,7 @@ def _of_exceptions(news: PolicySeen, known: dict[str, _Exception]) -> Iterator[B
         state, content, _ = known.pop(one.id, (bodies.ENDED, b"", {}))
         is_over = state in (bodies.ENDED, bodies.EXPIRED)
         said = bodies.exception(news.policy, one, bodies.ADDED if is_over else bodies.CHANGED)
-        if content != _content(said[1], "state") or state == bodies.ENDED:
+        if content != _content(said[1], ("state",)) or state == bodies.ENDED:
             yield said
             is_over = False
         if one.until <= news.at and not is_over:
@@ -311,9 +311,13 @@ _CONTENT, _UID = 16, 8
 """Bytes: there may be a million pairs of a policy and an object, and each is kept as text of 32 bytes."""
 
 
-def _content(body: Mapping[str, Any], beside: str = "missed") -> bytes:
-    """Of an entry all but one member, which may differ in two that say the same."""
-    said = {name: value for name, value in body.items() if name != beside}
+_COUNTED = ("missed", "unnamed")
+"""What an entry counts by the way: another number is no news."""
+
+
+def _content(body: Mapping[str, Any], beside: Collection[str] = _COUNTED) -> bytes:
+    """Of an entry all but members that may differ in two that say the same."""
+    said = {name: value for name, value in body.items() if name not in beside}
     return blake2b(dumped(said, is_sorted=True), digest_size=_CONTENT).digest()
 
 

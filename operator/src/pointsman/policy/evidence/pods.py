@@ -1,11 +1,6 @@
-"""Pods in a record: as what they were made from, since the pods themselves come and go.
+"""Pods in a record: as what they were made from, since the pods themselves come and go."""
 
-Pods that a controller made of one template, and of which a policy says the same, are one entry, however many
-there are. A pod that nobody's controller made is one by itself.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -13,14 +8,12 @@ from pointsman.api.guardrailpolicy import PolicyKind
 from pointsman.errors import PointsmanError
 from pointsman.json_text import dumped
 from pointsman.policy.evidence.canonical import digest
-from pointsman.policy.evidence.judged import Judged, Object
 
 KIND = PolicyKind.POD.value
-_OF_A_TEMPLATE = "@"
+OF_A_TEMPLATE = "@"
 """Between a deployment and a template in a name. No pod has a name with it."""
-_BY_HAND = "/"
+BY_HAND = "/"
 """Between a deployment and a pod of its label that no controller made."""
-_SHOWN_DIGITS = 12
 
 _EACH_POD = frozenset({"nodeName", "hostname", "subdomain"})
 _LABELS = ("leaderworkerset.sigs.k8s.io/", "batch.kubernetes.io/", "statefulset.kubernetes.io/")
@@ -34,38 +27,38 @@ _EACH_LABEL = frozenset(
         "pod-template-hash",
     }
 )
+_REVISIONS = (
+    "leaderworkerset.sigs.k8s.io/template-revision-hash",
+    "pod-template-hash",
+    "controller-revision-hash",
+)
+"""Labels by which controllers know the pods of one template, the first that is there."""
 _EACH_ENV = frozenset({"LWS_LEADER_ADDRESS", "LWS_WORKER_INDEX"})
 _TOKEN = "kube-api-access-"
 """The volume that the API server adds to each, with digits of its own."""
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
-@dataclass(frozen=True)
-class PodLooked:
-    """What one policy says of pods that are the same to it. `uid` is that of one by itself."""
-
-    name: str
-    seen: Object
-    found: tuple[Judged, ...]
-    by: str
-    """The kind of the controller that made them."""
-    uid: str = ""
-
-
 def deployment_in(name: str) -> str:
     """The deployment in the name of an entry about pods."""
-    return name.replace(_BY_HAND, _OF_A_TEMPLATE).partition(_OF_A_TEMPLATE)[0]
+    return name.replace(BY_HAND, OF_A_TEMPLATE).partition(OF_A_TEMPLATE)[0]
 
 
 def pod_in(name: str) -> str:
     """The pod in the name of an entry about one by itself, else ""."""
-    return name.partition(_BY_HAND)[2]
+    return name.partition(BY_HAND)[2]
 
 
 def controller_of(pod: Mapping[str, Any]) -> str:
     """The kind of what made it, "" where nothing of the cluster did."""
     owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
     return next((str(one.get("kind", "")) for one in owners if one.get("controller")), "")
+
+
+def revision_of(pod: Mapping[str, Any]) -> str:
+    """Which template its controller made it of, as that says itself; "" where it does not."""
+    labels = (pod.get("metadata") or {}).get("labels") or {}
+    return next((str(labels[name]) for name in _REVISIONS if labels.get(name)), "")
 
 
 def template_digest(pod: Mapping[str, Any]) -> str:
@@ -104,48 +97,3 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(one: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**one, "name": _TOKEN} if str(one.get("name", "")).startswith(_TOKEN) else one
-
-
-@dataclass(frozen=True)
-class JudgedPod:
-    """One pod, and what one policy says of it."""
-
-    name: str
-    uid: str
-    by: str
-    template: str
-    found: tuple[Judged, ...]
-
-    def says(self) -> tuple[Any, ...]:
-        return tuple(
-            (one.verdict.rule.id, one.applies, one.verdict.outcome.value, one.verdict.message, _excepted(one))
-            for one in self.found
-        )
-
-
-def _excepted(one: Judged) -> str:
-    return one.verdict.exemption.id if one.verdict.exemption is not None else ""
-
-
-def gathered(namespace: str, deployment: str, pods: Iterable[JudgedPod]) -> Sequence[PodLooked]:
-    """The pods of one deployment as entries have them. Where pods of one template are not the same to the
-    policy, what is said of them is in the name too.
-    """
-    alone: list[PodLooked] = []
-    templates: dict[str, dict[tuple[Any, ...], JudgedPod]] = {}
-    for pod in pods:
-        if pod.by:
-            templates.setdefault(pod.template, {}).setdefault(pod.says(), pod)
-        else:
-            alone.append(_looked(namespace, f"{deployment}{_BY_HAND}{pod.name}", pod, pod.uid))
-    for template, ways in templates.items():
-        for says, pod in ways.items():
-            name = f"{deployment}{_OF_A_TEMPLATE}{template[:_SHOWN_DIGITS]}"
-            if len(ways) > 1:
-                name += f"-{digest([list(one) for one in says])[:_SHOWN_DIGITS]}"
-            alone.append(_looked(namespace, name, pod))
-    return sorted(alone, key=lambda one: one.name)
-
-
-def _looked(namespace: str, name: str, pod: JudgedPod, uid: str = "") -> PodLooked:
-    return PodLooked(name, Object(KIND, namespace, name, pod.template), pod.found, pod.by, uid)

@@ -46,6 +46,8 @@ class Shown:
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many verdicts it has, by policy and rule; without those on objects that the rule is not for."""
     gaps: list[Gap] = field(default_factory=list)
+    unnamed: dict[str, int] = field(default_factory=dict)
+    """Objects that stand for pods that differ, and how many there were when that was written."""
 
 
 def shown(entries: Iterable[Entry], at: datetime) -> Shown:
@@ -97,6 +99,9 @@ def shown(entries: Iterable[Entry], at: datetime) -> Shown:
         # What other rules of this name said is no evidence of what these would say.
         if rules.get(place[0], ("",))[0] == body["digest"]:
             found.judged += _judged(found.policies[place[0]], body, at)
+            if body.get("unnamed"):
+                name = str(Object(place[1], place[2], place[3], ""))
+                found.unnamed[name] = max(found.unnamed.get(name, 0), int(body["unnamed"]))
     return found
 
 

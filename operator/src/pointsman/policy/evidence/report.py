@@ -1,7 +1,7 @@
 """What the judged objects say about the controls of a framework. What nothing speaks of is never a pass."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -125,6 +125,8 @@ class Recorded:
     verdicts: Mapping[tuple[str, str], int]
     """How many it has, by policy and rule; without those about objects that the rule is not for."""
     gaps: tuple[Gap, ...] = ()
+    unnamed: Mapping[str, int] = field(default_factory=dict)
+    """Objects that stand for pods that differ, and how many there were."""
     is_all: bool = False
     """Whether the report says what the record shows, and nothing was judged anew."""
     last_at: str = ""

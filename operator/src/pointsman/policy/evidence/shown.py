@@ -100,6 +100,11 @@ def foot(report: Report) -> Iterator[str]:
     if recorded is not None:
         yield f"record: {recorded.entries} entries, chain verified, head {recorded.head}"
         yield from (f"gap in the record: {_gap(one)}" for one in recorded.gaps)
+        for name, number in sorted(recorded.unnamed.items()):
+            yield (
+                f"not named each: {name} stands for pods that differ ({number} when it was written), "
+                "with the worst that each rule says of one"
+            )
     if report.exceptions:
         lives = "exception lives" if len(report.exceptions) == 1 else "exceptions live"
         yield f"{len(report.exceptions)} {lives}: {'; '.join(map(_live, report.exceptions))}"
@@ -198,6 +203,7 @@ def _record(recorded: Recorded) -> dict[str, Any]:
             {"since": one.since, "until": one.until, "why": one.why, "lost": one.lost}
             for one in recorded.gaps
         ],
+        "unnamed": dict(sorted(recorded.unnamed.items())),
     }
 
 
