@@ -148,7 +148,8 @@ class Measured:
         self._slots = slots
         # Without tokens what was seen is the whole request.
         self._answer = workload.output_tokens
-        self._bounds = bounds
+        # Without answers there is no time between tokens.
+        self.bounds = tuple(bound for bound in bounds if bound.metric == "ttft" or self._answer)
         self._prompts = workload.input_cv**2
         worked_on = workload.input_tokens * (1 - workload.prefix_hit)
         longer = worked_on / fit.prompt_length if fit.prompt_length else 1.0
@@ -175,14 +176,14 @@ class Measured:
         seconds = requests / rate if rate > 0 else self._seconds(0.0)
         first = self._until_first(requests)
         tails = []
-        for bound in self._bounds:
+        for bound in self.bounds:
             if bound.metric == "ttft":
                 longer = max(1.0, lognormal_quantile(self._prompts, bound.quantile))
-                tails.append((bound, first * (longer if bound.quantile > _MEDIAN else 1.0)))
-            elif self._answer:
+                tails.append(first * (longer if bound.quantile > _MEDIAN else 1.0))
+            else:
                 crowd = requests + deviations(bound.quantile) * math.sqrt(requests * (1 + arrivals) / 2)
-                tails.append((bound, self._token.at(min(crowd, self._slots), TOKEN_SECONDS)))
-        return Point(arrivals, seconds, tuple(tails))
+                tails.append(self._token.at(min(crowd, self._slots), TOKEN_SECONDS))
+        return Point(arrivals, seconds, tails)
 
     def _until_first(self, requests: float) -> float:
         if self._answer or self._first.running:

@@ -42,7 +42,7 @@ class Learner:
         self._capacities: dict[Workload, Capacity] = {}
         # What answers were worked out with.
         self._law = flavour.law
-        self._factors = dict.fromkeys(bounds, 1.0)
+        self._factors = [1.0] * len(bounds)
         # Until somebody asks, requests are taken to be alike.
         self._usual = Workload(0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
@@ -54,15 +54,19 @@ class Learner:
     @property
     def factors(self) -> dict[Bound, float]:
         """What predictions of each bound are multiplied with, from what was seen of it."""
-        return {bound: correction.factor for bound, correction in self._corrections.items()}
+        return dict(zip(self._bounds, self._newest_factors(), strict=True))
+
+    def _newest_factors(self) -> list[float]:
+        return [correction.factor for correction in self._corrections]
 
     def follow(self, bounds: tuple[Bound, ...]) -> None:
         """Other bounds from now on: what a step takes is what it was; corrections are of bounds, and those of
         the same ones stay.
         """
+        known = dict(zip(self._bounds, self._corrections, strict=True))
         self._bounds = bounds
-        self._corrections = _corrections(bounds, self._corrections)
-        self._factors = self.factors
+        self._corrections = _corrections(bounds, known)
+        self._factors = self._newest_factors()
         self._forget_answers()
 
     def observe(self, pods: Sequence[Pod], now_seconds: float) -> None:
@@ -129,24 +133,28 @@ class Learner:
                 self._fit.settle()
                 self._forget_answers()
         for window in windows:
-            seen = {bound: correction.add(window) for bound, correction in self._corrections.items()}
-            self._compare({bound: enough for bound, enough in seen.items() if enough is not None})
-        if any(abs(factor / self._factors[bound] - 1) > _SAME for bound, factor in self.factors.items()):
+            self._compare([correction.add(window) for correction in self._corrections])
+        factors = self._newest_factors()
+        if any(abs(new / old - 1) > _SAME for new, old in zip(factors, self._factors, strict=True)):
             # Stations look at the factors each time.
-            self._factors.update(self.factors)
+            self._factors[:] = factors
             self._capacities.clear()
 
-    def _compare(self, seen: Mapping[Bound, Seen]) -> None:
+    def _compare(self, seen: Sequence[Seen | None]) -> None:
         """At the load at which each was seen, which mostly is the same, with what is believed now."""
-        expected: dict[tuple[Workload, float], dict[Bound, float]] = {}
-        for bound, each in seen.items():
-            per_pod = each.requests / each.pod_seconds
-            workload = self._seen_workload(each, per_pod)
-            tails = expected.get((workload, per_pod))
+        expected: dict[tuple[float, ...], dict[Bound, float]] = {}
+        for place, each in enumerate(seen):
+            if each is None:
+                continue
+            load = (each.requests, each.pod_seconds, each.prompt_tokens, each.output_tokens)
+            tails = expected.get(load)
             if tails is None:
-                tails = expected[workload, per_pod] = dict(self._station(workload).tails_at(per_pod))
-            if bound in tails:
-                self._corrections[bound].compare(each, tails[bound] / self._factors[bound])
+                per_pod = each.requests / each.pod_seconds
+                station = self._station(self._seen_workload(each, per_pod))
+                tails = expected[load] = dict(station.tails_at(per_pod))
+            seconds = tails.get(self._bounds[place])
+            if seconds is not None:
+                self._corrections[place].compare(each, seconds / self._factors[place])
 
     def _seen_workload(self, seen: Seen, per_pod: float) -> Workload:
         usual = self._usual
@@ -205,10 +213,10 @@ class Learner:
         else:
             service = Steps(self._law, flavour.stages, workload, bounds)
             limit = cache_limit(workload, flavour.cache_tokens, bounds, slots)
-        return Station(service, slots, limit, arriving, self._factors)
+        return Station(service, slots, limit, arriving, bounds, self._factors)
 
 
-def _corrections(bounds: tuple[Bound, ...], known: Mapping[Bound, Correction]) -> dict[Bound, Correction]:
+def _corrections(bounds: tuple[Bound, ...], known: Mapping[Bound, Correction]) -> tuple[Correction, ...]:
     waits = [bound.seconds for bound in bounds if bound.metric == "ttft"]
     loosest = (max(waits),) if waits else ()
-    return {bound: known.get(bound) or Correction(bound, *loosest) for bound in bounds}
+    return tuple(known.get(bound) or Correction(bound, *loosest) for bound in bounds)

@@ -33,22 +33,22 @@ class Steps:
         usual = traffic(workload)
         prompts = workload.input_cv**2
         variation = Variation(prompts, prompts, workload.output_cv**2, workload.prefix_hit)
+        self.bounds = bounds
         self._stage = Stage(law, Demand(bounds, usual, stated=True), variation)
         self._stages = stages
         self._answer = usual.output_tokens
         self._factor = stages * _PIPELINE_USE if stages > 1 else 1.0
 
     def rate(self, requests: float) -> float:
-        mean, own, _, _ = self._stage.times(requests / self._stages)
+        mean, own = self._stage.worked_on(requests / self._stages)
         return self._factor * requests / self._stages / (own + self._answer * mean)
 
     def point(self, requests: float, arriving: Arriving) -> Point:
         of_stage = requests / self._stages
         times = self._stage.times(of_stage)
-        mean, own, _, _ = times
-        seconds = own + self._answer * mean
+        seconds = times[1] + self._answer * times[0]
         arrivals = arriving.at(self._factor * of_stage / seconds)
-        return Point(arrivals, seconds, self._stage.tails(of_stage, arrivals, times))
+        return Point(arrivals, seconds, self._stage.latencies(of_stage, arrivals, times))
 
 
 def cache_limit(workload: Workload, cache_tokens: float, bounds: tuple[Bound, ...], slots: float) -> float:
@@ -67,7 +67,7 @@ class Passes:
         self._together = law.seconds(prompt * PASSES_TOGETHER, PASSES_TOGETHER, 0)
         self._together += PASSES_TOGETHER * law.per_pair * prompt * prompt / 2
         self._own = self._together / PASSES_TOGETHER / (stages * _PIPELINE_USE if stages > 1 else 1)
-        self._bounds = tuple(bound for bound in bounds if bound.metric == "ttft")
+        self.bounds = tuple(bound for bound in bounds if bound.metric == "ttft")
         self._variation = workload.input_cv**2
 
     def rate(self, requests: float) -> float:
@@ -78,9 +78,9 @@ class Passes:
         arrivals = arriving.at(busy / self._own)
         scale = self._own * (arrivals + self._variation) / 2 / (1 - busy)
         tails = []
-        for bound in self._bounds:
+        for bound in self.bounds:
             rare = 1 - bound.quantile
             waiting = scale * (log_tail(busy, rare) if bound.quantile > _MEDIAN else busy)
-            tails.append((bound, self._together + waiting))
+            tails.append(self._together + waiting)
         # Who waits, waits here: for slots nobody does.
-        return Point(arrivals, 0.0, tuple(tails))
+        return Point(arrivals, 0.0, tails)

@@ -6,10 +6,10 @@ Cunneen with Sakasegawa's probability of waiting), and those that run fit into i
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pointsman.placement.capacity import largest
 from pointsman.placement.demand import Bound
@@ -52,19 +52,21 @@ class Arriving:
         return 1.0 + share * (min(self.variation, BURSTIEST) - 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """At one mean number of running requests."""
 
     arrivals: float
     """The squared variation of the time between those that this replica gets."""
     seconds: float
     """In the replica, without waiting for a slot."""
-    tails: tuple[tuple[Bound, float], ...]
+    tails: Sequence[float]
+    """Seconds, of each of the service's bounds."""
 
 
 class Service(Protocol):
-    """What requests meet once they run."""
+    """What requests meet once they run, as far as `bounds` bound it."""
+
+    bounds: tuple[Bound, ...]
 
     def rate(self, requests: float) -> float:
         """Requests a second that are served while a mean of `requests` runs; it rises with them."""
@@ -76,7 +78,9 @@ class Service(Protocol):
 
 
 class Station:
-    """A replica for one workload. `factors` multiply what is predicted of each bound."""
+    """A replica for one workload. `factors` multiply what is predicted of each of `bounds`, as they are
+    whenever it is asked.
+    """
 
     def __init__(
         self,
@@ -84,13 +88,25 @@ class Station:
         slots: float,
         cache_limit: float,
         arriving: Arriving,
-        factors: Mapping[Bound, float],
+        bounds: tuple[Bound, ...],
+        factors: Sequence[float],
     ) -> None:
         self._service = service
         self._slots = max(slots, 1.0)
         self._rarer_by = math.sqrt(2 * (self._slots + 1)) - 1
         self._arriving = arriving
         self._factors = factors
+        # Of each of the service's bounds: its factor, whether waiting counts, what is rare (0: the mean is
+        # bounded), and its seconds.
+        self._kinds = [
+            (
+                bounds.index(bound),
+                bound.metric == "ttft",
+                1 - bound.quantile if bound.quantile > _MEDIAN else 0.0,
+                bound.seconds,
+            )
+            for bound in service.bounds
+        ]
         by_slots = self._slots * FULLEST
         self.limit = "cache" if cache_limit < by_slots else "slots"
         self.most = min(by_slots, cache_limit)
@@ -111,20 +127,16 @@ class Station:
 
     def tails(self, requests: float) -> tuple[tuple[Bound, float], ...]:
         """Each bound with what is expected of it, in seconds."""
-        factors = self._factors
-        point = self._service.point(requests, self._arriving)
-        waits, mean = self._waiting(requests, point)
-        found = []
-        for bound, seconds in point.tails:
-            if bound.metric == "ttft" and waits:
-                rare = 1 - bound.quantile
-                seconds += mean * (log_tail(waits, rare) if bound.quantile > _MEDIAN else waits)
-            found.append((bound, seconds * factors.get(bound, 1.0)))
-        return tuple(found)
+        return tuple(zip(self._service.bounds, self._latencies(requests), strict=True))
 
     def excess(self, requests: float) -> float:
         """The worst latency, in multiples of its bound."""
-        return max((seconds / bound.seconds for bound, seconds in self.tails(requests)), default=0.0)
+        worst = 0.0
+        for latency, (_, _, _, seconds) in zip(self._latencies(requests), self._kinds, strict=True):
+            times = latency / seconds
+            if times > worst:
+                worst = times
+        return worst
 
     def tails_at(self, requests_per_second: float) -> tuple[tuple[Bound, float], ...]:
         """Each bound at a load; at and beyond saturation, at the most that is planned for."""
@@ -145,12 +157,22 @@ class Station:
     def rate(self, requests: float) -> float:
         return self._service.rate(requests)
 
-    def _waiting(self, requests: float, point: Point) -> tuple[float, float]:
-        """How likely a request waits for a slot, and how long those wait that do."""
-        busy = min(requests / self._slots, FULLEST)
-        likely = busy**self._rarer_by
+    def _latencies(self, requests: float) -> list[float]:
+        """Of each of the service's bounds, in seconds, as they are corrected now."""
+        point, factors = self._service.point(requests, self._arriving), self._factors
+        busy = requests / self._slots
+        if busy > FULLEST:
+            busy = FULLEST
+        # How likely a request waits for a slot, and how long those wait that do.
+        waits = busy**self._rarer_by
         varied = (point.arrivals + self._arriving.answers) / 2
-        return likely, point.seconds * varied / (self._slots * (1 - busy))
+        mean = point.seconds * varied / (self._slots * (1 - busy))
+        found = []
+        for seconds, (place, is_first, rare, _) in zip(point.tails, self._kinds, strict=True):
+            if is_first and waits:
+                seconds += mean * (log_tail(waits, rare) if rare else waits)
+            found.append(seconds * factors[place])
+        return found
 
     def _running(self, requests_per_second: float) -> float:
         """The number of running requests at a load below saturation (false position)."""

@@ -126,6 +126,8 @@ def _clearing(observation: Observation, rate: float) -> float:
     ahead = min((pool.flavour.startup.p50_seconds for pool in observation.pools), default=0.0)
     queued = load.backlog_requests + (rate - ready_rate(observation)) * ahead
     for pool in observation.pools:
+        if not pool.pending_seconds:
+            continue
         limit = late_after_seconds(pool.flavour)
         for age in pool.pending_seconds:
             if age <= limit:

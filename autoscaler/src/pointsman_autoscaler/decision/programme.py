@@ -125,72 +125,102 @@ class _Search:
     """Of the last pool the least is taken that the others leave to it. Replicas cost more the more there are:
     mixes that already cost as much as the best so far are passed over."""
 
-    __slots__ = ("_best", "_best_cost", "_highs", "_last", "_programme", "_rest")
+    __slots__ = (
+        "_best",
+        "_best_cost",
+        "_columns",
+        "_counts",
+        "_highs",
+        "_last",
+        "_leasts",
+        "_programme",
+        "_rest",
+    )
 
     def __init__(self, programme: Programme, highs: tuple[int, ...]) -> None:
         self._programme, self._highs = programme, highs
-        self._last = len(highs) - 1
+        self._last = last = len(highs) - 1
+        self._leasts = [_enough(row) for row in programme.rows]
+        self._columns = list(zip(*(row.each for row in programme.rows), strict=True)) or [()] * len(highs)
         # What the pools after each cost at least.
         self._rest = [0.0] * len(highs)
-        for pool in range(self._last, 0, -1):
+        for pool in range(last, 0, -1):
             self._rest[pool - 1] = self._rest[pool] + programme.cost_of(pool, programme.lows[pool])
+        self._counts = [0] * len(highs)
         self._best: tuple[int, ...] | None = None
         self._best_cost = math.inf
 
     def cheapest(self) -> tuple[int, ...] | None:
         """None where no mix carries what the rows ask."""
-        nothing = [0.0] * len(self._programme.rows)
+        nothing = [0.0] * len(self._leasts)
         if self._last:
-            self._look((), 0.0, nothing)
+            self._look(0, 0, 0.0, nothing)
         else:
-            self._complete((), 0.0, nothing)
+            self._complete(0, 0.0, nothing)
         return self._best
 
-    def _look(self, others: tuple[int, ...], cost: float, carried: list[float]) -> None:
-        """At all mixes with so many of the first pools: what these cost, and carry of each row."""
-        programme, pool = self._programme, len(others)
-        rest, rows = self._rest[pool], programme.rows
-        go_on = self._complete if pool + 1 == self._last else self._look
+    def _look(self, pool: int, others: int, cost: float, carried: list[float]) -> None:
+        """At all mixes with so many of the pools before this one: what these cost, and carry of each row."""
+        programme, column, rest = self._programme, self._columns[pool], self._rest[pool]
+        price, switch, now = programme.prices[pool], programme.switch[pool], programme.now[pool]
         for count in range(programme.lows[pool], self._highs[pool] + 1):
-            together = cost + programme.cost_of(pool, count)
+            # As `cost_of` has it, without a call for each mix.
+            more = count - now
+            each = price * count + switch * (more if more > 0 else 0) + _CHANGE * price * abs(more)
+            together = cost + each
             if together + rest >= self._best_cost:
                 return
-            carries = [had + row.each[pool] * count for had, row in zip(carried, rows, strict=True)]
-            go_on((*others, count), together, carries)
+            self._counts[pool] = count
+            carries = [had + rate * count for had, rate in zip(carried, column, strict=True)]
+            if pool + 1 == self._last:
+                self._complete(others + count, together, carries)
+            else:
+                self._look(pool + 1, others + count, together, carries)
 
-    def _complete(self, others: tuple[int, ...], cost: float, carried: list[float]) -> None:
-        programme = self._programme
-        last = _least_of(programme, self._last, sum(others), carried)
-        if last is None:
-            return
-        replicas = (*others, last)
+    def _complete(self, others: int, cost: float, carried: list[float]) -> None:
+        programme, pool = self._programme, self._last
+        last = _least_of(programme, pool, others, self._leasts, carried)
         # Ranges and the least of the last keep all other limits.
-        if sum(replicas) > programme.total_high or not programme.is_paid_for(replicas):
+        if last is None or others + last > programme.total_high:
             return
-        cost += programme.cost_of(self._last, last)
+        cost += programme.cost_of(pool, last)
         if cost < self._best_cost - _ROUNDING:
-            self._best, self._best_cost = replicas, cost
+            self._counts[pool] = last
+            replicas = tuple(self._counts)
+            if programme.is_paid_for(replicas):
+                self._best, self._best_cost = replicas, cost
 
 
 def alone(programme: Programme, pool: int) -> tuple[int, ...] | None:
     """The fewest of one pool that suffice beside the fewest of the others; None where none do."""
     lows = (*programme.lows[:pool], 0, *programme.lows[pool + 1 :])
+    leasts = [_enough(row) for row in programme.rows]
     carried = [_carried(row.each, lows) for row in programme.rows]
-    count = _least_of(programme, pool, sum(lows), carried)
+    count = _least_of(programme, pool, sum(lows), leasts, carried)
     if count is None:
         return None
     replicas = (*lows[:pool], count, *lows[pool + 1 :])
     return replicas if programme.is_allowed(replicas) else None
 
 
-def _least_of(programme: Programme, pool: int, others: int, carried: list[float]) -> int | None:
-    """The fewest of a pool that keep all rows beside so many others, which carry this; None if none do."""
-    high = programme.highs[pool]
-    count = max(programme.lows[pool], programme.total_low - others)
-    for row, had in zip(programme.rows, carried, strict=True):
-        missing, each = row.least * (1 - _SHARE) - had, row.each[pool]
+def _enough(row: Row) -> float:
+    """What a row asks for, less what is rounding."""
+    return row.least * (1 - _SHARE)
+
+
+def _least_of(
+    programme: Programme, pool: int, others: int, leasts: list[float], carried: list[float]
+) -> int | None:
+    """The fewest of a pool that keep all rows, which ask so much, beside so many others, which carry this;
+    None if none do."""
+    high, count, wanted = programme.highs[pool], programme.lows[pool], programme.total_low - others
+    if wanted > count:
+        count = wanted
+    for row, least, had in zip(programme.rows, leasts, carried, strict=True):
+        missing = least - had
         if missing <= _ROUNDING:
             continue
+        each = row.each[pool]
         if each <= 0:
             return None
         # Comparing is cheaper than rounding up, and as many as have been counted suffice mostly.
@@ -291,11 +321,16 @@ def _useful_highs(programme: Programme) -> tuple[int, ...]:
         if low >= high:
             useful.append(low)
             continue
-        wanted = max(low, programme.total_low)
+        wanted = low if low > programme.total_low else programme.total_low
         for row in programme.rows:
             each = row.each[pool]
             # Comparing is cheaper than rounding up, and as many as have been counted suffice mostly.
             if each > 0 and row.least > each * wanted:
                 wanted = max(wanted, math.ceil(min(row.least / each, high) - _ROUNDING))
-        useful.append(max(low, min(high, programme.total_high, wanted)))
+                if wanted >= high:
+                    wanted = high
+                    break
+        if wanted > programme.total_high:
+            wanted = programme.total_high
+        useful.append(min(wanted, high) if wanted > low else low)
     return tuple(useful)

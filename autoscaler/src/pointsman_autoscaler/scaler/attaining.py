@@ -58,11 +58,12 @@ class Attaining:
     def _count(self, metric: str, before: Histogram | None, after: Histogram | None) -> None:
         if before is None or after is None or before is after or before.bounds != after.bounds:
             return
-        if after.count <= before.count:
+        came = after.count - before.count
+        if came <= 0:
             return  # nothing came, or the engine began anew
         for place, bound in enumerate(self._bounds):
             if bound.metric == metric:
-                self._all[place] += after.count - before.count
+                self._all[place] += came
                 self._within[place] += max(0.0, _below(after, bound.seconds) - _below(before, bound.seconds))
                 self._surely[place] += max(
                     0.0, _at_most(after, bound.seconds) - _at_most(before, bound.seconds)

@@ -151,6 +151,7 @@ class Scaler:
 
     def _pools(self, view: View) -> tuple[Pool, ...]:
         workload = self._traffic.workload(self._traffic.rate())
+        held_tokens = self._traffic.held_tokens
         pools = []
         for name, flavour in sorted(view.flavours.items()):
             mine = [pod for pod in view.pods if pod.flavour == name]
@@ -163,17 +164,19 @@ class Scaler:
                     flavour=flavour,
                     capacity=learner.capacity(workload),
                     asked=view.asked.get(name, 0),
-                    ready=sum(pod.is_ready for pod in staying),
+                    ready=sum([pod.is_ready for pod in staying]),
                     pending_seconds=tuple(
                         sorted(
-                            max(0.0, view.now_seconds - pod.created_seconds)
-                            for pod in staying
-                            if pod.ready_seconds is None
+                            [
+                                max(0.0, view.now_seconds - pod.created_seconds)
+                                for pod in staying
+                                if pod.ready_seconds is None
+                            ]
                         )
                     ),
                     barred=self._starts.is_barred(name),
                     losses_per_day=self._starts.losses_per_day(name) if flavour.is_spot else 0.0,
-                    tokens=token_capacity(flavour, self._traffic.held_tokens),
+                    tokens=token_capacity(flavour, held_tokens),
                 )
             )
         for gone in [name for name in self._learners if name not in view.flavours]:
@@ -183,7 +186,7 @@ class Scaler:
     def _learner(self, flavour: Flavour) -> Learner:
         """Prices and quotas may change; what a replica can do does not change with them."""
         known = self._learners.get(flavour.name)
-        if known is None or _engine(known[0]) != _engine(flavour):
+        if known is None or (known[0] is not flavour and _engine(known[0]) != _engine(flavour)):
             known = (flavour, Learner(flavour, self._settings.bounds))
             self._learners[flavour.name] = known
         return known[1]

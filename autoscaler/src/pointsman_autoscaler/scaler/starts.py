@@ -74,9 +74,9 @@ class Starts:
                 if gone and kept < asked.get(name, 0) and not self._fell(name, asked):
                     record.losses += 1.0
                     record.fail(now_seconds)
-            limit = stuck_after_seconds(flavour)
-            is_stuck = any(
-                pod.ready_seconds is None and now_seconds - pod.created_seconds > limit for pod in mine
+            starting = [pod for pod in mine if pod.ready_seconds is None]
+            is_stuck = bool(starting) and any(
+                now_seconds - pod.created_seconds > stuck_after_seconds(flavour) for pod in starting
             )
             if is_stuck and not record.is_failing:
                 record.fail(now_seconds)

@@ -33,12 +33,15 @@ class Traffic:
         self._before: GatewaySample | None = None
         self._arrivals: deque[tuple[float, float, float]] = deque(maxlen=64)
         self._dispersion = 1.0
+        self._usual_rate: float | None = None
+        """The last answer of `rate`, until something new comes."""
         self._prompts = self._answers = _USUAL_REQUESTS
         self._prompt_tokens = _USUAL_REQUESTS * CONVERSATION.input_tokens
         self._output_tokens = _USUAL_REQUESTS * CONVERSATION.output_tokens
 
     def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float, float]]:
         """Takes what is new; returns it as (time, requests a second, for how many seconds up to then)."""
+        self._usual_rate = None
         if self._arrivals and self._arrivals[-1][0] > view.now_seconds:
             self._arrivals.clear()  # the clock was set back
         fresh = self._from_gateway(view.gateway)
@@ -57,7 +60,9 @@ class Traffic:
 
     def rate(self) -> float:
         """Requests a second over about a minute."""
-        return self._rate(_NOW_SECONDS)[0]
+        if self._usual_rate is None:
+            self._usual_rate = self._rate(_NOW_SECONDS)[0]
+        return self._usual_rate
 
     def newest(self) -> tuple[float, float]:
         """Requests a second over the newest scrapes, and how far chance may carry it from the rate."""

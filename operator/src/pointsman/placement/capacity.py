@@ -101,7 +101,11 @@ def largest(
     left, right = 1 / below - 1, 1 / above - 1
     while high > low * close_enough and below < at_bound:
         middle = low + (high - low) * left / (left - right)
-        middle = min(max(middle, low + (high - low) / 50), high - (high - low) / 50)
+        edge = (high - low) / 50
+        if middle < low + edge:
+            middle = low + edge
+        if middle > high - edge:
+            middle = high - edge
         excess = stage.excess(middle)
         if excess <= 1:
             low, below, left, right = middle, excess, 1 / excess - 1, right / 2

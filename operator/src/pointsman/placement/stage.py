@@ -12,7 +12,6 @@ variance, as infinitely many servers with exponential service have it.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -32,6 +31,10 @@ _BUSIEST = 0.999
 Times = tuple[float, float, float, float]
 """Seconds: the mean step, a prompt by itself; the share of time in which one is worked on; seconds: the mean
 wait of those that wait."""
+
+Kind = tuple[bool, float, float]
+"""Whether a bound is of the first token; what is rare, 0 for the mean; and seconds that a long prompt takes
+beyond the mean one, or standard deviations to a crowd that is as rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,11 @@ class Stage:
         "_attending",
         "_chunk",
         "_chunks",
-        "_gaps",
+        "_experts",
+        "_fixed",
+        "_kinds",
         "_linear",
+        "_longest_chunk",
         "_prompt_variation",
         "_prompt_work",
         "_slope",
@@ -75,12 +81,13 @@ class Stage:
         cached = whole + answer * (1 + variation.answers) / 2
         found = whole * variation.prefix_hit
         prompt = whole - found
-        self._step = step
+        self._step, self._fixed, self._experts = step, step.fixed, step.experts
         self._variation = variation
         self._prompt_variation = variation.prompts
         self._answer = answer
         self._chunks = max(1, math.ceil(prompt / CHUNK_TOKENS))
         self._chunk = prompt / self._chunks
+        self._longest_chunk = max(self._chunk, CHUNK_TOKENS)
         self._attending = step.per_pair * prompt * (whole + found) / 2
         self._linear = step.per_token * prompt
         varied = variation.own_prompt
@@ -91,29 +98,38 @@ class Stage:
         # A running request decodes a token and reads its cache in every step.
         self._slope = step.per_token + step.per_sequence + step.per_cached_token * cached
         self.bounds = demand.bounds
-        self._gaps: tuple[tuple[Bound, Callable[[float, Times, float], float]], ...] = tuple(
-            (bound, self._quantile(bound)) for bound in demand.bounds
-        )
+        self._kinds = [self._kind(bound) for bound in demand.bounds]
 
     def times(self, requests: float) -> Times:
         """With a mean of `requests` running, and random arrivals."""
-        step, chunks, answer = self._step, self._chunks, self._answer
-        decode = step.fixed + self._slope * requests
-        extra = 0.0
-        if step.experts:
-            untouched = step.missed**requests
-            decode += step.experts * (1 - untouched)
-            # Experts that only prompts touch.
-            extra = step.experts * untouched
-        mean = decode + requests / answer * self._prompt_work + min(1.0, requests * chunks / answer) * extra
-        own = chunks * (decode + extra * (1 - step.missed**self._chunk)) + self._prompt_work
-        busy = min(requests * own / (answer * mean), _BUSIEST)
+        mean, own = self.worked_on(requests)
+        busy = requests * own / (self._answer * mean)
+        if busy > _BUSIEST:
+            busy = _BUSIEST
         return mean, own, busy, own * (1 + self._prompt_variation) / 2 / (1 - busy)
+
+    def worked_on(self, requests: float) -> tuple[float, float]:
+        """The first two of the times, which do not depend on who waits for whom."""
+        chunks, answer, work = self._chunks, self._answer, self._prompt_work
+        decode = self._fixed + self._slope * requests
+        if not self._experts:
+            return decode + requests / answer * work, chunks * decode + work
+        step = self._step
+        untouched = step.missed**requests
+        decode += step.experts * (1 - untouched)
+        # Experts that only prompts touch.
+        extra = step.experts * untouched
+        mean = decode + requests / answer * work + min(1.0, requests * chunks / answer) * extra
+        return mean, chunks * (decode + extra * (1 - step.missed**self._chunk)) + work
 
     def tails(
         self, requests: float, arrivals: float = 1.0, times: Times | None = None
     ) -> tuple[tuple[Bound, float], ...]:
-        """Each bound with the latency that it bounds.
+        """Each bound with the latency that it bounds; the rest as for `latencies`."""
+        return tuple(zip(self.bounds, self.latencies(requests, arrivals, times), strict=True))
+
+    def latencies(self, requests: float, arrivals: float = 1.0, times: Times | None = None) -> list[float]:
+        """What each of the bounds bounds, in seconds.
 
         `arrivals` is the squared variation of the time between arrivals; `times` are those of the same load,
         where they are known.
@@ -124,13 +140,17 @@ class Stage:
             varied = self._prompt_variation
             at = mean, own, busy, wait * (arrivals + varied) / (1 + varied)
         crowd = (1 + arrivals) / 2 * requests
-        return tuple((bound, tail(requests, at, crowd)) for bound, tail in self._gaps)
+        return [self._tail(kind, requests, at, crowd) for kind in self._kinds]
 
     def excess(self, requests: float) -> float:
         """The worst latency, in multiples of its bound."""
         times = self.times(requests)
         return max(
-            (tail(requests, times, requests) / bound.seconds for bound, tail in self._gaps), default=0.0
+            (
+                self._tail(kind, requests, times, requests) / bound.seconds
+                for bound, kind in zip(self.bounds, self._kinds, strict=True)
+            ),
+            default=0.0,
         )
 
     @property
@@ -145,33 +165,37 @@ class Stage:
             default=0.0,
         )
 
-    def _quantile(self, bound: Bound) -> Callable[[float, Times, float], float]:
-        """What gives the bounded latency at a load, from its times and the variance of its crowd."""
+    def _kind(self, bound: Bound) -> Kind:
+        is_tail = bound.quantile > _MEDIAN
+        rare = 1 - bound.quantile if is_tail else 0.0
         if bound.metric == "ttft":
-            rare = 1 - bound.quantile if bound.quantile > _MEDIAN else 0.0
-            longer = self._longer(bound.quantile) if rare else 0.0
-            return lambda requests, times, variance: _first_token(times, rare, longer)
-        if bound.quantile <= _MEDIAN:
-            return lambda requests, times, variance: times[0]
-        z, common = deviations(bound.quantile), 1 - bound.quantile
-        return lambda requests, times, variance: max(times[0], self._gap(requests, z, common, variance))
+            return True, rare, self._longer(bound.quantile) if is_tail else 0.0
+        return False, rare, deviations(bound.quantile)
+
+    def _tail(self, kind: Kind, requests: float, times: Times, variance: float) -> float:
+        """The bounded latency at a load, from its times and the variance of its crowd."""
+        is_first, rare, further = kind
+        if is_first:
+            return _first_token(times, rare, further)
+        if not rare:
+            return times[0]
+        gap = self._gap(requests, further, rare, variance)
+        return gap if gap > times[0] else times[0]
 
     def _gap(self, requests: float, z: float, rare: float, variance: float) -> float:
         """A long gap: with that quantile of the crowd, and a chunk where many gaps carry one."""
-        step = self._step
-        crowd = requests + z * math.sqrt(variance)
-        tokens = crowd
-        gap = step.fixed + self._slope * crowd
+        crowd = tokens = requests + z * math.sqrt(variance)
+        gap = self._fixed + self._slope * crowd
         carrying = requests * self._chunks / self._answer
         if self._variation.own_prompt:
             chunk, attending = self._long_chunk(carrying, variance / requests if requests else 1.0, rare)
             tokens += chunk
-            gap += step.per_token * chunk + attending
+            gap += self._step.per_token * chunk + attending
         elif carrying > rare:
             tokens += self._chunk
-            gap += step.per_token * self._chunk + self._attending / self._chunks
-        if step.experts:
-            gap += step.experts * (1 - step.missed**tokens)
+            gap += self._step.per_token * self._chunk + self._attending / self._chunks
+        if self._experts:
+            gap += self._experts * (1 - self._step.missed**tokens)
         return gap
 
     def _longer(self, quantile: float) -> float:
@@ -197,7 +221,9 @@ class Stage:
         squares = (carrying * dispersion + carrying * carrying) / some
         variation = (count * self._variation.own_prompt + squares) / (count * count) - 1
         size = count * lognormal_quantile(variation, 1 - rare / some)
-        chunk = min(self._chunk * size, max(self._chunk, CHUNK_TOKENS))
+        chunk = self._chunk * size
+        if chunk > self._longest_chunk:
+            chunk = self._longest_chunk
         return chunk, self._attending / self._chunks * (chunk / self._chunk) * size / count
 
 
@@ -219,7 +245,7 @@ def _first_token(times: Times, rare: float, longer: float) -> float:
     waiting = scale * log_tail(busy, rare) if rare else busy * scale
     if longer > 0:
         usual = busy * scale
-        waiting = usual + math.hypot(max(0.0, waiting - usual), longer)
+        waiting = usual + math.hypot(waiting - usual if waiting > usual else 0.0, longer)
     return waiting + own + mean / 2
 
 
