@@ -222,6 +222,21 @@ def test_nodes_are_found_by_the_fleets_own_labels() -> None:
     assert {toleration["key"] for toleration in spec["tolerations"]} == {"nvidia.com/gpu", "gpu"}
 
 
+def test_a_stated_label_does_not_take_the_place_of_the_fleets() -> None:
+    """With it, pods would run on devices that no rule and no quota was asked of."""
+    accelerator = {"name": "H100-SXM", "nodeSelector": {"gpu": "h100"}}
+    fleet = FleetSettings.model_validate({"accelerators": [accelerator]})
+    own = made(template={"nodeSelector": {"gpu": "b200", "zone": "a"}})
+
+    spec = freeze(own, placed(), shipped_catalog(), Images(AGENT), fleet=fleet).pools[0].template["spec"]
+
+    assert spec["nodeSelector"] == {"gpu": "h100", "zone": "a"}
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+        "nodeSelectorTerms"
+    ]
+    assert term["matchExpressions"] == [{"key": "gpu", "operator": "In", "values": ["b200"]}]
+
+
 def test_other_reasons_and_prices_move_no_pod() -> None:
     own, placement = made(), placed()
     before = frozen(own, placement)

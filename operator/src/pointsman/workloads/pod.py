@@ -11,7 +11,7 @@ from pointsman.workloads import adapters, containers, files, naming
 from pointsman.workloads.engine import ChosenEngine, drain_seconds, own
 from pointsman.workloads.launching import Start
 from pointsman.workloads.resources import engine_resources, memory_quantity
-from pointsman.workloads.scheduling import Nodes, affinity, distinct, spread, toleration_document
+from pointsman.workloads.scheduling import Nodes, affinity, distinct, held_to, spread, toleration_document
 from pointsman.workloads.surroundings import Images, Surroundings
 from pointsman.workloads.weights import Supply
 
@@ -112,12 +112,12 @@ def _spec(
         "initContainers": _before(parts, works=works),
         "containers": [engine],
         "volumes": list(volumes),
-        "affinity": affinity(plan.nodes, overlay.affinity),
+        "affinity": affinity(held_to(plan.nodes, overlay.node_selector), overlay.affinity),
         "automountServiceAccountToken": False,
         # A Service of the namespace that is called like an engine would set its variables.
         "enableServiceLinks": False,
         "imagePullSecrets": [{"name": secret.name} for secret in overlay.image_pull_secrets],
-        "nodeSelector": {**plan.nodes.selector, **overlay.node_selector},
+        "nodeSelector": {**plan.nodes.selector, **overlay.node_selector, **plan.nodes.selector},
         "priorityClassName": overlay.priority_class_name,
         "runtimeClassName": overlay.runtime_class_name,
         "securityContext": {

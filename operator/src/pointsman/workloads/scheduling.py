@@ -1,7 +1,7 @@
 """Which nodes the pods of a pool may run on, and how they spread."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pointsman.api import FleetSettings
@@ -60,6 +60,20 @@ def nodes_for(pool: Pool, capacity: Capacity | None, fleet: FleetSettings, catal
         elsewhere = [_expression(key, "NotIn", [value]) for key, value in _SPOT_LABELS.items()]
         terms = both(terms, [{"matchExpressions": elsewhere}])
     return Nodes(selector, tuple(terms), tuple(distinct(tolerations)))
+
+
+def held_to(nodes: Nodes, stated: Mapping[str, str]) -> Nodes:
+    """The nodes with what is stated otherwise than their selector has it, where both must hold: a label that
+    took the place of the pool's would lead to other devices than those that were placed, counted and allowed.
+    """
+    against = [
+        _expression(key, "In", [value])
+        for key, value in sorted(stated.items())
+        if nodes.selector.get(key, value) != value
+    ]
+    return (
+        replace(nodes, terms=tuple(both(nodes.terms, [{"matchExpressions": against}]))) if against else nodes
+    )
 
 
 def both(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
