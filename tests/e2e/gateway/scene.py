@@ -26,7 +26,7 @@ from tests.support.ports import free_ports
 from tests.support.processes import tree_rss_bytes
 from tests.support.provider_stand_in import KeyHeader, ProviderStandIn
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 
 Object = ModelDeployment | ModelRoute | Secret
 

@@ -59,7 +59,7 @@ async def test_a_hundred_edits_of_weights_lose_nothing_and_are_each_in_use_at_on
                 assert found == [only] * 5, f"edit {edit} is in use"
         # The last weights are 1 to 3.
         answers_before = len(answers)
-        await eventually_async(lambda: len(answers) >= answers_before + 400, 30, "400 more requests")
+        await eventually_async(lambda: len(answers) >= answers_before + 400, 120, "400 more requests")
         share = [target(answer) for answer in answers[answers_before:]].count("two") / (
             len(answers) - answers_before
         )

@@ -24,7 +24,7 @@ from tests.support.behaviour import Behaviour
 from tests.support.builders import deployment, hosted, route, routing_input, secret
 from tests.support.polling import eventually_async
 
-BACK_SECONDS = 30.0
+BACK_SECONDS = 60.0
 TALKING = Behaviour(chunks=200, gap_seconds=0.1)
 TALKING_ON = Behaviour(chunks=1000, gap_seconds=0.1)  # longer than any wait of these tests
 

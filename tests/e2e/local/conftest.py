@@ -13,7 +13,7 @@ from tests.e2e.local.running_up import PROGRAM, Up, assert_no_engine_left
 from tests.e2e.local.supervised import Engines
 
 # What runs has five seconds to finish, Envoy and engines some to end.
-_END_SECONDS = 45.0
+_END_SECONDS = 60.0
 
 
 @pytest.fixture(scope="session")

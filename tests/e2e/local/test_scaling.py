@@ -113,7 +113,7 @@ async def test_a_model_that_nobody_asks_goes_and_its_next_requests_wait_for_it(u
         assert "from 0 to 1" in one.output
         await eventually_async(rests, DOWN_SECONDS, "nothing runs any more")
         one.send(signal.SIGTERM)
-        one.wait(45)
+        one.wait(60)
 
         one = up(program="tests.e2e.local.quick_scaling")
         # What the state folder says is of the former run at first.

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.cluster.tethered import start_tethered
 
 _REPOSITORY = Path(__file__).resolve().parents[4]
-_TRY_SECONDS = 20.0
+_TRY_SECONDS = 60.0
 _PROGRAMS = tuple({str(_REPOSITORY), sys.prefix, sys.base_prefix})
 
 
