@@ -161,6 +161,23 @@ def test_no_pod_passes_for_a_replica_by_an_owner_that_its_writer_states(
     assert _REFUSED in said_by(partial(editor.patch, "v1", "Pod", named, label, namespace))
 
 
+def test_an_editor_has_none_of_the_rights_by_which_pointsman_is_known(editor: Admin, namespace: str) -> None:
+    """Nor may it name addresses as replicas, which no rule sees."""
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    for verb, group, resource, subresource in (
+        ("patch", "pointsman.dev", "modeldeployments", "status"),
+        ("create", "discovery.k8s.io", "endpointslices", ""),
+        ("update", "", "namespaces", ""),
+    ):
+        asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {**asked, "namespace": namespace}},
+        }
+        assert not editor.request("POST", path, review)["status"]["allowed"], asked
+
+
 def test_files_that_engines_read_are_changed_by_pointsman_alone(
     admin: Admin, editor: Admin, namespace: str
 ) -> None:
