@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pointsman.api import ModelDeployment
 from pointsman.api.modeldeployment_status import ScalingState, ScalingStatus
 from pointsman.local.engines.plan import Phase, ReplicaView
@@ -38,6 +40,17 @@ def test_a_file_states_the_first_number_and_decisions_the_next_ones() -> None:
     assert (after.spec.replicas, after.status.scaling) == (4, said)
     assert found.is_ours(M)
     assert file.spec.replicas == 2
+
+
+@pytest.mark.parametrize(("number", "first"), [(1, 2), (2, 2), (3, 3), (9, 4)])
+def test_the_first_number_is_within_what_scaling_allows(number: int, first: int) -> None:
+    scaling = {"mode": "active", "minReplicas": 2, "maxReplicas": 4}
+    assert live(numbers(), stated(number, scaling=scaling)) == [first]
+    # Limits that were edited while nothing ran hold for the number of the earlier run too.
+    former = ScalingStatus(for_replicas=number, state=ScalingState.ACTIVE)
+    assert live(numbers(former), stated(1, scaling=scaling)) == [first]
+    # Advice changes nothing.
+    assert live(numbers(), stated(number, scaling={**scaling, "mode": "advise"})) == [number]
 
 
 def test_another_edit_leaves_the_number_and_a_number_in_the_file_counts_anew() -> None:

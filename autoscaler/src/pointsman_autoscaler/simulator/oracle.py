@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pointsman_autoscaler.simulator.arrivals import Arrivals
 from pointsman_autoscaler.simulator.bound import Counts, Floats, Offer, needed, one_flavour, several_flavours
 from pointsman_autoscaler.simulator.clipping import initial
 from pointsman_autoscaler.simulator.losses import outages
+from pointsman_autoscaler.simulator.run import Shares
 from pointsman_autoscaler.simulator.scenario import Scenario, SimulatedFlavour
 from pointsman_autoscaler.simulator.scoring import Truths
 from pointsman_autoscaler.simulator.steady import Carried, carried
@@ -43,14 +45,21 @@ Abilities = Mapping[str, Sequence[Carried]]
 """What each flavour carries of each kind of requests."""
 
 
-def abilities(scenario: Scenario, mixes: Sequence[Mix] = ()) -> Abilities:
+def abilities(scenario: Scenario, mixes: Sequence[Mix] = (), progress: Shares | None = None) -> Abilities:
     """`mixes` where the requests of some hours differ; otherwise all of them are one kind. Takes seconds, and
     is the same for each load of these kinds.
     """
-    return {
-        each.flavour.name: [carried(each, mix.lengths, scenario.settings) for mix in _kinds(scenario, mixes)]
-        for each in scenario.flavours
-    }
+    kinds = _kinds(scenario, mixes)
+    found: dict[str, list[Carried]] = {each.flavour.name: [] for each in scenario.flavours}
+    asked = [(each, mix) for each in scenario.flavours for mix in kinds]
+    for done, (each, mix) in enumerate(asked):
+        told = partial(_tell, progress, done, len(asked)) if progress is not None else None
+        found[each.flavour.name].append(carried(each, mix.lengths, scenario.settings, progress=told))
+    return found
+
+
+def _tell(progress: Shares, done: int, every: int, share: float) -> None:
+    progress((done + share) / every)
 
 
 def foresee(
@@ -58,11 +67,14 @@ def foresee(
     mixes: Sequence[Mix] = (),
     measured: Abilities | None = None,
     seed: int | None = None,
+    progress: Shares | None = None,
 ) -> Foresight:
-    """`measured` where the abilities are known; `seed` of the simulation whose losses are foreseen."""
+    """`measured` where the abilities are known; `seed` of the simulation whose losses are foreseen.
+    `progress` is told how many abilities are measured, which is nearly all of the work.
+    """
     kinds = _kinds(scenario, mixes)
     windows = max(1, math.ceil(scenario.arrivals.span_seconds / WINDOW_SECONDS))
-    found_by_name = measured or abilities(scenario, mixes)
+    found_by_name = measured or abilities(scenario, mixes, progress)
     places = [_kind(window * WINDOW_SECONDS / 3600 % 24, kinds) for window in range(windows)]
     return Foresight(
         _rates(scenario.arrivals, windows),

@@ -20,6 +20,9 @@ from pointsman_autoscaler.simulator.scoring import Score, judge, quantiles
 from pointsman_autoscaler.simulator.scraping import Scraping
 
 _DAY = 86_400.0
+Shares = Callable[[float], None]
+"""Told the share of the work that is done, 0 to 1."""
+
 # How often progress is told, in seconds of the scenario.
 _TOLD_SECONDS = 3600.0
 

@@ -4,20 +4,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, MutableSequence, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from collections.abc import MutableSequence, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from typing import Any
 
 from pointsman_autoscaler.simulator.contenders import Contender, build
 from pointsman_autoscaler.simulator.oracle import Mix, foresee, least_dollars
 from pointsman_autoscaler.simulator.result import Result
-from pointsman_autoscaler.simulator.run import simulate
+from pointsman_autoscaler.simulator.run import Shares, simulate
 from pointsman_autoscaler.simulator.scenario import Scenario
 
 _LOOK_SECONDS = 0.2
-
-Shares = Callable[[float], None]
-"""Told the share of all the work that is done, 0 to 1."""
 
 
 def side_by_side(
@@ -28,11 +26,12 @@ def side_by_side(
     mixes: Sequence[Mix] = (),
 ) -> tuple[tuple[Result, ...], float | None]:
     """Each contender with each seed, in this order; and the least that the load costs, None where not even
-    all replicas serve it.
+    all replicas serve it. `progress` is told the share of all of this that is done.
     """
     jobs = [(contender, seed) for contender in contenders for seed in seeds]
     context = multiprocessing.get_context("fork")
-    done = context.Array("d", len(jobs), lock=False)
+    # Of each job, and of the least that the load costs: it takes as long where answers are short.
+    done = context.Array("d", len(jobs) + 1, lock=False)
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(
         max_workers=min(len(jobs) + 1, os.cpu_count() or 1),
@@ -43,11 +42,11 @@ def side_by_side(
         try:
             bound = pool.submit(_least, tuple(mixes))
             futures = [pool.submit(_run, place, *job) for place, job in enumerate(jobs)]
-            waiting = set(futures)
+            waiting: set[Future[Any]] = {bound, *futures}
             while waiting:
                 waiting = wait(waiting, timeout=_LOOK_SECONDS).not_done
                 if progress is not None:
-                    progress(sum(done) / len(jobs))
+                    progress(sum(done) / len(done))
             return tuple(future.result() for future in futures), bound.result()
         except BaseException:
             # Nobody waits for the others any more: an error, or Ctrl-C.
@@ -90,8 +89,14 @@ def _run(place: int, contender: Contender, seed: int) -> Result:
 
 
 def _least(mixes: Sequence[Mix]) -> float | None:
-    scenario = _Shared.scenario
+    scenario, done = _Shared.scenario, _Shared.done
+
+    def tell(share: float) -> None:
+        done[-1] = share
+
     try:
-        return least_dollars(scenario, foresee(scenario, mixes))
+        return least_dollars(scenario, foresee(scenario, mixes, progress=tell))
     except ValueError:
         return None
+    finally:
+        tell(1.0)

@@ -12,7 +12,7 @@ import numpy as np
 from pointsman.placement.capacity import capacity
 from pointsman.placement.demand import Demand, Traffic
 from pointsman_autoscaler.settings import ScalingSettings
-from pointsman_autoscaler.simulator.run import simulate
+from pointsman_autoscaler.simulator.run import Shares, simulate
 from pointsman_autoscaler.simulator.scenario import Controls, Scenario, SimulatedFlavour
 from pointsman_autoscaler.simulator.workloads import Lengths, from_rates, steady
 from pointsman_autoscaler.view import View
@@ -63,12 +63,22 @@ class Carried:
         return high
 
 
-def carried(flavour: SimulatedFlavour, lengths: Lengths, settings: ScalingSettings, seed: int = 0) -> Carried:
-    """Of requests of these lengths that come by chance (Poisson)."""
+def carried(
+    flavour: SimulatedFlavour,
+    lengths: Lengths,
+    settings: ScalingSettings,
+    seed: int = 0,
+    progress: Shares | None = None,
+) -> Carried:
+    """Of requests of these lengths that come by chance (Poisson). The shorter their answers, the more of them
+    a replica carries, and the longer this takes: up to half a minute.
+    """
     rates: list[float] = []
     for level, windows in zip(LEVELS, _WINDOWS, strict=True):
         guess = rates[-1] * level / LEVELS[len(rates) - 1] if rates else _expected(flavour, lengths, settings)
         rates.append(_largest(flavour, lengths, settings, level, windows, guess or 1.0, seed))
+        if progress is not None:
+            progress(len(rates) / len(LEVELS))
     return Carried(tuple(rates))
 
 

@@ -1,7 +1,7 @@
 """How many replicas scaled deployments are to have now. Pure.
 
-A file states the first number, and is never written. A number that somebody writes into it afterwards counts,
-as one that is written past an autoscaler of a cluster does.
+A file states the first number, within what its `scaling` allows, and is never written. A number that somebody
+writes into it afterwards counts, as one that is written past an autoscaler of a cluster does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -84,8 +84,16 @@ class Numbers:
     def _first(self, stated: ModelDeployment) -> _Number:
         said = self._former(stated)
         if said is None or not _was_done(said, stated):
-            return _Number(stated.spec.replicas, stated.spec.replicas, False, said)
-        return _Number(stated.spec.replicas, said.for_replicas, True, said)
+            return _Number(stated.spec.replicas, _allowed(stated, stated.spec.replicas), False, said)
+        return _Number(stated.spec.replicas, _allowed(stated, said.for_replicas), True, said)
+
+
+def _allowed(stated: ModelDeployment, replicas: int) -> int:
+    """From the first moment on, and not only once somebody has decided. Who may rest may be at zero."""
+    scaling = stated.spec.scaling
+    if scaling is None or (not replicas and stated.may_rest):
+        return replicas
+    return min(max(replicas, scaling.min_replicas), scaling.max_replicas)
 
 
 def _was_done(said: ScalingStatus, stated: ModelDeployment) -> bool:
