@@ -198,6 +198,19 @@ def test_files_that_engines_read_are_changed_by_pointsman_alone(
     editor.patch("v1", "ConfigMap", "other", changed, namespace)
 
 
+def test_what_goes_with_its_owner_goes(admin: Admin, editor: Admin, namespace: str) -> None:
+    """The garbage collector deletes it, as nobody but Pointsman else may."""
+    admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "owner"}}, namespace)
+    uid = admin.get("v1", "ConfigMap", "owner", namespace)["metadata"]["uid"]
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    owned = {"name": "chat", "labels": _MADE, "ownerReferences": [owner]}
+    admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": owned}, namespace)
+
+    editor.delete("v1", "ConfigMap", "owner", namespace)
+
+    eventually(lambda: admin.find("v1", "ConfigMap", "chat", namespace) is None, 90, "it went with its owner")
+
+
 def test_whom_gateways_ask_and_whom_pods_reach_is_said_by_pointsman_alone(
     admin: Admin, editor: Admin, namespace: str
 ) -> None:
