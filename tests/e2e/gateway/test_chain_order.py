@@ -96,6 +96,26 @@ async def test_when_both_replicas_fail_the_fallback_is_third(scene: Scene) -> No
     assert [engine.log.total for engine in engines] == [1, 1]
 
 
+async def test_another_replica_of_the_last_fallback_is_tried(scene: Scene) -> None:
+    engines = await replicas(scene, 2, "fallback")
+    engines[0].script.default = FAILING
+    await scene.serve(
+        deployment("primary"),
+        deployment("fallback", replicas=2),
+        route("chat", ["primary"], fallback=["fallback"], cooldown=(1000, "30s")),
+        endpoints={"primary": [free_port()], "fallback": ports(engines)},
+    )
+    answers = await in_parallel(60, lambda _: scene.client.chat("chat"))
+    assert said_by(answers) == {"fallback-1": 60}
+    assert {attempts(answer) for answer in answers} == {2, 3}
+    # One that fails twice fails: nobody is asked for ever.
+    engines[1].script.default = FAILING
+    for engine in engines:
+        engine.log.clear()
+    assert (await scene.client.chat("chat")).status == 500
+    assert [engine.log.total for engine in engines] == [1, 1]
+
+
 async def test_one_dead_replica_of_ten_costs_no_downgrade(scene: Scene) -> None:
     engines = await replicas(scene, 9)
     fallback = await scene.engine("fallback")

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pointsman.api import ObjectKey
+from pointsman.api import FallbackReason, ObjectKey
 from pointsman.routing import Compiler, ProxySettings, Resource, ResourceSet, RoutingInput
 from pointsman.routing.claims import claimed_names
 from pointsman.routing.resources import CLUSTER, ENDPOINTS, LISTENER, SCOPE, SECRET, version_of
@@ -110,8 +110,13 @@ def test_weights_are_those_of_the_rule(world: World) -> None:
         for index, rule in enumerate(route.spec.rules):
             weights = {f"{namespace}/{one.label}": one.weight for one in rule.targets}
             primary = Counter({t: weight for t, weight in weights.items() if weight and is_used(made, t)})
-            named = [f"{namespace}/{one.label}" for one in (rule.fallback.targets if rule.fallback else ())]
-            fallbacks = [Counter({one: 1}) for one in named if is_used(made, one)]
+            stated = rule.fallback.targets if rule.fallback else ()
+            named = [one for one in stated if is_used(made, f"{namespace}/{one.label}")]
+            fallbacks = [Counter({f"{namespace}/{one.label}": 1}) for one in named]
+            if rule.fallback and named and FallbackReason.REFUSAL not in rule.fallback.when:
+                last = given_.deployments[ObjectKey(namespace, named[-1].deployment)]
+                if last.spec.hosted is None and last.spec.replicas > 1:
+                    fallbacks.append(fallbacks[-1])
             for groups in entries.get(f"{route.key}#{index}", ()):
                 firsts = len(groups) - len(fallbacks)
                 assert groups[firsts:] == fallbacks

@@ -87,7 +87,22 @@ def attempts_of(stated: dict[str, Any]) -> list[dict[str, int]]:
         (
             "fallbacks in their order",
             rule(["a"], fallback=["openai", "b", "many"]),
-            [{"a": 1}, {"openai": 1}, {"b": 1}, {"many": 1}],
+            [{"a": 1}, {"openai": 1}, {"b": 1}, {"many": 1}, {"many": 1}],
+        ),
+        (
+            "another replica of the last fallback, and of none before it",
+            rule(["many"], fallback=["many", "b"]),
+            [{"many": 1}, {"many": 1}, {"many": 1}, {"b": 1}],
+        ),
+        (
+            "the last fallback that exists is the last",
+            rule(["a"], fallback=["many", "nowhere"]),
+            [{"a": 1}, {"many": 1}, {"many": 1}],
+        ),
+        (
+            "who refuses refuses again",
+            rule(["a"], fallback=["many"], when=["serverError", "refusal"]),
+            [{"a": 1}, {"many": 1}],
         ),
         ("a fallback that does not exist", rule(["a"], fallback=["nowhere", "b"]), [{"a": 1}, {"b": 1}]),
         ("no fallback exists", rule(["a"], fallback=["nowhere"]), [{"a": 1}, {"a": 1}]),

@@ -333,6 +333,8 @@ def test_a_second_replica_changes_the_attempts_of_its_routes() -> None:
     for replicas, want_attempts in ((1, 2), (2, 3), (1, 2)):
         made = compiler.compile(routing_input(deployment("a", replicas=replicas), B, chat))
         assert len(groups(entries(made[SCOPE]["chat"])[0])) == want_attempts
+        last = compiler.compile(routing_input(deployment("b", replicas=replicas), A, chat))
+        assert len(groups(entries(last[SCOPE]["chat"])[0])) == want_attempts
 
 
 def test_a_secret_that_comes_makes_its_target_usable() -> None:

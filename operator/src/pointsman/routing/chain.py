@@ -129,6 +129,10 @@ def rule_chain(
         key, use = ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter)
         return cluster_name(key, use) if is_usable(key, use, usable) else None
 
+    def has_other_replica(target: Answering) -> bool:
+        key = ObjectKey(namespace, target.deployment)
+        return is_usable(key, cluster_use(rule, target.adapter), usable) and replica_count(usable[key]) > 1
+
     primary = tuple(
         (name, target.weight)
         for target in rule.targets
@@ -140,8 +144,15 @@ def rule_chain(
         if (name := cluster(target)) is not None
     ]
     first = [primary] if primary else []
-    if primary and (not fallbacks or _has_other_replica(rule, namespace, usable)):
+    if primary and (
+        not fallbacks or any(has_other_replica(target) for target in rule.targets if target.weight > 0)
+    ):
         first = [primary, primary]
+    when = frozenset(rule.fallback.when) if rule.fallback and fallbacks else frozenset()
+    last = fallbacks[-1][0] if fallbacks else None
+    # Nobody follows the last one: another replica of it does, as of a first one, in the time that is left.
+    # A refusal is the model's, and another replica's too.
+    again = last is not None and FallbackReason.REFUSAL not in when and has_other_replica(last)
     attempts = len(first) + len(fallbacks)
     if not attempts:
         return None
@@ -149,7 +160,8 @@ def rule_chain(
     if is_held:
         first += [primary] * _ATTEMPTS_OF_HELD
     groups = (*first, *(group for target, group in fallbacks for _ in range(1 + rests([target]))))
-    when = frozenset(rule.fallback.when) if rule.fallback and fallbacks else frozenset()
+    if again:
+        groups += (fallbacks[-1][1],)
     limit = rule.timeouts.first_token
     held_seconds = hold.seconds if is_held else 0.0
     plain = rule.timeouts.request.seconds / attempts if FallbackReason.TIMEOUT in when else None
@@ -167,15 +179,6 @@ def rule_chain(
         may_hold,
         held_seconds,
     )
-
-
-def _has_other_replica(rule: RouteRule, namespace: str, usable: Mapping[ObjectKey, ModelDeployment]) -> bool:
-    keys = [
-        (ObjectKey(namespace, target.deployment), cluster_use(rule, target.adapter))
-        for target in rule.targets
-        if target.weight > 0
-    ]
-    return any(is_usable(key, use, usable) and replica_count(usable[key]) > 1 for key, use in keys)
 
 
 def _retry(rule: RouteRule, when: frozenset[FallbackReason], attempts: int, hold_word: str) -> dict[str, Any]:
