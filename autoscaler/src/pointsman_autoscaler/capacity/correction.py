@@ -3,8 +3,9 @@
 After so many requests the seen quantile is compared with the predicted one at the same load. The factor
 follows their ratio as online conformal prediction does, faster up than down: it settles where windows above
 the corrected prediction are a third of the others by their distance. Loads far below the bound say nothing
-about the load at it, and a queue that is worked off says nothing about a steady one. What was seen is
-believed less as time goes by: replicas that were added for it keep latencies away from the bound.
+about the load at it, and a queue that is worked off says nothing about a steady one. What raised the factor
+at some load is refuted at such a load: bursts end. What was seen is believed less as time goes by: replicas
+that were added for it keep latencies away from the bound.
 """
 
 import math
@@ -84,6 +85,7 @@ class Correction:
         self._bound = bound
         self._most_wait = first_token_seconds * _MEAN_WAIT_SHARE
         self._log = 0.0
+        self._raised_at, self._raised_by = math.inf, 0.0
         self._last_seconds: float | None = None
         self._unsettled: dict[str, float] = {}
         self._seen = Seen()
@@ -122,7 +124,19 @@ class Correction:
         weight = min(1.0, max(0.0, (near - _SILENT) / (_TELLING - _SILENT)))
         nearest = min(max(expected, low), high)
         off = min(max(math.log(nearest / predicted_seconds), math.log(LEAST)), math.log(MOST)) - self._log
+        if off > 0:
+            self._raise(predicted_seconds, weight)
+        elif self._log > 0 and predicted_seconds >= self._raised_at:
+            weight, off = max(weight, self._raised_by), max(off, -self._log)
         self._log += weight * (_UP if off > 0 else _DOWN) * off
+
+    def _raise(self, predicted_seconds: float, weight: float) -> None:
+        """Remembers at what load, and how surely, latencies were longer than predicted."""
+        if self._log <= 0:
+            self._raised_at, self._raised_by = predicted_seconds, weight
+        step = weight * _UP
+        self._raised_at += step * (predicted_seconds - self._raised_at)
+        self._raised_by += step * (weight - self._raised_by)
 
     def _forget(self, now_seconds: float) -> None:
         passed = now_seconds - self._last_seconds if self._last_seconds is not None else 0.0

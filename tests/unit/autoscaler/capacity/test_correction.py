@@ -100,3 +100,23 @@ def test_what_was_seen_counts_half_after_an_hour() -> None:
     before = math.log(_told(correction, [_window(3.0)], 1.0))
     _told(correction, [_window(0.15, ends=1000.0 + 3600.0)], 0.01)
     assert math.log(correction.factor) == pytest.approx(before / 2, rel=0.02)
+
+
+def test_what_bursts_taught_is_refuted_by_the_same_load_without_them() -> None:
+    burst = [_window(1.75, ends=60.0 * minute) for minute in range(1, 21)]
+    calm = [_window(0.15, ends=60.0 * minute) for minute in range(21, 41)]
+    correction = Correction(BOUND)
+    after_bursts = _told(correction, burst, 0.3)
+    assert after_bursts > 2.0
+    assert 1.0 <= _told(correction, calm, 0.3) < 1.2
+
+
+def test_what_bursts_taught_is_not_refuted_by_a_smaller_load() -> None:
+    burst = [_window(1.75, ends=60.0 * minute) for minute in range(1, 21)]
+    calm = [_window(0.15, ends=60.0 * minute) for minute in range(21, 41)]
+    correction = Correction(BOUND)
+    after_bursts = _told(correction, burst, 0.3)
+    twenty_minutes = 0.5 ** (1 / 3)
+    assert math.log(_told(correction, calm, 0.1)) == pytest.approx(
+        twenty_minutes * math.log(after_bursts), rel=0.05
+    )
