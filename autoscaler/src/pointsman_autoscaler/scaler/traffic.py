@@ -8,6 +8,7 @@ from itertools import pairwise
 from pointsman.placement.demand import CONVERSATION
 from pointsman_autoscaler.capacity import Workload
 from pointsman_autoscaler.scaler.engines import Interval, grown
+from pointsman_autoscaler.scaler.sizes import Sizes
 from pointsman_autoscaler.view import EngineSample, GatewaySample, View
 
 # The load of now is a mean over about a minute; a step shows in the newest half of it.
@@ -15,10 +16,6 @@ _NOW_SECONDS = 60.0
 _NEWEST_SECONDS = 30.0
 # Between samples that are further apart scrapes failed or the clock jumped: their mean is nobody's rate.
 _LONGEST_SECONDS = 120.0
-# Sizes of requests are means over some minutes: a mix that shifts at noon is seen before the half hour.
-_SIZE_SECONDS = 300.0
-# Until so many were seen, requests are taken for the usual conversation.
-_USUAL_REQUESTS = 10.0
 # The unevenness of arrivals is a mean over about an hour of scrapes.
 _DISPERSION_MEMORY = 0.995
 _LEAST_DISPERSION, _LARGEST_DISPERSION = 0.25, 400.0
@@ -35,9 +32,8 @@ class Traffic:
         self._dispersion = 1.0
         self._usual_rate: float | None = None
         """The last answer of `rate`, until something new comes."""
-        self._prompts = self._answers = _USUAL_REQUESTS
-        self._prompt_tokens = _USUAL_REQUESTS * CONVERSATION.input_tokens
-        self._output_tokens = _USUAL_REQUESTS * CONVERSATION.output_tokens
+        self._prompts = Sizes(CONVERSATION.input_tokens)
+        self._answers = Sizes(CONVERSATION.output_tokens)
 
     def observe(self, view: View, intervals: Sequence[Interval]) -> list[tuple[float, float, float]]:
         """Takes what is new; returns it as (time, requests a second, for how many seconds up to then)."""
@@ -85,11 +81,11 @@ class Traffic:
 
     @property
     def input_tokens(self) -> float:
-        return self._prompt_tokens / max(self._prompts, 1e-9)
+        return self._prompts.tokens
 
     @property
     def _answer_tokens(self) -> float:
-        return self._output_tokens / max(self._answers, 1e-9)
+        return self._answers.tokens
 
     def _rate(self, span_seconds: float) -> tuple[float, float]:
         counted, seconds = 0.0, 0.0
@@ -142,7 +138,6 @@ class Traffic:
         if not intervals:
             return
         seconds = max(interval.seconds for interval in intervals)
-        kept = math.exp(-max(0.0, seconds) / _SIZE_SECONDS)
         ends, begins, prompts, outputs, counts = 0.0, 0.0, 0.0, 0.0, False
         for interval in intervals:
             before, after = interval.before, interval.after
@@ -162,10 +157,8 @@ class Traffic:
             ends = begins = arrived or 0.0
         if ends + begins <= 0 and (counts or arrived is None or not outputs):
             return
-        self._prompts = self._prompts * kept + begins
-        self._answers = self._answers * kept + (begins + ends) / 2
-        self._prompt_tokens = self._prompt_tokens * kept + prompts
-        self._output_tokens = self._output_tokens * kept + outputs
+        self._prompts.add(seconds, begins, prompts)
+        self._answers.add(seconds, (begins + ends) / 2, outputs)
 
     def _learn_dispersion(self, count: float, seconds: float) -> None:
         """Variance over mean of counts; of neighbours, so that a trend does not count."""

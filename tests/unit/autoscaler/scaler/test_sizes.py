@@ -74,6 +74,33 @@ def test_while_more_and_more_run_those_that_end_do_not_make_requests_look_large(
     assert found.output_tokens == pytest.approx(WROTE, rel=0.1)
 
 
+def prompts_of(traffic: Traffic, sizes: list[float]) -> list[float]:
+    """What is believed after each look, at each of which so large prompts came."""
+    done, read, found = 0.0, 0.0, []
+    before = EngineSample(0.0, prompt_tokens_total=0.0, output_tokens_total=0.0, requests_total=0.0)
+    for look, size in enumerate(sizes, 1):
+        done, read = done + 10 * PER_LOOK, read + 10 * PER_LOOK * size
+        after = EngineSample(
+            look * SECONDS, prompt_tokens_total=read, output_tokens_total=done * WROTE, requests_total=done
+        )
+        traffic.observe(View(look * SECONDS, {}, (), (), {}), [Interval("cpu", before, after)])
+        found.append(traffic.input_tokens)
+        before = after
+    return found
+
+
+def test_what_may_be_chance_moves_sizes_little() -> None:
+    """Five minutes of larger requests, five of smaller ones, as chance has it for a few thousand of them."""
+    sizes = [READ * (1.06 if look // 20 % 2 else 0.94) for look in range(480)]
+    after_an_hour = prompts_of(Traffic(), sizes)[240:]
+    assert max(after_an_hour) < 1.02 * min(after_an_hour)
+
+
+def test_another_mix_is_believed_within_minutes() -> None:
+    sizes = [READ] * 240 + [3 * READ] * 40
+    assert prompts_of(Traffic(), sizes)[-1] == pytest.approx(3 * READ, rel=0.1)
+
+
 def test_replicas_that_are_ready_since_the_last_scrape_hold_nothing_yet() -> None:
     flavour = Flavour("cpu", 1.0, cache_tokens=1000)
     old = Pod("old", "cpu", 0.0, 0.0, True, samples=(EngineSample(990.0, waiting=5.0, cache_usage=0.9),))
