@@ -11,6 +11,9 @@ from pointsman_autoscaler.settings import ScalingSettings
 _STEP_DEVIATIONS = 3.0
 # Nobody plans for more than this on the word of one distribution.
 _MOST_CERTAIN = 0.9995
+# A moment above the plan loses no window of five minutes as often as it does: capacity is for the tail of
+# latencies, and queues of a moment are worked off. Simulated: windows miss less than half as often.
+_MOMENTS_PER_WINDOW = 2.0
 # Requests a second that are none: one in four months. Means that fade never quite reach zero.
 NOTHING = 1e-7
 
@@ -44,7 +47,8 @@ def need_of(observation: Observation) -> Need:
     ahead = load.ahead.raised_to(max(surely, load.newest if is_step else 0.0))
     # Whole replicas carry more than is planned for, up to one replica's load, any part of that as often as
     # another: a plan for a few replicas may be nearer to the expected load than one for many.
-    planned = max(ahead.limit(min(risk(observation), _MOST_CERTAIN), step), ahead.mean)
+    share = 1 - _MOMENTS_PER_WINDOW * (1 - risk(observation))
+    planned = max(ahead.limit(min(share, _MOST_CERTAIN), step), ahead.mean)
     waits = waiting_seconds(observation)
     budget = first_token_budget_seconds(observation.settings)
     is_burst = waits > budget and load.backlog_requests >= 1.0
@@ -80,9 +84,13 @@ def rate_of(observation: Observation, pool: Pool) -> float:
 
 
 def _step(observation: Observation) -> float:
-    """What the smallest replica that may be added carries: plans are rounded up to whole ones."""
-    rates = (rate_of(observation, pool) for pool in observation.pools if not pool.barred)
-    return min((rate for rate in rates if rate > 0), default=0.0)
+    """What a replica of the flavour that is added at most carries: plans are rounded up to whole ones."""
+    rates = [
+        (rate / max(pool.flavour.price_per_hour, 1e-9), rate)
+        for pool in observation.pools
+        if not pool.barred and (rate := rate_of(observation, pool)) > 0
+    ]
+    return max(rates, default=(0.0, 0.0))[1]
 
 
 def risk(observation: Observation) -> float:

@@ -9,7 +9,8 @@ from pointsman_autoscaler.decision.hedge import domains, meanwhile, needs_hedge
 from pointsman_autoscaler.decision.limits import Limits
 from pointsman_autoscaler.decision.need import Need, rate_of, risk
 from pointsman_autoscaler.decision.observation import Observation, Pool, Seen
-from pointsman_autoscaler.decision.programme import Programme, Row, cheapest, most
+from pointsman_autoscaler.decision.programme import Programme, Row, cheapest
+from pointsman_autoscaler.decision.room import room_rows
 from pointsman_autoscaler.decision.saturation import token_need
 from pointsman_autoscaler.decision.supply import late, stuck
 
@@ -25,6 +26,10 @@ _NEAR = 1.25
 # Beside a hedge a replica goes when less than that share of the others would do: what one serves is known no
 # better, and what is kept for a loss costs no less for coming and going.
 _SURELY = 1.03
+# Who costs more than twice as much for each request is slow, too, and gets as many requests as the others.
+# It comes and goes with each ripple of the load, and costs more than it saves (simulated: two flavours,
+# m-large), but where it saves a fifth: one of them alone, for little load.
+_DEAR, _WORTH_MIXING = 2.0, 0.8
 # Whoever grows one small replica at a time must not end with many of them in place of a few large ones.
 _WORTH = 0.9
 
@@ -92,12 +97,12 @@ def _plan(
         total_high=limits.total_high,
         budget=limits.budget,
     )
-    if not observation.tuning.has_mix and is_seen:
-        alone = needed.between(needed.lows, _one_flavour(pools, rates, limits.lows, highs))
-        needed = alone if cheapest(alone) is not None else needed
+    needed = needed.with_rows(
+        (_load_row(rates, lost, rate_needed), *room_rows(needed, pools, rates, tokens), *hedge)
+    )
+    if is_seen and len(pools) > 1 and not (observation.tuning.has_mix and domains(pools)):
+        needed = _frugal(needed, pools, rates, observation.tuning.has_mix)
         highs = needed.highs
-    tokens = _within_limits(needed, pools, tokens)
-    needed = needed.with_rows(_rows(pools, rates, lost, rate_needed, tokens) + hedge)
     is_exposed = False
     if hedge and observation.may_be_exposed:
         bare = needed.with_rows(needed.rows[: -len(hedge)])
@@ -117,7 +122,9 @@ def _plan(
         kept_tokens = max(tokens, min(past.tokens, held_tokens))
         there = tuple(max(0, pool.asked - gone) for pool, gone in zip(pools, lost, strict=True))
         kept_hedge = tuple(_kept(row, kept / rate_needed if rate_needed > 0 else 1.0, there) for row in hedge)
-        held = needed.with_rows(_rows(pools, rates, lost, kept, kept_tokens) + kept_hedge)
+        held = needed.with_rows(
+            (_load_row(rates, lost, kept), *room_rows(needed, pools, rates, kept_tokens), *kept_hedge)
+        )
         if _rose_within(observation, observation.tuning.hold_seconds):
             held = _growing(held, now, highs)
         elif hedge or _rose_within(observation, observation.tuning.calm_seconds):
@@ -128,28 +135,9 @@ def _plan(
     return Plan(pools, rates, lost, needed, held, bool(hedge), is_exposed, barred)
 
 
-def _rows(
-    pools: Sequence[Pool], rates: tuple[float, ...], lost: tuple[int, ...], need: float, tokens: float
-) -> tuple[Row, ...]:
-    """What must be carried, in requests a second and, where all caches are known, in tokens."""
-    gone = math.fsum(rate * count for rate, count in zip(rates, lost, strict=True))
-    rows: tuple[Row, ...] = (Row(rates, need + gone),)
-    if tokens > 0 and all(pool.tokens > 0 for pool in pools):
-        rows += (Row(tuple(pool.tokens for pool in pools), tokens),)
-    return rows
-
-
-def _within_limits(programme: Programme, pools: Sequence[Pool], tokens: float) -> float:
-    """Full caches ask for as many tokens as limits let them have, rather than for none."""
-    row = Row(tuple(pool.tokens for pool in pools), tokens)
-    if tokens <= 0 or not any(row.each):
-        return tokens
-    room = programme.total_high - sum(programme.lows)
-    highs = zip(programme.lows, programme.highs, row.each, strict=True)
-    if programme.budget is None and any(each * min(high, low + room) >= tokens for low, high, each in highs):
-        return tokens
-    replicas = most(programme.with_rows((row,)))
-    return min(tokens, math.fsum(each * count for each, count in zip(row.each, replicas, strict=True)))
+def _load_row(rates: tuple[float, ...], lost: tuple[int, ...], need: float) -> Row:
+    """What must be carried, in requests a second."""
+    return Row(rates, need + math.fsum(map(operator.mul, rates, lost)))
 
 
 def _hedge_rows(
@@ -186,19 +174,28 @@ def _asked_again(pool: Pool, rate: float, need: Need) -> int:
     return min(missing, 1 + math.floor(_AGAIN * wanted))
 
 
-def _one_flavour(
-    pools: Sequence[Pool], rates: tuple[float, ...], lows: tuple[int, ...], highs: tuple[int, ...]
-) -> tuple[int, ...]:
-    """Without a mix: all of the pool that is cheapest for what it carries."""
-    usable = [place for place, rate in enumerate(rates) if rate > 0 and highs[place] > 0]
+def _frugal(
+    programme: Programme, pools: Sequence[Pool], rates: tuple[float, ...], has_mix: bool
+) -> Programme:
+    """Flavours that are dear for what they carry do not grow, but stay while they are of use; unless the load
+    needs them, or they save enough.
+    """
+    usable = [place for place, rate in enumerate(rates) if rate > 0 and programme.highs[place] > 0]
     if not usable:
-        return highs
-    chosen = min(
-        usable, key=lambda place: (pools[place].flavour.price_per_hour / rates[place], pools[place].name)
+        return programme
+    each = {place: pools[place].flavour.price_per_hour / rates[place] for place in usable}
+    first = min(usable, key=lambda place: (each[place], pools[place].name))
+    grows = {place for place in usable if has_mix and each[place] <= _DEAR * each[first]} | {first}
+    highs = tuple(
+        high if place in grows else max(low, min(high, pools[place].asked))
+        for place, (low, high) in enumerate(zip(programme.lows, programme.highs, strict=True))
     )
-    return tuple(
-        high if place == chosen else low for place, (low, high) in enumerate(zip(lows, highs, strict=True))
-    )
+    frugal = programme.between(programme.lows, highs)
+    without, with_them = cheapest(frugal), cheapest(programme)
+    if without is None:
+        return programme
+    saves = with_them is not None and programme.price(with_them) < _WORTH_MIXING * programme.price(without)
+    return programme if saves and has_mix else frugal
 
 
 def _rose_within(observation: Observation, seconds: float) -> bool:

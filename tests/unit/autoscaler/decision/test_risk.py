@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from pointsman_autoscaler.decision import Tuning, decide
 from pointsman_autoscaler.settings import ScalingSettings
 from tests.support.observations import BOUNDS, load, observation, pool, settings
@@ -24,6 +26,14 @@ def test_a_lower_risk_needs_more() -> None:
     careful = decide(observation(pools, load=uncertain, tuning=Tuning(attainment=0.999)))
     assert (careless.total, careful.total) == (4, 5)
     assert careless.attainment < 0.99 < careful.attainment
+
+
+def test_twice_as_many_moments_may_be_above_the_plan_as_windows_may_miss() -> None:
+    """Small replicas, so that nothing is rounded: 2.05 deviations are exceeded in 2 of 100 moments."""
+    decision = decide(
+        observation(pool(rate=0.01), load=load(10.0, deviation=1.0), settings=settings(1, 9999))
+    )
+    assert decision.need == pytest.approx(12.05, abs=0.02)
 
 
 def test_headroom_shrinks_with_scale() -> None:

@@ -94,6 +94,32 @@ SCENES = {
         {"h100": 3, "l40s": 1},
         Reason.LOAD,
     ),
+    "a flavour that is dear for what it carries does not come for the rest of the load": Scene(
+        observation(pool("h100", rate=5.0, price=13.8), pool("a100", rate=1.0, price=6.9), load=load(10.5)),
+        {"a100": 0, "h100": 3},
+        Reason.LOAD,
+    ),
+    "but it is the one for little load": Scene(
+        observation(pool("h100", rate=5.0, price=13.8), pool("a100", rate=1.0, price=6.9), load=load(0.8)),
+        {"a100": 1, "h100": 0},
+        Reason.LOAD,
+    ),
+    "and where the others are not to be had": Scene(
+        observation(
+            pool("h100", rate=5.0, price=13.8, maximum=2), pool("a100", rate=1.0, price=6.9), load=load(10.5)
+        ),
+        {"a100": 1, "h100": 2},
+        Reason.LOAD,
+    ),
+    "full caches do not ask for the cheapest memory, but for what empties them": Scene(
+        observation(
+            pool("h100", rate=5.0, price=13.8, asked=2, tokens=100.0),
+            pool("a100", rate=1.5, price=6.9, tokens=100.0),
+            load=load(9.0, tokens=250.0),
+        ),
+        {"a100": 0, "h100": 3},
+        Reason.SATURATION,
+    ),
     "a price that falls moves the load, and the old replicas stay until the others are ready": Scene(
         observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0), load=load(11.9)),
         {"a100": 4, "h100": 4},
