@@ -32,6 +32,7 @@ _SUMMARY = (
     "ours attains",
     "USD",
     "ours to the clairvoyant (attains)",
+    "to one who attains as much (headroom)",
     "cheapest peer that attains as much",
     "ours to it (95 %)",
     "reversals/day, ours and theirs",
@@ -89,6 +90,12 @@ class Judged:
         return max(peers, key=self.attained_by)
 
     @property
+    def clairvoyant_as_good(self) -> Entry | None:
+        """The cheapest clairvoyant that attains as much, of all headrooms that were judged."""
+        as_good = [entry for entry in self.results if entry.name == ORACLE and self.attains_as_much(entry)]
+        return min(as_good, key=lambda entry: mean(self.dollars(entry)), default=None)
+
+    @property
     def against_best_peer(self) -> float:
         return self.against(self.best_peer.name)
 
@@ -117,11 +124,20 @@ def _summary(one: Judged) -> str:
         f"{one.attained_by(ours):.1%}",
         f"{mean(one.dollars(ours)):,.1f}",
         f"{one.against(ORACLE):.2f} ({one.attained_by(oracle):.1%})",
+        _as_good(one),
         f"{peer.title}, {one.attained_by(peer):.1%}{'' if as_much else ' (none does)'}",
         f"{ratio:.2f} ({low:.2f}-{high:.2f})",
         " and ".join(f"{rate:.0f}" for rate in reversals),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _as_good(one: Judged) -> str:
+    entry = one.clairvoyant_as_good
+    if entry is None:
+        return "none does"
+    ratio = mean(one.dollars(one.tuned(OURS))) / mean(one.dollars(entry))
+    return f"{ratio:.2f} ({entry.value or 0:g}, {one.attained_by(entry):.1%})"
 
 
 def _over_all(judged: Sequence[Judged]) -> list[str]:
@@ -142,7 +158,8 @@ def _ordered(one: Judged) -> list[Entry]:
     ours = [entry for entry in one.results if entry.name == OURS]
     peers = [entry for entry in one.results if entry.name not in (OURS, ORACLE)]
     peers.sort(key=lambda entry: mean(one.dollars(entry)))
-    return [*ours, *(entry for entry in one.results if entry.name == ORACLE), *peers]
+    oracles = dict.fromkeys((one.tuned(ORACLE), one.clairvoyant_as_good))
+    return [*ours, *(entry for entry in oracles if entry is not None), *peers]
 
 
 def _row(one: Judged, entry: Entry) -> dict[str, Any]:
