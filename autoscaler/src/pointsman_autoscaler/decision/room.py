@@ -22,20 +22,24 @@ def room_rows(
     if tokens <= 0 or not all(room > 0 for room in each):
         return ()
     there = math.fsum(map(operator.mul, each, programme.now))
-    if tokens <= there or len(pools) == 1:
+    usual = _rate_of_cheapest(programme, rates)
+    if tokens <= there or usual <= 0:
         return (_within_limits(programme, Row(each, tokens)),)
-    usual = _rate_of_cheapest(pools, rates)
     more = tuple(room * min(1.0, rate / usual) for room, rate in zip(each, rates, strict=True))
     slow = there - math.fsum(map(operator.mul, more, programme.now))
     return (_within_limits(programme, Row(more, tokens - slow)),)
 
 
-def _rate_of_cheapest(pools: Sequence[Pool], rates: Sequence[float]) -> float:
-    """Requests a second of a replica of the flavour that serves most for its price."""
+def _rate_of_cheapest(programme: Programme, rates: Sequence[float]) -> float:
+    """Requests a second of a replica of the flavour that serves most for its price, of those to be had."""
     priced = [
-        (rate / (pool.flavour.price_per_hour or 1e-9), rate) for pool, rate in zip(pools, rates, strict=True)
+        (rate / max(price, 1e-9), rate)
+        for rate, price, high, now in zip(
+            rates, programme.prices, programme.highs, programme.now, strict=True
+        )
+        if high > now
     ]
-    return max(priced)[1] or 1.0
+    return max(priced, default=(0.0, 0.0))[1]
 
 
 def _within_limits(programme: Programme, row: Row) -> Row:

@@ -120,6 +120,15 @@ SCENES = {
         {"a100": 0, "h100": 3},
         Reason.SATURATION,
     ),
+    "where only slower ones are to be had, full caches ask for as many as have the room": Scene(
+        observation(
+            pool("h100", rate=5.0, price=13.8, asked=2, maximum=2, tokens=100.0),
+            pool("a100", rate=1.5, price=6.9, tokens=100.0),
+            load=load(9.0, tokens=250.0),
+        ),
+        {"a100": 1, "h100": 2},
+        Reason.SATURATION,
+    ),
     "a price that falls moves the load, and the old replicas stay until the others are ready": Scene(
         observation(pool("a100", asked=4, price=9.0), pool("h100", price=2.0), load=load(11.9)),
         {"a100": 4, "h100": 4},
