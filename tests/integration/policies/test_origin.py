@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
-from pointsman.policy.native.validating import validating
 from pointsman.policy.packs import shipped_library
+from tests.integration.policies.editors import editor_under, let_edit
 from tests.integration.policies.saying import said_by
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import JSON_PATCH, MERGE
 from tests.support.cluster.control_plane import ControlPlane
 from tests.support.cluster.installation import OPERATOR, SYSTEM
-from tests.support.policies import compiled
 from tests.support.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("definitions")
@@ -27,14 +25,12 @@ _OURS = {"pointsman.dev/deployment": "chat"}
 _MADE = {**_OURS, "app.kubernetes.io/managed-by": "pointsman"}
 _APPS = "/apis/apps/v1/namespaces/{}"
 _PODS = "/api/v1/namespaces/{}/pods"
-_RBAC = "rbac.authorization.k8s.io"
 _REFUSED = "[SEC-13]"
 
 
 @pytest.fixture
 def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
     """Has Kubernetes' role `edit` in the test's namespace; SEC-13 is enforced there but for "old"."""
-    admin = control_plane.admin
     others = sorted(set(shipped_library().packs["baseline-security"].rules) - {"SEC-13"})
     exception = {
         "id": "EXC-1",
@@ -44,22 +40,11 @@ def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
         "reason": "moves",
         "approvedBy": "security",
     }
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
-        "packs": [{"name": "baseline-security", "exclude": others}],
-        "exceptions": [exception],
-    }
-    natives = validating(compiled(spec, name=namespace), datetime.now(UTC))
-    for manifest in natives:
-        admin.apply(manifest)
-    _bind(admin, namespace, "editor", {"kind": "User", "name": f"{namespace}-editor", "apiGroup": _RBAC})
-    with Admin(control_plane.access(f"{namespace}-editor")) as user:
+    packs = [{"name": "baseline-security", "exclude": others}]
+    with editor_under(control_plane, namespace, packs=packs, exceptions=[exception]) as user:
         asked = partial(_post, user, f"{_APPS.format(namespace)}/deployments", _workload("new"), dry=True)
         eventually(lambda: _REFUSED in said_by(asked), 60, "it is in force")
         yield user
-    for manifest in natives:
-        admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
 
 
 def test_an_editor_writes_no_workload_whose_pods_are_a_deployments(
@@ -112,7 +97,7 @@ def test_the_operator_and_the_controller_of_groups_write_what_is_theirs(
         operator.patch("apps/v1", "Deployment", "chat", {"spec": {"replicas": 2}}, namespace)
     groups = "lws-controller-manager"
     admin.create(_account(groups), "default")
-    _bind(admin, namespace, "groups", {"kind": "ServiceAccount", "name": groups, "namespace": "default"})
+    let_edit(admin, namespace, "groups", {"kind": "ServiceAccount", "name": groups, "namespace": "default"})
     owner = {
         "apiVersion": "leaderworkerset.x-k8s.io/v1",
         "kind": "LeaderWorkerSet",
@@ -242,20 +227,6 @@ def test_whom_gateways_ask_and_whom_pods_reach_is_said_by_pointsman_alone(
 
 
 _POD = {"containers": [{"name": "engine", "image": "registry.example.com/engine"}]}
-
-
-def _bind(admin: Admin, namespace: str, name: str, subject: Json) -> None:
-    """The role `edit` in a namespace."""
-    admin.create(
-        {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "edit"},
-            "subjects": [subject],
-        },
-        namespace,
-    )
 
 
 def _account(name: str) -> Json:

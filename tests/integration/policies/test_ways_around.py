@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
-from pointsman.policy.native.validating import validating
 from pointsman.policy.packs import shipped_library
+from tests.integration.policies.editors import editor_under
 from tests.integration.policies.saying import API, deployment, refusal, said_by
 from tests.support.cluster.admin import Admin
 from tests.support.cluster.api_client import APPLY, JSON_PATCH, MERGE, STRATEGIC
 from tests.support.cluster.control_plane import ControlPlane
-from tests.support.policies import compiled, rule
+from tests.support.policies import rule
 from tests.support.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("definitions")
@@ -27,7 +26,6 @@ def _all_but(pack: str, *rules: str) -> list[str]:
     return sorted(set(shipped_library().packs[pack].rules) - set(rules))
 
 
-_RBAC = "rbac.authorization.k8s.io"
 _RULES = [
     rule("MODEL-1"),
     rule("ROUTE-1", kinds=["ModelRoute"], expression="has(object.spec.authentication)"),
@@ -55,34 +53,11 @@ _PODS = "/api/v1/namespaces/{}/pods"
 @pytest.fixture
 def editor(control_plane: ControlPlane, namespace: str) -> Iterator[Admin]:
     """Has Kubernetes' role `edit` in the test's namespace, in which the rules are enforced."""
-    admin = control_plane.admin
-    label = {"kubernetes.io/metadata.name": namespace}
-    spec = {
-        "mode": "enforce",
-        "appliesTo": {"namespaceSelector": {"matchLabels": label}},
-        "rules": _RULES,
-        "packs": _PACKS,
-    }
-    natives = validating(compiled(spec, name=namespace), datetime.now(UTC))
-    for manifest in natives:
-        admin.apply(manifest)
-    admin.create(
-        {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "editor"},
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "edit"},
-            "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": f"{namespace}-editor"}],
-        },
-        namespace,
-    )
-    with Admin(control_plane.access(f"{namespace}-editor")) as user:
+    with editor_under(control_plane, namespace, rules=_RULES, packs=_PACKS) as user:
         eventually(lambda: "MODEL-1" in refusal(user, deployment("new"), namespace), 60, "it is in force")
         eventually(lambda: "ROUTE-1" in _refused(user, namespace, _route("new")), 60, "for routes")
         eventually(lambda: "SUP-02" in _refused(user, namespace, _pod("new", "evil")), 60, "for pods")
         yield user
-    for manifest in natives:
-        admin.delete(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
 
 
 def _refused(user: Admin, namespace: str, wanted: Json) -> str:
