@@ -117,7 +117,7 @@ def _spec(
         # A Service of the namespace that is called like an engine would set its variables.
         "enableServiceLinks": False,
         "imagePullSecrets": [{"name": secret.name} for secret in overlay.image_pull_secrets],
-        "nodeSelector": {**plan.nodes.selector, **overlay.node_selector, **plan.nodes.selector},
+        "nodeSelector": {**overlay.node_selector, **plan.nodes.selector},
         "priorityClassName": overlay.priority_class_name,
         "runtimeClassName": overlay.runtime_class_name,
         "securityContext": {
