@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pointsman_autoscaler.decision.observation import Load, Observation, Pool
-from pointsman_autoscaler.decision.supply import late_after_seconds
+from pointsman_autoscaler.decision.supply import late_after_seconds, rate_of_cheapest
 from pointsman_autoscaler.forecast import Forecast
 from pointsman_autoscaler.settings import ScalingSettings
 
@@ -85,12 +85,11 @@ def rate_of(observation: Observation, pool: Pool) -> float:
 
 def _step(observation: Observation) -> float:
     """What a replica of the flavour that is added at most carries: plans are rounded up to whole ones."""
-    rates = [
-        (rate / max(pool.flavour.price_per_hour, 1e-9), rate)
+    return rate_of_cheapest(
+        (pool.flavour.price_per_hour, rate_of(observation, pool))
         for pool in observation.pools
-        if not pool.barred and (rate := rate_of(observation, pool)) > 0
-    ]
-    return max(rates, default=(0.0, 0.0))[1]
+        if not pool.barred
+    )
 
 
 def risk(observation: Observation) -> float:

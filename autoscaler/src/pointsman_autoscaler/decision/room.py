@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pointsman_autoscaler.decision.observation import Pool
 from pointsman_autoscaler.decision.programme import Programme, Row, most
+from pointsman_autoscaler.decision.supply import rate_of_cheapest
 
 
 def room_rows(
@@ -22,24 +23,14 @@ def room_rows(
     if tokens <= 0 or not all(room > 0 for room in each):
         return ()
     there = math.fsum(map(operator.mul, each, programme.now))
-    usual = _rate_of_cheapest(programme, rates)
+    # Of those to be had: the others cannot take what waits.
+    offers = zip(programme.prices, rates, programme.highs, programme.now, strict=True)
+    usual = rate_of_cheapest((price, rate) for price, rate, high, now in offers if high > now)
     if tokens <= there or usual <= 0:
         return (_within_limits(programme, Row(each, tokens)),)
     more = tuple(room * min(1.0, rate / usual) for room, rate in zip(each, rates, strict=True))
     slow = there - math.fsum(map(operator.mul, more, programme.now))
     return (_within_limits(programme, Row(more, tokens - slow)),)
-
-
-def _rate_of_cheapest(programme: Programme, rates: Sequence[float]) -> float:
-    """Requests a second of a replica of the flavour that serves most for its price, of those to be had."""
-    priced = [
-        (rate / max(price, 1e-9), rate)
-        for rate, price, high, now in zip(
-            rates, programme.prices, programme.highs, programme.now, strict=True
-        )
-        if high > now
-    ]
-    return max(priced, default=(0.0, 0.0))[1]
 
 
 def _within_limits(programme: Programme, row: Row) -> Row:

@@ -1,7 +1,7 @@
 """What the replicas that exist, or are on their way, are good for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from pointsman_autoscaler.decision.observation import Pool
@@ -51,3 +51,10 @@ def _older(pool: Pool, limit_of: Callable[[Flavour], float]) -> int:
         return 0
     limit_seconds = limit_of(pool.flavour)
     return sum(age > limit_seconds for age in pool.pending_seconds)
+
+
+def rate_of_cheapest(offers: Iterable[tuple[float, float]]) -> float:
+    """Requests a second of a replica of the flavour that serves most for its price; 0 without any. `offers`
+    are of each the price an hour and the requests a second.
+    """
+    return max(((rate / max(price, 1e-9), rate) for price, rate in offers), default=(0.0, 0.0))[1]
